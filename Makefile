@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# "make help" lists the targets. Each room has its own Makefile; outputs go to out/.
+
+include mk/common.mk
+
+LOG := $(OUT)/log
+
+# In the order in which they need each other
+rooms := payload-core bpf-handlers verifier-ext lib tools selftests
+present := $(patsubst %/Makefile,%,$(wildcard $(addsuffix /Makefile,$(rooms))))
+
+# What a room needs before it can be built
+kernel_users := $(filter bpf-handlers lib tools selftests,$(present))
+
+.DEFAULT_GOAL := help
+.PHONY: help deps kernel kernel-debug payload handlers lib tools all demo test bench check smoke
+.PHONY: shell gdb clean distclean $(present)
+
+##@ Build
+help:	## this list
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@printf '\nV=1 shows all commands. OUT=DIR puts the output elsewhere (default out/).\n'
+	@printf 'CARETAKER_CACHE=DIR keeps downloads and kernels (default /var/cache/caretaker).\n'
+
+deps:	## install the Debian packages that are missing
+	$(Q)scripts/install-deps
+
+kernel: deps	## the two kernels a and b, bpftool, libbpf, headers
+	$(Q)kernel/build fast
+
+kernel-debug: deps	## the same with KASAN and lockdep
+	$(Q)kernel/build debug
+
+$(kernel_users): kernel
+$(present):
+	$(Q)$(MAKE) -C $@
+
+tools selftests: $(filter lib,$(present))
+selftests tools: $(filter payload-core bpf-handlers,$(present))
+
+payload: $(filter payload-core,$(present))	## the payload core (freestanding ELF)
+
+handlers: $(filter bpf-handlers,$(present))	## the exit handlers (BPF)
+
+all: $(present)	## everything but the kernels' debug variant
+
+##@ Run
+demo: all	## a Debian guest runs on while its host is replaced by kexec
+	$(Q)selftests/demo/run
+
+test: all kernel-debug smoke	## all tests; the last line is the sum
+	$(Q)selftests/run
+
+bench: all	## instructions per exit
+	$(Q)selftests/bench/run
+
+smoke: kernel	## do both kernels boot, the second one by kexec?
+	$(Q)scripts/smoke fast
+
+shell: kernel	## a shell in a test host
+	$(Q)scripts/host-shell
+
+gdb:	## gdb on a test host that was started with scripts/qemu-host -g
+	$(Q)gdb -q $(KOUT)/vmlinux -ex 'target remote localhost:1234'
+
+##@ Care
+check:	## include rules, licences, patches, shell scripts, style
+	$(Q)scripts/check
+
+clean:	## remove out/, but not the cache
+	$(Q)rm -rf $(OUT)
+
+distclean: clean	## remove the cache as well: the next kernel build starts from nothing
+	$(Q)scripts/cache-remove

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What an exit handler includes. Needs no vmlinux.h and no libbpf headers: the exit context has
+ * fixed offsets, and a handler may call nothing but its own functions.
+ */
+#ifndef CARETAKER_BPF_H
+#define CARETAKER_BPF_H
+
+#include <linux/kvm_caretaker_bpf.h>
+
+#define SEC(name) __attribute__((section(name), used))
+
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+
+/* Keeps the compiler from moving memory accesses across; the CPU keeps stores in order. */
+#define barrier() asm volatile("" ::: "memory")
+
+/* The kernel's struct kvm_caretaker_ops; libbpf matches the members by name. */
+struct kvm_caretaker_ops {
+	int (*hlt)(struct kvm_caretaker_exit *exit);
+	int (*cpuid)(struct kvm_caretaker_exit *exit);
+	int (*rdmsr)(struct kvm_caretaker_exit *exit);
+	int (*wrmsr)(struct kvm_caretaker_exit *exit);
+	int (*io)(struct kvm_caretaker_exit *exit);
+	int (*mmio)(struct kvm_caretaker_exit *exit);
+	int (*hypercall)(struct kvm_caretaker_exit *exit);
+	int (*ipi)(struct kvm_caretaker_exit *exit);
+	int (*timer)(struct kvm_caretaker_exit *exit);
+	int (*pause)(struct kvm_caretaker_exit *exit);
+	int (*other)(struct kvm_caretaker_exit *exit);
+	__u32 abi_version;
+	__u32 flags;
+	char name[16];
+};
+
+/*
+ * CARETAKER_HANDLER(io, my_io) { ... return KVM_CARETAKER_NEXT; }
+ *
+ * defines the program my_io for member io, with "struct kvm_caretaker_exit *exit" as argument.
+ */
+#define CARETAKER_HANDLER(member, name)							\
+static __always_inline int name##_body(struct kvm_caretaker_exit *exit);		\
+SEC("struct_ops/" #member)								\
+int name(unsigned long long *ctx)							\
+{											\
+	return name##_body((struct kvm_caretaker_exit *)ctx[0]);			\
+}											\
+static __always_inline int name##_body(struct kvm_caretaker_exit *exit)
+
+/*
+ * CARETAKER_HANDLERS(my_set, .io = (void *)my_io);
+ *
+ * defines the set that is loaded, and the license that a struct_ops program must have.
+ */
+#define CARETAKER_HANDLERS(set, ...)							\
+SEC(".struct_ops.link")									\
+struct kvm_caretaker_ops set = {							\
+	__VA_ARGS__,									\
+	.abi_version = KVM_CARETAKER_BPF_ABI,						\
+	.name = #set,									\
+};											\
+char _license[] SEC("license") = "GPL"
+
+static __always_inline int caretaker_detached(const struct kvm_caretaker_exit *exit)
+{
+	return !!(exit->flags & KVM_CARETAKER_EXIT_DETACHED);
+}
+
+#endif /* CARETAKER_BPF_H */

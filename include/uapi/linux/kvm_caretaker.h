@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * KVM Caretaker: interface between a VMM and the kernel.
+ *
+ * A VMM installs a Caretaker on a vCPU with KVM_SET_CARETAKER. Preserve, retrieve and finish go
+ * through the Live Update Orchestrator (linux/liveupdate.h) on the VM and vCPU file descriptors.
+ *
+ * Numbers: the capability and the ioctls lie far above what upstream uses today, so that a
+ * kernel with this feature never disagrees with a later upstream kernel about a number.
+ */
+#ifndef _UAPI_LINUX_KVM_CARETAKER_H
+#define _UAPI_LINUX_KVM_CARETAKER_H
+
+#include <linux/types.h>
+
+/* KVM_CHECK_EXTENSION on /dev/kvm or a VM: returns KVM_CARETAKER_ABI, or 0 without support. */
+#define KVM_CAP_CARETAKER		0x4354
+
+/* Version of this header. Raised when a field changes its meaning; growth only raises size. */
+#define KVM_CARETAKER_ABI		1
+
+/*
+ * What the errno values of these ioctls, and of preserve and retrieve, mean. The kernel log and
+ * the caller's log buffer name the object and the reason.
+ *
+ * EPERM		caller lacks CAP_SYS_ADMIN, or an unsigned payload under lockdown
+ * EINVAL		unknown flag, size, reserved field not zero, wrong kind of file descriptor
+ * E2BIG		the struct is larger than the kernel knows and the excess is not zero;
+ *			payload or handler set larger than the limit; worst-case time over budget
+ * EFAULT		a user pointer cannot be read or written
+ * EBADF		payload_fd or handlers_fd is not open
+ * ETXTBSY		the payload file is open for writing somewhere
+ * ENOEXEC		the payload is not an ELF file that the Caretaker accepts
+ * EACCES		a handler uses an instruction, map or function that is not allowed
+ * EPROTONOSUPPORT	payload or handlers speak another ABI version
+ * EOPNOTSUPP		this VM, vCPU or CPU has something that cannot be carried
+ * EBUSY		the vCPU is detached, or the pCPU belongs to another vCPU
+ * ENODEV		the pCPU does not exist, is the boot CPU or cannot go offline
+ * EAGAIN		the vCPU is in a passing state that cannot be carried; try again
+ * ETIMEDOUT		a pCPU or vCPU did not answer in time; nothing was changed
+ * ENOENT		no Caretaker on this vCPU
+ * ENOMEM, EINTR	as usual
+ */
+
+/* flags of struct kvm_caretaker_set */
+#define KVM_CARETAKER_ISOLATE		(1U << 0)	/* isolated page tables while attached too */
+#define KVM_CARETAKER_REMOVE		(1U << 1)	/* take the Caretaker off the vCPU */
+#define KVM_CARETAKER_HANDLERS_ONLY	(1U << 2)	/* keep the payload, replace the handlers */
+#define KVM_CARETAKER_SET_FLAGS		0x7U
+
+/**
+ * struct kvm_caretaker_set - argument of KVM_SET_CARETAKER, on a vCPU
+ * @size:	VMM: sizeof(struct kvm_caretaker_set) that it was built with
+ * @flags:	VMM: KVM_CARETAKER_*
+ * @payload_fd:	VMM: payload ELF, open for reading; -1 with REMOVE or HANDLERS_ONLY
+ * @handlers_fd: VMM: struct_ops map with the exit handlers, or -1 for none
+ * @pcpu:	VMM: logical number of the host CPU that runs this vCPU in the gap
+ * @log_size:	VMM: bytes at @log_buf, 0 for no log
+ * @log_buf:	VMM: address of a buffer for a text that explains a refusal
+ * @budget:	VMM: worst-case cost allowed per handler call, 0 for the default
+ * @log_used:	kernel: bytes of text written to @log_buf, terminating 0 excluded
+ * @verify_ns:	kernel: time spent in verification and compilation of the handlers
+ * @reserved:	must be zero
+ *
+ * The pCPU is only named and checked here; preserve takes it offline.
+ */
+struct kvm_caretaker_set {
+	__u32 size;
+	__u32 flags;
+	__s32 payload_fd;
+	__s32 handlers_fd;
+	__u32 pcpu;
+	__u32 log_size;
+	__u64 log_buf;
+	__u32 budget;
+	__u32 log_used;
+	__u64 verify_ns;
+	__u64 reserved[2];
+};
+
+/* what of struct kvm_caretaker_get */
+#define KVM_CARETAKER_GET_INFO		0	/* struct kvm_caretaker_info */
+#define KVM_CARETAKER_GET_TELEMETRY	1	/* struct kvm_caretaker_telemetry */
+#define KVM_CARETAKER_GET_STATE		2	/* handler state: writable pages of its maps */
+
+/**
+ * struct kvm_caretaker_get - argument of KVM_GET_CARETAKER, on a vCPU
+ * @size:	VMM: sizeof(struct kvm_caretaker_get)
+ * @what:	VMM: KVM_CARETAKER_GET_*
+ * @offset:	VMM: first byte wanted
+ * @buf:	VMM: address of the destination
+ * @len:	VMM: bytes at @buf; kernel: bytes written, less at the end of the object
+ * @total:	kernel: size of the whole object in bytes
+ *
+ * Works attached, detached and after adoption: telemetry and handler state of the gap stay
+ * readable until the next KVM_SET_CARETAKER or the end of the vCPU.
+ */
+struct kvm_caretaker_get {
+	__u32 size;
+	__u32 what;
+	__u64 offset;
+	__u64 buf;
+	__u64 len;
+	__u64 total;
+};
+
+/* flags of struct kvm_caretaker_info */
+#define KVM_CARETAKER_INFO_ISOLATE	(1U << 0)	/* installed with KVM_CARETAKER_ISOLATE */
+#define KVM_CARETAKER_INFO_HANDLERS	(1U << 1)	/* a handler set is installed */
+#define KVM_CARETAKER_INFO_ADOPTED	(1U << 2)	/* came from an earlier kernel and was adopted */
+#define KVM_CARETAKER_INFO_ORPHAN	(1U << 3)	/* came from an earlier kernel, not adopted yet */
+
+/**
+ * struct kvm_caretaker_info - what the kernel knows about one Caretaker (all written by kernel)
+ * @size:	  sizeof(struct kvm_caretaker_info) of the kernel
+ * @flags:	  KVM_CARETAKER_INFO_*
+ * @state:	  enum kvm_caretaker_state (kvm_caretaker_ccb.h), read at the time of the call
+ * @pcpu:	  logical number of the pCPU, ~0U when it is not known to this kernel
+ * @apic_id:	  physical APIC id of the pCPU
+ * @vcpu_id:	  vCPU id within the VM
+ * @abi:	  ABI version of the payload
+ * @generation:	  number of successful KVM_SET_CARETAKER calls on this vCPU
+ * @preserved_bytes: memory kept over a kexec for this vCPU, frozen NPT excluded
+ * @npt_bytes:	  memory of the frozen NPT of the VM, 0 when there is none
+ * @vm_id:	  identity of the VM that survives kexec
+ * @tsc_khz:	  TSC frequency in kHz that telemetry time stamps count in
+ * @pad:	  zero
+ */
+struct kvm_caretaker_info {
+	__u32 size;
+	__u32 flags;
+	__u32 state;
+	__u32 pcpu;
+	__u32 apic_id;
+	__u32 vcpu_id;
+	__u32 abi;
+	__u32 generation;
+	__u64 preserved_bytes;
+	__u64 npt_bytes;
+	__u64 vm_id;
+	__u32 tsc_khz;
+	__u32 pad;
+};
+
+#define KVM_SET_CARETAKER	_IOWR(0xAE, 0xf0, struct kvm_caretaker_set)
+#define KVM_GET_CARETAKER	_IOWR(0xAE, 0xf1, struct kvm_caretaker_get)
+
+#endif /* _UAPI_LINUX_KVM_CARETAKER_H */

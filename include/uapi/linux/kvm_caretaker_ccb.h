@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * KVM Caretaker: interface between the kernel and the payload.
+ *
+ * The payload is an ELF file. The kernel loads it at a virtual address of its own choice, which
+ * is mapped to the same pages in the host's page tables and in the Caretaker's isolated ones.
+ * The Caretaker Control Block (CCB) is the start of the segment that holds section .ccb. All
+ * pointers below are such virtual addresses; names that end in _pa are physical addresses.
+ *
+ * Only old kernel -> next kernel must stay stable (linux/kho/abi/kvm_caretaker.h). That header
+ * names the version of this one, and a next kernel talks to a running payload through it.
+ */
+#ifndef _UAPI_LINUX_KVM_CARETAKER_CCB_H
+#define _UAPI_LINUX_KVM_CARETAKER_CCB_H
+
+#include <linux/types.h>
+#include <linux/kvm_caretaker_bpf.h>
+#include <linux/kvm_caretaker_telemetry.h>
+
+/* Version of everything in this header. */
+#define KVM_CARETAKER_CCB_ABI		1
+#define KVM_CARETAKER_CCB_MAGIC		0x31424343	/* "CCB1" */
+
+/* Program header type of the segment that starts with the CCB (sections can be stripped). */
+#define KVM_CARETAKER_PT_CCB		0x60434342	/* PT_LOOS + "CCB" */
+
+/* Limits of a payload image. */
+#define KVM_CARETAKER_IMAGE_MAX		(96 * 1024)
+#define KVM_CARETAKER_MAX_SEGMENTS	8
+
+/*
+ * State of a vCPU's Caretaker. Each move has one writer, made by compare-and-exchange on
+ * ccb.state with release on success and acquire on reading.
+ */
+enum kvm_caretaker_state {
+	KVM_CARETAKER_EMPTY	= 0,	/* no vCPU in it */
+	KVM_CARETAKER_ATTACHED	= 1,	/* KVM runs the vCPU through the payload */
+	KVM_CARETAKER_DETACHING	= 2,	/* pCPU armed, vCPU stopped, state being copied */
+	KVM_CARETAKER_RUNNING	= 3,	/* detached, guest runs */
+	KVM_CARETAKER_STALLED	= 4,	/* detached, spin-wait in a blocking exit */
+	KVM_CARETAKER_ADOPTING	= 5,	/* a kernel asked for the vCPU */
+	KVM_CARETAKER_PARKED	= 6,	/* payload saved the vCPU and let go of it */
+	KVM_CARETAKER_FAULTED	= 7,	/* payload hit an exception it cannot survive */
+	KVM_CARETAKER_NR_STATES	= 8,
+};
+
+/* Who makes a move. */
+#define KVM_CARETAKER_BY_KERNEL		(1U << 0)
+#define KVM_CARETAKER_BY_PAYLOAD	(1U << 1)
+
+/*
+ * X(from, to, who, when): the whole table, the only place where it is written.
+ */
+#define KVM_CARETAKER_MOVES(X)								\
+	X(EMPTY,     ATTACHED,  KERNEL,  "KVM_SET_CARETAKER installs")			\
+	X(ATTACHED,  EMPTY,     KERNEL,  "removed, or the vCPU goes away")		\
+	X(ATTACHED,  DETACHING, KERNEL,  "preserve: the pCPU is armed, the vCPU stopped")	\
+	X(DETACHING, ATTACHED,  KERNEL,  "preserve failed before the doorbell")		\
+	X(DETACHING, RUNNING,   PAYLOAD, "doorbell RUN taken")				\
+	X(RUNNING,   STALLED,   PAYLOAD, "blocking exit")				\
+	X(RUNNING,   ADOPTING,  KERNEL,  "cancel or adopt")				\
+	X(STALLED,   ADOPTING,  KERNEL,  "cancel or adopt")				\
+	X(ADOPTING,  PARKED,    PAYLOAD, "vCPU state saved")				\
+	X(PARKED,    ATTACHED,  KERNEL,  "cancel: back in KVM, same payload")		\
+	X(PARKED,    EMPTY,     KERNEL,  "adopted by the next kernel")			\
+	X(DETACHING, FAULTED,   PAYLOAD, "exception in the payload")			\
+	X(RUNNING,   FAULTED,   PAYLOAD, "exception in the payload, #MC, shutdown")	\
+	X(STALLED,   FAULTED,   PAYLOAD, "exception in the payload, #MC")		\
+	X(ADOPTING,  FAULTED,   PAYLOAD, "exception in the payload, #MC")		\
+	X(FAULTED,   EMPTY,     KERNEL,  "record read, vCPU given up")
+
+/* Bit from * 8 + to is set in the mask of the side that may make the move. */
+#define KVM_CARETAKER_MOVE_BIT(from, to)						\
+	(1ULL << (KVM_CARETAKER_##from * 8 + KVM_CARETAKER_##to))
+#define KVM_CARETAKER_MOVE_KERNEL(from, to, who, when)					\
+	| (KVM_CARETAKER_BY_##who == KVM_CARETAKER_BY_KERNEL ?				\
+	   KVM_CARETAKER_MOVE_BIT(from, to) : 0)
+#define KVM_CARETAKER_MOVE_PAYLOAD(from, to, who, when)					\
+	| (KVM_CARETAKER_BY_##who == KVM_CARETAKER_BY_PAYLOAD ?				\
+	   KVM_CARETAKER_MOVE_BIT(from, to) : 0)
+#define KVM_CARETAKER_KERNEL_MOVES	(0ULL KVM_CARETAKER_MOVES(KVM_CARETAKER_MOVE_KERNEL))
+#define KVM_CARETAKER_PAYLOAD_MOVES	(0ULL KVM_CARETAKER_MOVES(KVM_CARETAKER_MOVE_PAYLOAD))
+
+/* Whether the side with the mask @moves may move from state @f to state @t. */
+#define KVM_CARETAKER_MAY_MOVE(moves, f, t)	(((moves) >> ((f) * 8 + (t))) & 1)
+
+/*
+ * State of the pCPU that belongs to the Caretaker (ccb.pcpu), beside the vCPU's state.
+ */
+enum kvm_caretaker_pcpu {
+	KVM_CARETAKER_PCPU_NONE	  = 0,	/* kernel: the pCPU is a CPU of the host */
+	KVM_CARETAKER_PCPU_COMING = 1,	/* kernel: on its way out of the host */
+	KVM_CARETAKER_PCPU_ARMED  = 2,	/* payload: in the payload, waits for the doorbell */
+	KVM_CARETAKER_PCPU_GUEST  = 3,	/* payload: serves the vCPU */
+	KVM_CARETAKER_PCPU_HALTED = 4,	/* payload: GIF=1, SVME=0, cli;hlt: ready for INIT */
+};
+
+/* ccb.doorbell, written by the kernel, read by the payload. */
+enum kvm_caretaker_doorbell {
+	KVM_CARETAKER_BELL_NONE	= 0,
+	KVM_CARETAKER_BELL_RUN	= 1,	/* with state DETACHING: run the guest */
+	KVM_CARETAKER_BELL_HALT	= 2,	/* armed pCPU: go to HALTED, no guest was run */
+};
+
+/* What the payload tells KVM when it returns from an attached run. */
+/* (nothing: VMCB and GPRs are as after a #VMEXIT that KVM itself took) */
+
+/**
+ * struct kvm_caretaker_cpuid - one CPUID leaf in the metadata
+ * @function:	kernel: EAX input
+ * @index:	kernel: ECX input, 0 when it does not matter
+ * @flags:	kernel: KVM_CARETAKER_CPUID_*
+ * @eax:	kernel: result
+ * @ebx:	kernel: result
+ * @ecx:	kernel: result
+ * @edx:	kernel: result
+ * @pad:	zero
+ */
+struct kvm_caretaker_cpuid {
+	__u32 function;
+	__u32 index;
+	__u32 flags;
+	__u32 eax;
+	__u32 ebx;
+	__u32 ecx;
+	__u32 edx;
+	__u32 pad;
+};
+
+#define KVM_CARETAKER_CPUID_USED	(1U << 0)	/* the slot holds a leaf */
+#define KVM_CARETAKER_CPUID_INDEXED	(1U << 1)	/* ECX input matters */
+
+/*
+ * CPUID table: open addressing, linear probing from the hash of the function alone, so that a
+ * lookup ends at the first unused slot. The kernel fills at most 3/4 of it.
+ */
+#define KVM_CARETAKER_CPUID_SLOTS	128
+#define KVM_CARETAKER_CPUID_HASH(fn)	(((fn) ^ ((fn) >> 26) * 0x9) & \
+					 (KVM_CARETAKER_CPUID_SLOTS - 1))
+
+/**
+ * struct kvm_caretaker_msr - one MSR in the metadata
+ * @msr:	kernel: MSR number
+ * @flags:	kernel: KVM_CARETAKER_MSR_*
+ * @value:	kernel: what RDMSR returns
+ */
+struct kvm_caretaker_msr {
+	__u32 msr;
+	__u32 flags;
+	__u64 value;
+};
+
+#define KVM_CARETAKER_MSR_READ		(1U << 0)	/* RDMSR served while attached and detached */
+#define KVM_CARETAKER_MSR_READ_GAP	(1U << 1)	/* RDMSR served while detached only */
+#define KVM_CARETAKER_NR_MSRS		64
+
+/**
+ * struct kvm_caretaker_meta - shared configuration metadata of one vCPU
+ * @size:	kernel: sizeof(struct kvm_caretaker_meta)
+ * @nr_msrs:	kernel: used entries of @msrs
+ * @cpuid:	kernel: CPUID table; written only while the vCPU is not in the payload
+ * @msrs:	kernel: MSR policy; as @cpuid
+ */
+struct kvm_caretaker_meta {
+	__u32 size;
+	__u32 nr_msrs;
+	__u64 reserved[7];
+	struct kvm_caretaker_cpuid cpuid[KVM_CARETAKER_CPUID_SLOTS];
+	struct kvm_caretaker_msr msrs[KVM_CARETAKER_NR_MSRS];
+};
+
+/**
+ * struct kvm_caretaker_handlers - the installed handler set
+ * @entry:	kernel: address of the compiled handler of each class, 0 for none
+ * @fuel:	kernel: value of R12 when the handler is called (see docs/abi)
+ * @generation:	kernel: changes with each set
+ *
+ * Never written after it was published through ccb.handlers: a new set is a new table.
+ * Calling convention of a handler: System V, RDI = address of one __u64 that holds the address
+ * of ccb.exit, R12 = fuel; returns a verdict in EAX. Direction flag clear. It may change
+ * every register but RSP; the caller saves what it needs (RBX, RBP, R12 to R15 included).
+ */
+struct kvm_caretaker_handlers {
+	__u64 entry[KVM_CARETAKER_NR_CLASSES];
+	__u32 fuel[KVM_CARETAKER_NR_CLASSES];
+	__u32 generation;
+};
+
+/* flags of the CCB */
+#define KVM_CARETAKER_CCB_ISOLATE	(1U << 0)	/* kernel: attached on isolated tables */
+#define KVM_CARETAKER_CCB_TSC_AUX	(1U << 1)	/* kernel: CPU has RDTSCP/RDPID */
+#define KVM_CARETAKER_CCB_XSAVE		(1U << 2)	/* kernel: FPU image in XSAVE form */
+#define KVM_CARETAKER_CCB_NRIPS		(1U << 3)	/* kernel: CPU writes next_rip */
+#define KVM_CARETAKER_CCB_PKU		(1U << 4)	/* kernel: reserved */
+#define KVM_CARETAKER_CCB_HALTED	(1U << 5)	/* both: guest is in HLT (at detach, at park) */
+#define KVM_CARETAKER_CCB_X2APIC	(1U << 6)	/* kernel: the guest's LAPIC is in x2APIC mode */
+
+/**
+ * struct kvm_caretaker_ccb - Caretaker Control Block
+ * @magic:	 payload, at build: KVM_CARETAKER_CCB_MAGIC
+ * @abi:	 payload, at build: KVM_CARETAKER_CCB_ABI
+ * @size:	 payload, at build: sizeof(struct kvm_caretaker_ccb)
+ * @flags:	 kernel, while no vCPU is in the payload; HALTED: see there
+ * @state:	 see KVM_CARETAKER_MOVES
+ * @pcpu:	 enum kvm_caretaker_pcpu, writer named there
+ * @doorbell:	 kernel: enum kvm_caretaker_doorbell
+ * @kicked:	 payload's NMI handler: an NMI came while detached; cleared by the main loop
+ * @handlers:	 kernel: struct kvm_caretaker_handlers, never 0, replaced by one release-store
+ * @counters:	 kernel (attached), payload (at RUN and at park): the exits or gap_exits table
+ * @meta:	 kernel: struct kvm_caretaker_meta
+ * @telemetry:	 kernel: struct kvm_caretaker_telemetry
+ * @vmcb:	 kernel: the VMCB now in use, KVM's while attached, own when detached
+ * @vmcb_pa:	 kernel: its physical address
+ * @route_kvm:	 kernel: routing pointer, address in the kernel where forwarded exits go
+ * @host_rsp:	 payload, at each attached entry: the kernel's stack pointer
+ * @host_cr3:	 payload, at each attached entry with ISOLATE: the kernel's CR3
+ * @cr3:	 kernel: isolated page tables (CR3 value, PCID 0)
+ * @seen:	 payload, at each attached return: generation of the handler set it used last
+ * @entry_attached: payload, at build: offset of the attached entry point from the CCB
+ * @entry_detached: payload, at build: offset of the detached entry point from the CCB
+ * @gap_vmcb:	 kernel: the Caretaker's own VMCB
+ * @gap_vmcb_pa: kernel: its physical address
+ * @hsave_pa:	 kernel: page for MSR_VM_HSAVE_PA while detached
+ * @host_vmsave_pa: kernel: page for VMSAVE/VMLOAD of the Caretaker's own FS/GS/TR state
+ * @lapic:	 kernel, at detach, payload while detached: LAPIC registers, KVM's layout
+ * @fpu:	 kernel, at detach, payload at park: XSAVE image, 64-byte aligned, standard form
+ * @fpu_size:	 kernel: bytes usable at @fpu
+ * @tsc_aux:	 kernel, at detach: guest TSC_AUX
+ * @xcr0_host:	 kernel, at detach: XCR0 to be used for XSAVE and XRSTOR
+ * @xcr0_guest:	 kernel, at detach: XCR0 while the guest runs
+ * @dr:		 kernel, at detach: guest DR0 to DR3
+ * @tsc_deadline: kernel, at detach: guest TSC_DEADLINE, read by the kernel that adopts
+ * @apic_base:	 kernel, at detach: guest APIC_BASE
+ * @exit:	 see there; GPRs of the vCPU live here between VMRUNs
+ *
+ * While attached the kernel copies the GPRs into exit.gpr before it calls the payload and out of
+ * it afterwards (RAX and RSP are in the VMCB).
+ */
+struct kvm_caretaker_ccb {
+	__u32 magic;
+	__u32 abi;
+	__u32 size;
+	__u32 flags;
+	__u32 state;
+	__u32 pcpu;
+	__u32 doorbell;
+	__u32 kicked;
+	__u64 handlers;
+	__u64 counters;
+	__u64 meta;
+	__u64 telemetry;
+	__u64 vmcb;
+	__u64 vmcb_pa;
+	__u64 route_kvm;
+	__u64 host_rsp;
+	__u64 host_cr3;
+	__u64 cr3;
+	__u64 seen;
+	__s64 entry_attached;
+	__s64 entry_detached;
+	__u64 gap_vmcb;
+	__u64 gap_vmcb_pa;
+	__u64 hsave_pa;
+	__u64 host_vmsave_pa;
+	__u64 lapic;
+	__u64 fpu;
+	__u64 fpu_size;
+	__u64 tsc_aux;
+	__u64 xcr0_host;
+	__u64 xcr0_guest;
+	__u64 dr[4];
+	__u64 tsc_deadline;
+	__u64 apic_base;
+	__u64 reserved[12];
+	struct kvm_caretaker_exit exit;
+};
+
+/*
+ * Entry points (addresses: CCB + entry_*).
+ *
+ * Attached: called by KVM's stub with IF=1, GIF=0, guest FS/GS/TR/... loaded (VMLOAD done),
+ * RFLAGS.DF clear, any stack. It switches to its own stack (and, with ISOLATE, to @cr3), loads
+ * the GPRs, VMRUNs, serves what it may and VMRUNs again. For a forwarded exit it stores the GPRs,
+ * restores host CR3 and host RSP and jumps to @route_kvm. All other registers are undefined then.
+ *
+ * Detached: jumped to by the kernel on the pCPU, IF=0, GIF=1, CR4.PCIDE=0, CR4.PGE=0, with RDI =
+ * CCB. Loads its own CR3, GDT, IDT, TSS and stack, then ARMED. Never returns.
+ */
+
+#ifdef __cplusplus
+#define KVM_CARETAKER_ASSERT(name, cond) static_assert(cond, "kvm_caretaker ABI: " name)
+#else
+#define KVM_CARETAKER_ASSERT(name, cond) _Static_assert(cond, "kvm_caretaker ABI: " name)
+#endif
+#define KVM_CARETAKER_AT(type, field, off) \
+	KVM_CARETAKER_ASSERT(#type "." #field, __builtin_offsetof(struct type, field) == (off))
+
+#ifndef __ASSEMBLER__
+KVM_CARETAKER_AT(kvm_caretaker_ccb, state, 0x10);
+KVM_CARETAKER_AT(kvm_caretaker_ccb, handlers, 0x20);
+KVM_CARETAKER_AT(kvm_caretaker_ccb, vmcb_pa, 0x48);
+KVM_CARETAKER_AT(kvm_caretaker_ccb, route_kvm, 0x50);
+KVM_CARETAKER_AT(kvm_caretaker_ccb, host_rsp, 0x58);
+KVM_CARETAKER_AT(kvm_caretaker_ccb, host_cr3, 0x60);
+KVM_CARETAKER_AT(kvm_caretaker_ccb, cr3, 0x68);
+KVM_CARETAKER_AT(kvm_caretaker_ccb, exit, 0x168);
+KVM_CARETAKER_AT(kvm_caretaker_exit, flags, 0x10);
+KVM_CARETAKER_AT(kvm_caretaker_exit, gpr, 0x38);
+KVM_CARETAKER_AT(kvm_caretaker_exit, cr4, 0xb8);
+KVM_CARETAKER_ASSERT("exit size", sizeof(struct kvm_caretaker_exit) == 0x100);
+KVM_CARETAKER_ASSERT("ccb size", sizeof(struct kvm_caretaker_ccb) == 0x268);
+KVM_CARETAKER_ASSERT("meta size", sizeof(struct kvm_caretaker_meta) == 0x40 + 0x1000 + 0x400);
+KVM_CARETAKER_ASSERT("telemetry size",
+		     sizeof(struct kvm_caretaker_telemetry) == 0x100 + 0x4000 + 64 * 48);
+KVM_CARETAKER_ASSERT("cpuid slots", (KVM_CARETAKER_CPUID_SLOTS &
+				     (KVM_CARETAKER_CPUID_SLOTS - 1)) == 0);
+#endif
+
+#endif /* _UAPI_LINUX_KVM_CARETAKER_CCB_H */

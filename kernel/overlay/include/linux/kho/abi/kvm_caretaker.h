@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _LINUX_KHO_ABI_KVM_CARETAKER_H
+#define _LINUX_KHO_ABI_KVM_CARETAKER_H
+
+#include <linux/types.h>
+
+/**
+ * DOC: KVM Caretaker, old kernel to next kernel
+ *
+ * This interface is a contract between two kernels. Three files types' worth of data cross:
+ *
+ * - the preserved CPU set (FLB &CARETAKER_CPUS_COMPATIBLE): one &struct caretaker_cpus_ser, read
+ *   before secondary CPUs are started; none of the listed CPUs may get INIT or SIPI.
+ * - one &struct caretaker_vm_ser per VM file (&CARETAKER_VM_COMPATIBLE).
+ * - one &struct caretaker_vcpu_ser per vCPU file (&CARETAKER_VCPU_COMPATIBLE). It is the first
+ *   page of the block that the Caretaker of the vCPU runs in.
+ *
+ * Raise the number in the compatible strings when a field changes its meaning or a struct its
+ * layout. uapi/linux/kvm_caretaker_ccb.h is part of the contract with its own version
+ * (@ccb_abi), because the next kernel talks to the running payload through the CCB.
+ *
+ * All structs are written by the old kernel at preserve time and only read by the next kernel.
+ * Names that end in _pa are physical addresses.
+ */
+
+#define CARETAKER_CPUS_COMPATIBLE	"caretaker-cpus-v1"
+#define CARETAKER_VM_COMPATIBLE		"kvm-caretaker-vm-v1"
+#define CARETAKER_VCPU_COMPATIBLE	"kvm-caretaker-vcpu-v1"
+
+#define CARETAKER_MAX_CPUS		256
+#define CARETAKER_MAX_HANDLER_PAGES	64
+
+/**
+ * struct caretaker_cpu_ser - one CPU that runs a Caretaker
+ * @apic_id:	physical APIC id
+ * @used:	1 when the entry is valid
+ * @block_pa:	its &struct caretaker_vcpu_ser
+ */
+struct caretaker_cpu_ser {
+	u32 apic_id;
+	u32 used;
+	u64 block_pa;
+};
+
+/**
+ * struct caretaker_cpus_ser - the preserved CPU set, one page
+ * @size:	bytes of this struct
+ * @nr:		entries of @cpu that may be used
+ * @reserved:	zero
+ * @cpu:	the CPUs
+ */
+struct caretaker_cpus_ser {
+	u32 size;
+	u32 nr;
+	u64 reserved;
+	struct caretaker_cpu_ser cpu[CARETAKER_MAX_CPUS - 1];
+} __packed;
+
+#define CARETAKER_LIST_ENTRIES		510
+
+/**
+ * struct caretaker_list_ser - one page of a list of single pages
+ * @next_pa:	the next page of the list, or 0
+ * @nr:		used entries of @pa
+ * @pa:		the pages
+ */
+struct caretaker_list_ser {
+	u64 next_pa;
+	u64 nr;
+	u64 pa[CARETAKER_LIST_ENTRIES];
+} __packed;
+
+/**
+ * struct caretaker_vm_ser - one VM, one page
+ * @size:	bytes of this struct
+ * @nr_vcpus:	vCPUs that the VM had
+ * @vm_id:	identity of the VM, for telemetry
+ * @vm_type:	argument of KVM_CREATE_VM
+ * @npt_root_pa: root of the frozen nested page tables
+ * @npt_list_pa: &struct caretaker_list_ser of all pages of these tables
+ * @npt_pages:	number of them
+ */
+struct caretaker_vm_ser {
+	u32 size;
+	u32 nr_vcpus;
+	u64 vm_id;
+	u64 vm_type;
+	u64 npt_root_pa;
+	u64 npt_list_pa;
+	u64 npt_pages;
+} __packed;
+
+/**
+ * struct caretaker_vcpu_ser - one vCPU; first page of its block
+ * @size:	bytes of this struct
+ * @ccb_abi:	KVM_CARETAKER_CCB_ABI of the payload in the block
+ * @vcpu_id:	id of the vCPU in its VM
+ * @apic_id:	physical APIC id of the pCPU
+ * @vm_ser_pa:	its VM
+ * @vm_id:	identity of the VM
+ * @block_pa:	physical address of this page
+ * @nr_pages:	contiguous pages of the block, this one included
+ * @tsc_khz:	TSC frequency that the old kernel measured, for telemetry
+ * @ccb_off:	CCB, bytes from this page
+ * @telemetry_off: telemetry
+ * @lapic_off:	LAPIC registers
+ * @fpu_off:	XSAVE image
+ * @vmcb_off:	the Caretaker's VMCB
+ * @vendor:	1: AMD SVM
+ * @nr_handler_pages: used entries of @handler_pa
+ * @state_first: first entry of @handler_pa that holds writable handler state
+ * @handler_pa:	pages of the handler set: code, read-only data, writable state
+ */
+struct caretaker_vcpu_ser {
+	u32 size;
+	u32 ccb_abi;
+	u32 vcpu_id;
+	u32 apic_id;
+	u64 vm_ser_pa;
+	u64 vm_id;
+	u64 block_pa;
+	u32 nr_pages;
+	u32 tsc_khz;
+	u32 ccb_off;
+	u32 telemetry_off;
+	u32 lapic_off;
+	u32 fpu_off;
+	u32 vmcb_off;
+	u32 vendor;
+	u32 nr_handler_pages;
+	u32 state_first;
+	u64 handler_pa[CARETAKER_MAX_HANDLER_PAGES];
+} __packed;
+
+#endif /* _LINUX_KHO_ABI_KVM_CARETAKER_H */

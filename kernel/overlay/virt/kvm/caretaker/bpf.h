@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * KVM Caretaker: exit handlers, written in BPF and compiled to run without a kernel.
+ */
+#ifndef __VIRT_KVM_CARETAKER_BPF_H
+#define __VIRT_KVM_CARETAKER_BPF_H
+
+#include <linux/types.h>
+
+#include <uapi/linux/kvm_caretaker_bpf.h>
+
+#include "log.h"
+
+struct bpf_map;
+struct page;
+
+/* Longest name of a handler set, terminating 0 included. */
+#define CARETAKER_HANDLERS_NAME		16
+
+/* Entry offset of a class without handler. */
+#define CARETAKER_HANDLERS_NONE		(~0U)
+
+/* Most pages of one handler set, code and state together. */
+#define CARETAKER_HANDLERS_MAX_PAGES	256
+
+/**
+ * struct kvm_caretaker_ops - exit handlers as a BPF struct_ops
+ * @hlt:	one handler per exit class, in the order of enum kvm_caretaker_class; each
+ *		returns a enum kvm_caretaker_verdict, members may stay NULL
+ * @abi_version: KVM_CARETAKER_BPF_ABI that the handlers were written for
+ * @flags:	must be zero
+ * @name:	name of the set for logs and tools
+ *
+ * The kernel never calls the members: KVM_SET_CARETAKER compiles the programs for the payload.
+ */
+struct kvm_caretaker_ops {
+	int (*hlt)(struct kvm_caretaker_exit *exit);
+	int (*cpuid)(struct kvm_caretaker_exit *exit);
+	int (*rdmsr)(struct kvm_caretaker_exit *exit);
+	int (*wrmsr)(struct kvm_caretaker_exit *exit);
+	int (*io)(struct kvm_caretaker_exit *exit);
+	int (*mmio)(struct kvm_caretaker_exit *exit);
+	int (*hypercall)(struct kvm_caretaker_exit *exit);
+	int (*ipi)(struct kvm_caretaker_exit *exit);
+	int (*timer)(struct kvm_caretaker_exit *exit);
+	int (*pause)(struct kvm_caretaker_exit *exit);
+	int (*other)(struct kvm_caretaker_exit *exit);
+	u32 abi_version;
+	u32 flags;
+	char name[CARETAKER_HANDLERS_NAME];
+};
+
+/**
+ * struct caretaker_handlers - a handler set, verified and compiled; never changes
+ * @nr_pages:	all pages
+ * @pages:	in the order in which they must follow each other in virtual memory: code, then
+ *		read-only state, then writable state
+ * @nr_text:	pages of code, to be mapped read-only and executable
+ * @nr_ro:	pages of read-only state
+ * @nr_rw:	pages of writable state; they belong to the BPF maps of the programs' global
+ *		variables and are shared with those who mmap the maps
+ * @text_size:	bytes of code
+ * @entry_off:	by class: offset of the handler from the first page, CARETAKER_HANDLERS_NONE
+ * @fuel:	by class: value of R12 when the handler is called
+ * @cost:	by class: worst case of one call in cost units
+ * @digest:	SHA-256 over the bytes of code
+ * @name:	name of the set
+ * @nr_maps:	BPF maps that are held
+ * @maps:	these maps
+ *
+ * The code is position independent: any address will do as long as the order is kept.
+ */
+struct caretaker_handlers {
+	unsigned int nr_pages;
+	struct page **pages;
+	unsigned int nr_text;
+	unsigned int nr_ro;
+	unsigned int nr_rw;
+	u32 text_size;
+	u32 entry_off[KVM_CARETAKER_NR_CLASSES];
+	u32 fuel[KVM_CARETAKER_NR_CLASSES];
+	u32 cost[KVM_CARETAKER_NR_CLASSES];
+	u8 digest[32];
+	char name[CARETAKER_HANDLERS_NAME];
+	unsigned int nr_maps;
+	struct bpf_map **maps;
+};
+
+/**
+ * caretaker_handlers_create() - verify and compile the programs of a struct_ops map
+ * @map_fd:	file descriptor of a BPF map of struct kvm_caretaker_ops that has a link
+ * @budget:	worst-case cost allowed per call in cost units, 0 for the default
+ * @log:	takes the reason of a refusal, may be NULL
+ *
+ * The result does not depend on the link, the map or the programs any more; it holds the maps
+ * of their global variables. Context: process, sleeps; takes no lock of KVM.
+ *
+ * Return: the set, to be freed with caretaker_handlers_destroy(), or ERR_PTR: -EBADF, -EINVAL,
+ * -EPROTONOSUPPORT, -EACCES, -EOPNOTSUPP, -E2BIG, -ENOMEM, -EIO as documented at
+ * KVM_SET_CARETAKER.
+ */
+struct caretaker_handlers *caretaker_handlers_create(int map_fd, u32 budget,
+						     struct caretaker_log *log);
+
+/**
+ * caretaker_handlers_destroy() - free a set that is mapped nowhere any more
+ * @h:		set or NULL
+ *
+ * Context: process, may sleep.
+ */
+void caretaker_handlers_destroy(struct caretaker_handlers *h);
+
+#endif /* __VIRT_KVM_CARETAKER_BPF_H */

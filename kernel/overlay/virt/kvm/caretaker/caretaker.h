@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * KVM Caretaker: what the files of this directory and the vendor code share.
+ *
+ * Locks, outermost first: LUO session -> CPU hotplug -> vcpu->mutex -> kvm_caretaker.lock.
+ * CPU hotplug is never entered with vcpu->mutex held.
+ */
+#ifndef _VIRT_KVM_CARETAKER_H
+#define _VIRT_KVM_CARETAKER_H
+
+#include <linux/kho/abi/kvm_caretaker.h>
+#include <linux/kvm_caretaker.h>
+#include <linux/kvm_host.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/workqueue.h>
+
+#include <uapi/linux/kvm_caretaker.h>
+#include <uapi/linux/kvm_caretaker_ccb.h>
+
+#include "bpf.h"
+#include "elf.h"
+#include "log.h"
+
+/* Pages of the isolated page tables: one root, a path for the block, a path per handler set. */
+#define CARETAKER_PT_PAGES	16
+#define CARETAKER_FPU_PAGES	3
+
+/**
+ * struct caretaker_block - the memory that one Caretaker lives in
+ * @ref:	one for the vCPU, one while a pCPU is inside
+ * @mem:	the pages, in the kernel's direct map; starts with @ser
+ * @nr_pages:	number of them
+ * @ser:	what the next kernel reads
+ * @ccb:	the CCB, in the direct map
+ * @telemetry:	telemetry, in the direct map
+ * @meta:	metadata, in the direct map
+ * @lapic:	LAPIC registers, in the direct map
+ * @fpu:	XSAVE image, in the direct map
+ * @vmcb:	the Caretaker's own VMCB, in the direct map
+ * @vmsave:	page for the Caretaker's own FS/GS/TR state
+ * @hsave:	host save area
+ * @msrpm:	MSR permission map, two pages
+ * @iopm:	I/O permission map, three pages
+ * @pt:		isolated page tables
+ * @pt_used:	used pages of @pt
+ * @va:		the block's pages at the address where the payload runs; NULL for a block that
+ *		came from another kernel
+ * @va_pages:	pages of that mapping
+ * @va_vmcb:	KVM's VMCB within @va
+ * @va_empty:	metadata without any entry within @va
+ * @va_meta:	metadata within @va
+ * @va_entry:	attached entry point
+ * @stale:	metadata must be filled again before the next attached run
+ * @image_pages: pages of the payload image
+ * @image_page:	its first page in the block
+ * @elf:	layout of the image
+ * @handlers:	handler set or NULL
+ * @handlers_va: where it is mapped
+ * @slot:	which of the two handler tables is published
+ * @apic_id:	pCPU
+ * @pcpu:	its logical number
+ * @owner:	who claimed the pCPU
+ * @online:	brings the pCPU back
+ */
+struct caretaker_block {
+	refcount_t ref;
+	void *mem;
+	unsigned int nr_pages;
+	struct caretaker_vcpu_ser *ser;
+	struct kvm_caretaker_ccb *ccb;
+	struct kvm_caretaker_telemetry *telemetry;
+	struct kvm_caretaker_meta *meta;
+	void *lapic;
+	void *fpu;
+	void *vmcb;
+	void *vmsave;
+	void *hsave;
+	void *msrpm;
+	void *iopm;
+	u64 *pt;
+	unsigned int pt_used;
+	void *va;
+	unsigned int va_pages;
+	u64 va_vmcb;
+	u64 va_empty;
+	u64 va_meta;
+	u64 va_entry;
+	bool stale;
+	unsigned int image_pages;
+	unsigned int image_page;
+	struct caretaker_elf elf;
+	struct caretaker_handlers *handlers;
+	void *handlers_va;
+	unsigned int slot;
+	u32 apic_id;
+	unsigned int pcpu;
+	void *owner;
+	struct work_struct online;
+};
+
+/**
+ * struct kvm_caretaker - the Caretaker of one vCPU (vcpu->caretaker)
+ * @lock:	guards @block against readers that do not hold vcpu->mutex
+ * @vcpu:	the vCPU
+ * @block:	memory of the payload, NULL for none
+ * @attached:	KVM enters the guest through the payload
+ * @detached:	the guest runs on the pCPU, in this kernel
+ * @orphan:	it came from an earlier kernel and was not adopted yet
+ * @adopted:	it came from an earlier kernel and was adopted; block is for reading only
+ * @preserved:	LUO holds the vCPU file
+ * @stop:	leave KVM_RUN, so many wait for vcpu->mutex
+ * @pcpu:	logical number of the pCPU
+ * @generation:	successful installs
+ * @vm_id:	identity of the VM
+ */
+struct kvm_caretaker {
+	struct mutex lock;
+	struct kvm_vcpu *vcpu;
+	struct caretaker_block *block;
+	bool attached;
+	bool detached;
+	bool orphan;
+	bool adopted;
+	bool preserved;
+	atomic_t stop;
+	unsigned int pcpu;
+	u32 generation;
+	u64 vm_id;
+};
+
+/* block.c */
+struct caretaker_block *caretaker_block_create(const struct caretaker_elf *elf, const void *file,
+					       struct page *kvm_vmcb, struct caretaker_log *log);
+struct caretaker_block *caretaker_block_restore(u64 block_pa);
+void caretaker_block_get(struct caretaker_block *b);
+void caretaker_block_put(struct caretaker_block *b);
+int caretaker_block_set_handlers(struct caretaker_block *b, struct caretaker_handlers *h);
+int caretaker_block_preserve(struct caretaker_block *b);
+void caretaker_block_unpreserve(struct caretaker_block *b);
+u64 caretaker_block_va(const struct caretaker_block *b, const void *mem);
+
+/* install.c */
+struct kvm_caretaker *caretaker_of(struct kvm_vcpu *vcpu);
+long caretaker_set(struct kvm_vcpu *vcpu, unsigned long arg);
+long caretaker_get(struct kvm_vcpu *vcpu, unsigned long arg);
+int caretaker_stop(struct kvm_caretaker *ct, bool complete);
+void caretaker_go(struct kvm_caretaker *ct);
+
+/* gap.c */
+int caretaker_move(struct caretaker_block *b, u32 from, u32 to);
+int caretaker_arm(struct caretaker_block *b);
+void caretaker_disarm(struct caretaker_block *b);
+int caretaker_ring(struct caretaker_block *b);
+int caretaker_reclaim(struct caretaker_block *b);
+void caretaker_pcpu_return(struct caretaker_block *b);
+int caretaker_adopt(struct kvm_caretaker *ct);
+
+/* luo.c */
+u64 caretaker_npt_bytes(struct kvm *kvm);
+
+/* npt.c */
+struct caretaker_npt {
+	u64 root_pa;
+	u64 list_pa;
+	u64 pages;
+};
+
+int caretaker_npt_build(struct kvm *kvm, struct caretaker_npt *npt);
+void caretaker_npt_destroy(struct caretaker_npt *npt);
+void caretaker_npt_restore_free(struct caretaker_npt *npt);
+
+/* vendor code: arch/x86/kvm/svm/caretaker.c */
+int caretaker_svm_supported(struct kvm_vcpu *vcpu, struct caretaker_log *log);
+struct page *caretaker_svm_vmcb_page(struct kvm_vcpu *vcpu);
+void caretaker_svm_attach(struct kvm_vcpu *vcpu, struct caretaker_block *b);
+void caretaker_svm_refresh(struct kvm_vcpu *vcpu, struct caretaker_block *b, bool gap);
+int caretaker_svm_can_export(struct kvm_vcpu *vcpu, const char **why);
+int caretaker_svm_export(struct kvm_vcpu *vcpu, struct caretaker_block *b, u64 npt_root,
+			 const char **why);
+int caretaker_svm_can_import(struct kvm_vcpu *vcpu, struct caretaker_block *b, const char **why);
+int caretaker_svm_import(struct kvm_vcpu *vcpu, struct caretaker_block *b);
+
+#endif /* _VIRT_KVM_CARETAKER_H */

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KVM Caretaker: debugfs, for when BPF is not up.
+ *
+ * Beside the other files of a vCPU: "caretaker" is text for people, "caretaker_telemetry" is
+ * struct kvm_caretaker_telemetry for tools.
+ */
+#include <linux/debugfs.h>
+#include <linux/seq_file.h>
+#include <linux/uaccess.h>
+
+#include "caretaker.h"
+
+static const char * const state_names[KVM_CARETAKER_NR_STATES] = {
+	[KVM_CARETAKER_EMPTY] = "empty",
+	[KVM_CARETAKER_ATTACHED] = "attached",
+	[KVM_CARETAKER_DETACHING] = "detaching",
+	[KVM_CARETAKER_RUNNING] = "detached, running",
+	[KVM_CARETAKER_STALLED] = "detached, stalled",
+	[KVM_CARETAKER_ADOPTING] = "adopting",
+	[KVM_CARETAKER_PARKED] = "parked",
+	[KVM_CARETAKER_FAULTED] = "faulted",
+};
+
+static void show_exits(struct seq_file *m, const char *title,
+		       u64 (*exits)[KVM_CARETAKER_NR_SERVERS])
+{
+	unsigned int i;
+
+	seq_printf(m, "%s:\n  reason     native    handler        kvm    blocked\n", title);
+	for (i = 0; i < KVM_CARETAKER_NR_REASONS; i++) {
+		u64 *e = exits[i];
+
+		if (e[0] | e[1] | e[2] | e[3])
+			seq_printf(m, "  0x%03x %10llu %10llu %10llu %10llu\n",
+				   i < 0xe0 ? i : i == 0xff ? 0xfff : i + 0x320,
+				   e[0], e[1], e[2], e[3]);
+	}
+}
+
+static void show_stalls(struct seq_file *m, struct kvm_caretaker_telemetry *t)
+{
+	u64 i = t->nr_stalls > KVM_CARETAKER_NR_STALLS ? t->nr_stalls - KVM_CARETAKER_NR_STALLS : 0;
+
+	for (; i < t->nr_stalls; i++) {
+		struct kvm_caretaker_stall *s = &t->stalls[i % KVM_CARETAKER_NR_STALLS];
+
+		seq_printf(m, "stall %llu: reason 0x%llx info1 0x%llx info2 0x%llx rip 0x%llx start %llu end %llu\n",
+			   i, s->reason, s->info1, s->info2, s->rip, s->tsc_start, s->tsc_end);
+	}
+}
+
+static int caretaker_show(struct seq_file *m, void *v)
+{
+	struct kvm_caretaker *ct = caretaker_of(m->private);
+	struct kvm_caretaker_telemetry *t;
+	u32 state;
+
+	if (!ct)
+		goto none;
+	guard(mutex)(&ct->lock);
+	if (!ct->block)
+		goto none;
+	t = ct->block->telemetry;
+	state = READ_ONCE(ct->block->ccb->state);
+	seq_printf(m, "state: %s\n", state < ARRAY_SIZE(state_names) ? state_names[state] : "?");
+	seq_printf(m, "vm_id: %016llx\nvcpu: %u\napic_id: %u\ntsc_khz: %u\n", t->vm_id, t->vcpu,
+		   ct->block->apic_id, t->tsc_khz);
+	seq_printf(m, "handlers: %s\n", ct->block->handlers ? ct->block->handlers->name : "none");
+	seq_printf(m, "tsc_stop: %llu\ntsc_run: %llu\ntsc_kick: %llu\ntsc_park: %llu\ntsc_adopt: %llu\n",
+		   t->tsc_stop, t->tsc_run, t->tsc_kick, t->tsc_park, t->tsc_adopt);
+	seq_printf(m, "stray: %llu\nfault: %llu\nfault_rip: 0x%llx\nfault_addr: 0x%llx\nidle_tsc: %llu\n",
+		   t->stray, t->fault, t->fault_rip, t->fault_addr, t->idle_tsc);
+	show_exits(m, "exits attached", t->exits);
+	show_exits(m, "exits in the gap", t->gap_exits);
+	show_stalls(m, t);
+	return 0;
+
+none:
+	seq_puts(m, "none\n");
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(caretaker);
+
+static ssize_t telemetry_read(struct file *file, char __user *buf, size_t len, loff_t *pos)
+{
+	struct kvm_caretaker *ct = caretaker_of(file_inode(file)->i_private);
+
+	if (!ct)
+		return 0;
+	guard(mutex)(&ct->lock);
+	if (!ct->block)
+		return 0;
+	return simple_read_from_buffer(buf, len, pos, ct->block->telemetry,
+				       sizeof(*ct->block->telemetry));
+}
+
+static const struct file_operations telemetry_fops = {
+	.owner = THIS_MODULE,
+	.read = telemetry_read,
+	.llseek = default_llseek,
+};
+
+void kvm_caretaker_create_debugfs(struct kvm_vcpu *vcpu, struct dentry *dir)
+{
+	debugfs_create_file("caretaker", 0400, dir, vcpu, &caretaker_fops);
+	debugfs_create_file("caretaker_telemetry", 0400, dir, vcpu, &telemetry_fops);
+}

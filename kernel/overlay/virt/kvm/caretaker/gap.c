@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KVM Caretaker: the handshake between kernel and payload.
+ *
+ * Every step is synchronous: write, wait for the payload's answer, give up after a time limit.
+ * Before the doorbell nothing has happened to the vCPU, so a failure means "still in KVM". After
+ * it the guest runs in the Caretaker, and a failure to get it back means "still running there".
+ */
+#define pr_fmt(fmt) "caretaker: " fmt
+
+#include <linux/delay.h>
+#include <linux/ktime.h>
+
+#include <asm/caretaker.h>
+#include <asm/msr.h>
+
+#include "caretaker.h"
+
+#define ARM_TIMEOUT_MS		5000
+#define RING_TIMEOUT_MS		2000
+#define PARK_TIMEOUT_MS		2000
+#define HALT_TIMEOUT_MS		5000
+/* A kick can hit the payload between its look at the state and VMRUN: repeat it. */
+#define KICK_INTERVAL_US	200
+
+/**
+ * caretaker_move - make a move of the state machine
+ * @b:		the block
+ * @from:	state that it must be in
+ * @to:		new state
+ *
+ * Return: 0, -EBUSY when the state is another one, -EINVAL for a move that is not the kernel's.
+ */
+int caretaker_move(struct caretaker_block *b, u32 from, u32 to)
+{
+	if (WARN_ON_ONCE(!KVM_CARETAKER_MAY_MOVE(KVM_CARETAKER_KERNEL_MOVES, from, to)))
+		return -EINVAL;
+	return cmpxchg(&b->ccb->state, from, to) == from ? 0 : -EBUSY;
+}
+
+static int wait_pcpu(struct caretaker_block *b, u32 want, unsigned int ms)
+{
+	ktime_t end = ktime_add_ms(ktime_get(), ms);
+
+	while (smp_load_acquire(&b->ccb->pcpu) != want) {
+		if (ktime_after(ktime_get(), end))
+			return -ETIMEDOUT;
+		usleep_range(50, 200);
+	}
+	return 0;
+}
+
+/**
+ * caretaker_arm - take the pCPU out of the host and into the payload, empty
+ * @b:		the block
+ *
+ * Context: may sleep, takes the CPU hotplug locks; without vcpu->mutex: the vCPU runs on.
+ * Return: 0; -EBUSY while the pCPU is still on its way back from the last time; -ETIMEDOUT or
+ * an error of the hotplug core.
+ */
+int caretaker_arm(struct caretaker_block *b)
+{
+	struct caretaker_cpu_entry to = {
+		.entry = caretaker_block_va(b, (void *)b->ccb) + b->ccb->entry_detached,
+		.ccb = caretaker_block_va(b, (void *)b->ccb),
+	};
+	int r;
+
+	flush_work(&b->online);
+	if (b->ccb->pcpu != KVM_CARETAKER_PCPU_NONE)
+		return -EBUSY;
+	b->ccb->doorbell = KVM_CARETAKER_BELL_NONE;
+	b->ccb->kicked = 0;
+	WRITE_ONCE(b->ccb->pcpu, KVM_CARETAKER_PCPU_COMING);
+	caretaker_block_get(b);
+	r = caretaker_cpu_offline(b->pcpu, &to);
+	if (r) {
+		WRITE_ONCE(b->ccb->pcpu, KVM_CARETAKER_PCPU_NONE);
+		caretaker_block_put(b);
+		return r;
+	}
+	/* A CPU that does not answer is lost; the block stays, it may be in there. */
+	return wait_pcpu(b, KVM_CARETAKER_PCPU_ARMED, ARM_TIMEOUT_MS);
+}
+
+/**
+ * caretaker_disarm - send an armed pCPU back without having run a guest
+ * @b:		the block
+ */
+void caretaker_disarm(struct caretaker_block *b)
+{
+	smp_store_release(&b->ccb->doorbell, KVM_CARETAKER_BELL_HALT);
+	queue_work(system_unbound_wq, &b->online);
+}
+
+/**
+ * caretaker_ring - hand the copied vCPU over
+ * @b:		the block, state DETACHING
+ *
+ * Context: vcpu->mutex held; busy-waits, because the guest stands still.
+ * Return: 0: the guest runs in the Caretaker. -ETIMEDOUT, -EIO: it does not and has not run,
+ * state is ATTACHED again.
+ */
+int caretaker_ring(struct caretaker_block *b)
+{
+	ktime_t end = ktime_add_ms(ktime_get(), RING_TIMEOUT_MS);
+
+	smp_store_release(&b->ccb->doorbell, KVM_CARETAKER_BELL_RUN);
+	while (smp_load_acquire(&b->ccb->state) == KVM_CARETAKER_DETACHING) {
+		bool dead = READ_ONCE(b->ccb->pcpu) == KVM_CARETAKER_PCPU_HALTED;
+
+		if ((dead || ktime_after(ktime_get(), end)) &&
+		    !caretaker_move(b, KVM_CARETAKER_DETACHING, KVM_CARETAKER_ATTACHED))
+			return dead ? -EIO : -ETIMEDOUT;
+		cpu_relax();
+	}
+	/* The payload makes the state RUNNING before its first VMRUN: FAULTED here lost nothing. */
+	if (READ_ONCE(b->telemetry->tsc_run) == 0 &&
+	    !caretaker_move(b, KVM_CARETAKER_FAULTED, KVM_CARETAKER_EMPTY)) {
+		caretaker_move(b, KVM_CARETAKER_EMPTY, KVM_CARETAKER_ATTACHED);
+		return -EIO;
+	}
+	return 0;
+}
+
+/* Asks for the vCPU from whichever detached state it is in. */
+static int reclaim_ask(struct caretaker_block *b)
+{
+	if (!caretaker_move(b, KVM_CARETAKER_RUNNING, KVM_CARETAKER_ADOPTING) ||
+	    !caretaker_move(b, KVM_CARETAKER_STALLED, KVM_CARETAKER_ADOPTING) ||
+	    !caretaker_move(b, KVM_CARETAKER_RUNNING, KVM_CARETAKER_ADOPTING))
+		return 0;
+	/* An earlier attempt may have asked already and run out of time. */
+	switch (smp_load_acquire(&b->ccb->state)) {
+	case KVM_CARETAKER_ADOPTING:
+	case KVM_CARETAKER_PARKED:
+		return 0;
+	case KVM_CARETAKER_FAULTED:
+		return -EIO;
+	}
+	return -EBUSY;
+}
+
+/**
+ * caretaker_reclaim - get the vCPU's state back from a detached Caretaker
+ * @b:		the block
+ *
+ * Context: vcpu->mutex held; busy-waits, because the guest stands still.
+ * Return: 0 with state PARKED; -EIO when the Caretaker has FAULTED; -ETIMEDOUT when it does not
+ * answer: the vCPU is still its.
+ */
+int caretaker_reclaim(struct caretaker_block *b)
+{
+	ktime_t end = ktime_add_ms(ktime_get(), PARK_TIMEOUT_MS);
+	ktime_t kick = 0;
+	int r;
+
+	b->telemetry->tsc_kick = rdtsc();
+	r = reclaim_ask(b);
+	while (!r && smp_load_acquire(&b->ccb->state) != KVM_CARETAKER_PARKED) {
+		ktime_t now = ktime_get();
+
+		if (READ_ONCE(b->ccb->state) == KVM_CARETAKER_FAULTED)
+			r = -EIO;
+		else if (ktime_after(now, end))
+			r = -ETIMEDOUT;
+		else if (!kick || ktime_after(now, ktime_add_us(kick, KICK_INTERVAL_US))) {
+			caretaker_cpu_kick(b->apic_id);
+			kick = now;
+		}
+		cpu_relax();
+	}
+	if (r)
+		pr_err("vCPU %u: pCPU with APIC id %u does not give it back: error %d, state %u\n",
+		       b->ser->vcpu_id, b->apic_id, r, READ_ONCE(b->ccb->state));
+	return r;
+}
+
+/**
+ * caretaker_pcpu_return - make the pCPU part of the host again
+ * @b:		the block that it is in
+ *
+ * Drops the pCPU's reference to the block when it is out.
+ *
+ * Context: may sleep, takes the CPU hotplug locks.
+ */
+void caretaker_pcpu_return(struct caretaker_block *b)
+{
+	int r = wait_pcpu(b, KVM_CARETAKER_PCPU_HALTED, HALT_TIMEOUT_MS);
+
+	if (r) {
+		pr_err("pCPU with APIC id %u does not halt: left offline, %u KiB stay in use\n",
+		       b->apic_id, b->nr_pages * 4);
+		caretaker_block_get(b);
+		return;
+	}
+	if ((int)b->pcpu < 0) {
+		pr_warn("pCPU with APIC id %u: not known to this kernel, left offline\n",
+			b->apic_id);
+		return;
+	}
+	r = caretaker_cpu_online(b->pcpu);
+	if (r) {
+		pr_err("pCPU %u: cannot be brought online: error %d; try /sys/devices/system/cpu/cpu%u/online\n",
+		       b->pcpu, r, b->pcpu);
+		caretaker_block_get(b);
+		return;
+	}
+	WRITE_ONCE(b->ccb->pcpu, KVM_CARETAKER_PCPU_NONE);
+}
+
+/**
+ * caretaker_adopt - end an orphan: its vCPU continues in this kernel's KVM
+ * @ct:		its Caretaker
+ *
+ * Context: vcpu->mutex held, from the first KVM_RUN.
+ * Return: 0; -EINVAL when the VMM has not restored the vCPU (the guest runs on, orphaned);
+ * other errors of caretaker_reclaim().
+ */
+int caretaker_adopt(struct kvm_caretaker *ct)
+{
+	struct caretaker_block *b = ct->block;
+	const char *why;
+	int r;
+
+	r = caretaker_svm_can_import(ct->vcpu, b, &why);
+	if (r) {
+		pr_err("vCPU %d: not adopted, it runs on: %s\n", ct->vcpu->vcpu_id, why);
+		return r;
+	}
+	r = caretaker_reclaim(b);
+	if (r)
+		return r;
+	r = caretaker_svm_import(ct->vcpu, b);
+	if (r) {
+		pr_err("vCPU %d: FPU image refused: error %d\n", ct->vcpu->vcpu_id, r);
+		return r;
+	}
+	b->telemetry->tsc_adopt = rdtsc();
+	caretaker_move(b, KVM_CARETAKER_PARKED, KVM_CARETAKER_EMPTY);
+	WRITE_ONCE(ct->adopted, true);
+	WRITE_ONCE(ct->orphan, false);
+	caretaker_block_get(b);
+	queue_work(system_unbound_wq, &b->online);
+	pr_info("vCPU %d: adopted from the pCPU with APIC id %u\n", ct->vcpu->vcpu_id, b->apic_id);
+	return 0;
+}

@@ -1,0 +1,697 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KVM Caretaker: KVM_SET_CARETAKER, KVM_GET_CARETAKER and the calls from KVM's run loop.
+ *
+ * A new payload or handler set is built completely before the vCPU is disturbed: load, verify,
+ * compile, map. Then the vCPU leaves KVM_RUN for a moment, pointers are switched, and it goes on.
+ */
+#define pr_fmt(fmt) "caretaker: " fmt
+
+#include <linux/capability.h>
+#include <linux/cpu.h>
+#include <linux/delay.h>
+#include <linux/file.h>
+#include <linux/kernel_read_file.h>
+#include <linux/ktime.h>
+#include <linux/random.h>
+#include <linux/security.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+
+#include <asm/caretaker.h>
+#include <asm/tsc.h>
+
+#include "caretaker.h"
+
+#define CARETAKER_LOG_MAX	(64 * 1024)
+
+struct kvm_caretaker *caretaker_of(struct kvm_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->caretaker);
+}
+
+static u64 caretaker_vm_id(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu *other;
+	unsigned long i;
+
+	kvm_for_each_vcpu(i, other, vcpu->kvm)
+		if (other != vcpu && caretaker_of(other))
+			return caretaker_of(other)->vm_id;
+	return get_random_u64() | 1;
+}
+
+/* The first call for a vCPU creates the object, which then lives as long as the vCPU. */
+static struct kvm_caretaker *caretaker_create(struct kvm_vcpu *vcpu)
+{
+	struct kvm_caretaker *ct = caretaker_of(vcpu), *old;
+
+	if (ct)
+		return ct;
+	ct = kzalloc_obj(*ct, GFP_KERNEL_ACCOUNT);
+	if (!ct)
+		return NULL;
+	mutex_init(&ct->lock);
+	ct->vcpu = vcpu;
+	ct->vm_id = caretaker_vm_id(vcpu);
+	old = cmpxchg(&vcpu->caretaker, NULL, ct);
+	if (old) {
+		kfree(ct);
+		ct = old;
+	}
+	return ct;
+}
+
+/**
+ * caretaker_stop - get a vCPU out of KVM_RUN and hold it
+ * @ct:		its Caretaker
+ * @complete:	wait for user space to complete the I/O exit that it may be working on
+ *
+ * Makes the thread in KVM_RUN leave with EINTR and takes vcpu->mutex. A vCPU in the middle of
+ * an I/O exit can be updated but not carried.
+ *
+ * Context: may sleep, CPU hotplug allowed; returns with vcpu->mutex held on success.
+ * Return: 0, -EAGAIN when user space does not complete its exit, -EINTR on a fatal signal.
+ */
+int caretaker_stop(struct kvm_caretaker *ct, bool complete)
+{
+	struct kvm_vcpu *vcpu = ct->vcpu;
+	unsigned int tries;
+
+	atomic_inc(&ct->stop);
+	for (tries = 0; tries < 500; tries++) {
+		kvm_make_request(KVM_REQ_UNBLOCK, vcpu);
+		kvm_vcpu_kick(vcpu);
+		if (mutex_lock_killable(&vcpu->mutex)) {
+			atomic_dec(&ct->stop);
+			return -EINTR;
+		}
+		if (!complete || !vcpu->arch.complete_userspace_io)
+			return 0;
+		mutex_unlock(&vcpu->mutex);
+		usleep_range(500, 1000);
+	}
+	atomic_dec(&ct->stop);
+	return -EAGAIN;
+}
+
+/**
+ * caretaker_go - let a vCPU run again after caretaker_stop()
+ * @ct:		its Caretaker
+ */
+void caretaker_go(struct kvm_caretaker *ct)
+{
+	atomic_dec(&ct->stop);
+	mutex_unlock(&ct->vcpu->mutex);
+}
+
+static int set_check(const struct kvm_caretaker_set *set, struct caretaker_log *log)
+{
+	bool handlers_only = set->flags & KVM_CARETAKER_HANDLERS_ONLY;
+	bool remove = set->flags & KVM_CARETAKER_REMOVE;
+
+	if (set->flags & ~KVM_CARETAKER_SET_FLAGS || set->reserved[0] || set->reserved[1]) {
+		caretaker_log_printf(log, "KVM_SET_CARETAKER: unknown flag or field not zero\n");
+		return -EINVAL;
+	}
+	if (hweight32(set->flags & (KVM_CARETAKER_HANDLERS_ONLY | KVM_CARETAKER_REMOVE)) > 1 ||
+	    ((handlers_only || remove) && set->payload_fd != -1) ||
+	    (remove && (set->handlers_fd != -1 || set->flags & KVM_CARETAKER_ISOLATE))) {
+		caretaker_log_printf(log, "KVM_SET_CARETAKER: these flags and fds exclude each other\n");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int set_check_pcpu(struct kvm_caretaker *ct, u32 pcpu, struct caretaker_log *log)
+{
+	int r = caretaker_cpu_claim(pcpu, ct);
+
+	if (r == -ENODEV)
+		caretaker_log_printf(log, "pCPU %u: not a present CPU, or the boot CPU, which cannot leave: name another\n",
+				     pcpu);
+	else if (r)
+		caretaker_log_printf(log, "pCPU %u: belongs to another vCPU: name another\n", pcpu);
+	return r;
+}
+
+/* Reads the payload by its fd: the kernel, not user space, decides where its parts go. */
+static int payload_read(int fd, void **buf, struct caretaker_log *log)
+{
+	size_t size;
+	ssize_t r;
+
+	if (security_locked_down(LOCKDOWN_KEXEC)) {
+		caretaker_log_printf(log, "payload: unsigned, and the kernel is locked down\n");
+		return -EPERM;
+	}
+	*buf = NULL;
+	CLASS(fd, f)(fd);
+	if (fd_empty(f) || !(fd_file(f)->f_mode & FMODE_READ)) {
+		caretaker_log_printf(log, "payload: fd %d is not open for reading\n", fd);
+		return -EBADF;
+	}
+	r = kernel_read_file(fd_file(f), 0, buf, CARETAKER_ELF_FILE_MAX, &size,
+			     READING_KEXEC_IMAGE);
+	if (r < 0) {
+		caretaker_log_printf(log, "payload: cannot read: error %zd (a regular file, not open for writing, is needed)\n",
+				     r);
+		return r == -EFBIG ? -E2BIG : r;
+	}
+	return r;
+}
+
+static struct caretaker_block *set_load(struct kvm_vcpu *vcpu, int fd, struct caretaker_log *log)
+{
+	struct caretaker_block *b;
+	struct caretaker_elf elf;
+	const char *why;
+	void *buf;
+	int r;
+
+	r = payload_read(fd, &buf, log);
+	if (r < 0)
+		return ERR_PTR(r);
+	r = caretaker_elf_parse(buf, r, &elf, &why);
+	if (r) {
+		caretaker_log_printf(log, "payload: %s\n", why);
+		b = ERR_PTR(r);
+	} else {
+		b = caretaker_block_create(&elf, buf, caretaker_svm_vmcb_page(vcpu), log);
+	}
+	vfree(buf);
+	return b;
+}
+
+static void block_name(struct caretaker_block *b, struct kvm_caretaker *ct, u32 flags)
+{
+	struct kvm_vcpu *vcpu = ct->vcpu;
+
+	b->ccb->exit.vcpu = vcpu->vcpu_id;
+	b->telemetry->vcpu = vcpu->vcpu_id;
+	b->telemetry->tsc_khz = tsc_khz;
+	b->telemetry->vm_id = ct->vm_id;
+	b->ser->vcpu_id = vcpu->vcpu_id;
+	b->ser->vm_id = ct->vm_id;
+	b->ser->tsc_khz = tsc_khz;
+	b->pcpu = ct->pcpu;
+	b->owner = ct;
+	b->apic_id = caretaker_cpu_apic_id(ct->pcpu);
+	b->ser->apic_id = b->apic_id;
+	if (flags & KVM_CARETAKER_ISOLATE)
+		b->ccb->flags |= KVM_CARETAKER_CCB_ISOLATE;
+}
+
+/* Counters and time stamps belong to the vCPU, not to one payload. */
+static void block_inherit(struct caretaker_block *b, struct caretaker_block *old)
+{
+	if (old)
+		memcpy(b->telemetry, old->telemetry, sizeof(*b->telemetry));
+}
+
+static void set_switch(struct kvm_caretaker *ct, struct caretaker_block *b, u32 flags)
+{
+	struct caretaker_block *old = ct->block;
+
+	block_inherit(b, old);
+	block_name(b, ct, flags);
+	caretaker_svm_attach(ct->vcpu, b);
+	caretaker_move(b, KVM_CARETAKER_EMPTY, KVM_CARETAKER_ATTACHED);
+	mutex_lock(&ct->lock);
+	ct->block = b;
+	ct->adopted = false;
+	ct->generation++;
+	mutex_unlock(&ct->lock);
+	ct->attached = true;
+	caretaker_block_put(old);
+}
+
+static int set_commit_block(struct kvm_caretaker *ct, struct caretaker_block *b,
+			    struct caretaker_handlers *h, u32 flags)
+{
+	int r;
+
+	if (h) {
+		r = caretaker_block_set_handlers(b, h);
+		if (r)
+			return r;
+	} else {
+		caretaker_block_set_handlers(b, NULL);
+	}
+	set_switch(ct, b, flags);
+	return 0;
+}
+
+static int set_commit_handlers(struct kvm_caretaker *ct, struct caretaker_handlers *h)
+{
+	int r = caretaker_block_set_handlers(ct->block, h);
+
+	if (!r)
+		ct->generation++;
+	return r;
+}
+
+static void set_remove(struct kvm_caretaker *ct)
+{
+	struct caretaker_block *b = ct->block;
+
+	ct->attached = false;
+	caretaker_move(b, KVM_CARETAKER_ATTACHED, KVM_CARETAKER_EMPTY);
+	mutex_lock(&ct->lock);
+	ct->block = NULL;
+	mutex_unlock(&ct->lock);
+	caretaker_cpu_unclaim(ct->pcpu, ct);
+	caretaker_block_put(b);
+}
+
+/* What the new set needs of the vCPU's present Caretaker. Called with vcpu->mutex. */
+static int set_check_state(struct kvm_caretaker *ct, u32 flags, struct caretaker_log *log)
+{
+	if (ct->detached || ct->orphan || ct->preserved) {
+		caretaker_log_printf(log, "vCPU %d: detached: cancel or adopt it first\n",
+				     ct->vcpu->vcpu_id);
+		return -EBUSY;
+	}
+	if (flags & (KVM_CARETAKER_REMOVE | KVM_CARETAKER_HANDLERS_ONLY) && !ct->attached) {
+		caretaker_log_printf(log, "vCPU %d: has no Caretaker: install one first\n",
+				     ct->vcpu->vcpu_id);
+		return -ENOENT;
+	}
+	return 0;
+}
+
+static int set_apply(struct kvm_caretaker *ct, const struct kvm_caretaker_set *set,
+		     struct caretaker_block *b, struct caretaker_handlers *h,
+		     struct caretaker_log *log)
+{
+	unsigned int old_pcpu = ct->pcpu;
+	bool had_pcpu = ct->attached;
+	int r = caretaker_stop(ct, false);
+
+	if (r)
+		return r;
+	r = set_check_state(ct, set->flags, log);
+	if (r)
+		goto out;
+	if (set->flags & KVM_CARETAKER_REMOVE) {
+		set_remove(ct);
+	} else if (set->flags & KVM_CARETAKER_HANDLERS_ONLY) {
+		r = set_commit_handlers(ct, h);
+	} else {
+		ct->pcpu = set->pcpu;
+		r = set_commit_block(ct, b, h, set->flags);
+		if (r)
+			ct->pcpu = old_pcpu;
+		else if (had_pcpu && old_pcpu != set->pcpu)
+			caretaker_cpu_unclaim(old_pcpu, ct);
+	}
+out:
+	caretaker_go(ct);
+	return r;
+}
+
+static struct caretaker_handlers *set_handlers(const struct kvm_caretaker_set *set, u64 *ns,
+					       struct caretaker_log *log)
+{
+	struct caretaker_handlers *h;
+	u64 start = ktime_get_ns();
+
+	if (set->handlers_fd == -1)
+		return NULL;
+	h = caretaker_handlers_create(set->handlers_fd, set->budget, log);
+	*ns = ktime_get_ns() - start;
+	return h;
+}
+
+static bool set_needs_pcpu(const struct kvm_caretaker_set *set)
+{
+	return !(set->flags & (KVM_CARETAKER_REMOVE | KVM_CARETAKER_HANDLERS_ONLY));
+}
+
+/* Drops a claim that a failed call made, but not the one of the payload that is installed. */
+static void set_unclaim(struct kvm_caretaker *ct, const struct kvm_caretaker_set *set)
+{
+	if (set_needs_pcpu(set) && !(ct->block && ct->pcpu == set->pcpu))
+		caretaker_cpu_unclaim(set->pcpu, ct);
+}
+
+static int set_run(struct kvm_caretaker *ct, struct kvm_caretaker_set *set,
+		   struct caretaker_log *log)
+{
+	struct caretaker_block *b = NULL;
+	struct caretaker_handlers *h;
+	u64 ns = 0;
+	int r;
+
+	if (set_needs_pcpu(set)) {
+		r = caretaker_svm_supported(ct->vcpu, log);
+		if (!r)
+			r = set_check_pcpu(ct, set->pcpu, log);
+		if (r)
+			return r;
+	}
+	h = set_handlers(set, &ns, log);
+	if (IS_ERR(h)) {
+		r = PTR_ERR(h);
+		goto err_unclaim;
+	}
+	if (set_needs_pcpu(set)) {
+		b = set_load(ct->vcpu, set->payload_fd, log);
+		if (IS_ERR(b)) {
+			r = PTR_ERR(b);
+			goto err_handlers;
+		}
+	}
+	r = set_apply(ct, set, b, h, log);
+	if (r)
+		goto err_block;
+	set->verify_ns = ns;
+	return 0;
+
+err_block:
+	if (b)
+		caretaker_block_put(b);
+err_handlers:
+	if (h)
+		caretaker_handlers_destroy(h);
+err_unclaim:
+	set_unclaim(ct, set);
+	return r;
+}
+
+static int set_copy_in(struct kvm_caretaker_set *set, struct kvm_caretaker_set __user *user)
+{
+	u32 size;
+
+	if (get_user(size, &user->size))
+		return -EFAULT;
+	if (size < offsetofend(struct kvm_caretaker_set, verify_ns))
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	return copy_struct_from_user(set, sizeof(*set), user, size);
+}
+
+static int set_copy_out(const struct kvm_caretaker_set *set, const struct caretaker_log *log,
+			struct kvm_caretaker_set __user *user)
+{
+	if (put_user(log->used, &user->log_used) || put_user(set->verify_ns, &user->verify_ns))
+		return -EFAULT;
+	if (log->size && copy_to_user(u64_to_user_ptr(set->log_buf), log->buf,
+				      min(log->used + 1, log->size)))
+		return -EFAULT;
+	return 0;
+}
+
+/* What cannot be written later is found out before anything is changed. */
+static int set_probe_out(const struct kvm_caretaker_set *set, const struct caretaker_log *log,
+			 struct kvm_caretaker_set __user *user)
+{
+	if (put_user(0, &user->log_used) || put_user(0ULL, &user->verify_ns))
+		return -EFAULT;
+	if (log->size && copy_to_user(u64_to_user_ptr(set->log_buf), log->buf, log->size))
+		return -EFAULT;
+	return 0;
+}
+
+/**
+ * caretaker_set - KVM_SET_CARETAKER
+ * @vcpu:	the vCPU
+ * @arg:	user address of struct kvm_caretaker_set
+ *
+ * Context: may sleep; without vcpu->mutex.
+ * Return: 0 or a negative errno of uapi/linux/kvm_caretaker.h; after an error nothing changed.
+ */
+long caretaker_set(struct kvm_vcpu *vcpu, unsigned long arg)
+{
+	struct kvm_caretaker_set __user *user = (void __user *)arg;
+	struct kvm_caretaker_set set = {};
+	struct caretaker_log log = {};
+	struct kvm_caretaker *ct;
+	int r, copy;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	r = set_copy_in(&set, user);
+	if (r)
+		return r;
+	if (set.log_size > CARETAKER_LOG_MAX)
+		return -EINVAL;
+	if (set.log_size) {
+		log.buf = kvzalloc(set.log_size, GFP_KERNEL_ACCOUNT);
+		if (!log.buf)
+			return -ENOMEM;
+		log.size = set.log_size;
+	}
+	r = set_probe_out(&set, &log, user);
+	if (!r)
+		r = set_check(&set, &log);
+	if (r)
+		goto out;
+	r = -ENOMEM;
+	ct = caretaker_create(vcpu);
+	if (ct)
+		r = set_run(ct, &set, &log);
+out:
+	copy = set_copy_out(&set, &log, user);
+	kvfree(log.buf);
+	return r ? r : copy;
+}
+
+static u32 info_flags(const struct kvm_caretaker *ct)
+{
+	struct caretaker_block *b = ct->block;
+	u32 flags = 0;
+
+	if (b && b->ccb->flags & KVM_CARETAKER_CCB_ISOLATE)
+		flags |= KVM_CARETAKER_INFO_ISOLATE;
+	if (b && (b->handlers || (!b->va && b->ser->nr_handler_pages)))
+		flags |= KVM_CARETAKER_INFO_HANDLERS;
+	if (ct->adopted)
+		flags |= KVM_CARETAKER_INFO_ADOPTED;
+	if (ct->orphan)
+		flags |= KVM_CARETAKER_INFO_ORPHAN;
+	return flags;
+}
+
+static u64 info_preserved(const struct caretaker_block *b)
+{
+	u64 handler_pages = b->va ? (b->handlers ? b->handlers->nr_pages : 0) :
+				    b->ser->nr_handler_pages;
+
+	return (b->nr_pages + handler_pages) * PAGE_SIZE;
+}
+
+static void info_fill(struct kvm_caretaker *ct, struct kvm_caretaker_info *info)
+{
+	struct caretaker_block *b = ct->block;
+
+	*info = (struct kvm_caretaker_info) {
+		.size = sizeof(*info),
+		.flags = info_flags(ct),
+		.pcpu = ~0U,
+		.vcpu_id = ct->vcpu->vcpu_id,
+		.generation = ct->generation,
+		.vm_id = ct->vm_id,
+		.npt_bytes = caretaker_npt_bytes(ct->vcpu->kvm),
+		.tsc_khz = tsc_khz,
+	};
+	if (!b)
+		return;
+	info->state = READ_ONCE(b->ccb->state);
+	info->pcpu = b->pcpu;
+	info->apic_id = b->apic_id;
+	info->abi = b->ccb->abi;
+	info->preserved_bytes = info_preserved(b);
+	info->tsc_khz = b->telemetry->tsc_khz;
+}
+
+/* Copies from a list of pages, as the writable handler state is one. */
+static int get_copy_pages(const struct kvm_caretaker_get *get, struct caretaker_block *b,
+			  u64 *total, u64 *done)
+{
+	struct caretaker_handlers *h = b->handlers;
+	unsigned int first, nr, i;
+	u64 off, n;
+
+	first = b->va ? (h ? h->nr_text + h->nr_ro : 0) : b->ser->state_first;
+	nr = b->va ? (h ? h->nr_rw : 0) : b->ser->nr_handler_pages - first;
+	*total = (u64)nr * PAGE_SIZE;
+	for (*done = 0; *done < get->len && get->offset + *done < *total; *done += n) {
+		off = get->offset + *done;
+		i = first + (off >> PAGE_SHIFT);
+		n = min3(get->len - *done, *total - off, PAGE_SIZE - offset_in_page(off));
+		if (copy_to_user(u64_to_user_ptr(get->buf + *done),
+				 (b->va ? page_address(h->pages[i]) :
+					  phys_to_virt(b->ser->handler_pa[i])) +
+				 offset_in_page(off), n))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static int get_copy(const struct kvm_caretaker_get *get, const void *obj, u64 size, u64 *total,
+		    u64 *done)
+{
+	*total = size;
+	*done = 0;
+	if (get->offset >= size)
+		return 0;
+	*done = min(get->len, size - get->offset);
+	return copy_to_user(u64_to_user_ptr(get->buf), obj + get->offset, *done) ? -EFAULT : 0;
+}
+
+static int get_object(struct kvm_caretaker *ct, const struct kvm_caretaker_get *get, u64 *total,
+		      u64 *done)
+{
+	struct kvm_caretaker_info info;
+
+	switch (get->what) {
+	case KVM_CARETAKER_GET_INFO:
+		info_fill(ct, &info);
+		return get_copy(get, &info, sizeof(info), total, done);
+	case KVM_CARETAKER_GET_TELEMETRY:
+		if (!ct->block)
+			return -ENOENT;
+		return get_copy(get, ct->block->telemetry, sizeof(*ct->block->telemetry), total,
+				done);
+	case KVM_CARETAKER_GET_STATE:
+		if (!ct->block)
+			return -ENOENT;
+		return get_copy_pages(get, ct->block, total, done);
+	default:
+		return -EINVAL;
+	}
+}
+
+/**
+ * caretaker_get - KVM_GET_CARETAKER
+ * @vcpu:	the vCPU; it may be running
+ * @arg:	user address of struct kvm_caretaker_get
+ *
+ * Context: may sleep; without vcpu->mutex.
+ */
+long caretaker_get(struct kvm_vcpu *vcpu, unsigned long arg)
+{
+	struct kvm_caretaker_get __user *user = (void __user *)arg;
+	struct kvm_caretaker *ct = caretaker_of(vcpu);
+	struct kvm_caretaker_get get;
+	u64 total, done;
+	int r;
+
+	if (copy_from_user(&get, user, sizeof(get)))
+		return -EFAULT;
+	if (get.size != sizeof(get) || get.offset + get.len < get.offset)
+		return -EINVAL;
+	if (!ct)
+		return -ENOENT;
+	mutex_lock(&ct->lock);
+	r = get_object(ct, &get, &total, &done);
+	mutex_unlock(&ct->lock);
+	if (r)
+		return r;
+	if (put_user(done, &user->len) || put_user(total, &user->total))
+		return -EFAULT;
+	return 0;
+}
+
+/* ioctls that would change a vCPU whose state is not here. */
+static bool ioctl_changes_vcpu(unsigned int ioctl)
+{
+	switch (ioctl) {
+	case KVM_RUN:
+	case KVM_SET_REGS:
+	case KVM_SET_SREGS:
+	case KVM_SET_SREGS2:
+	case KVM_SET_MSRS:
+	case KVM_SET_FPU:
+	case KVM_SET_XSAVE:
+	case KVM_SET_XCRS:
+	case KVM_SET_LAPIC:
+	case KVM_SET_MP_STATE:
+	case KVM_SET_VCPU_EVENTS:
+	case KVM_SET_DEBUGREGS:
+	case KVM_SET_CPUID:
+	case KVM_SET_CPUID2:
+	case KVM_INTERRUPT:
+	case KVM_NMI:
+	case KVM_SMI:
+		return true;
+	}
+	return false;
+}
+
+static void caretaker_stale(struct kvm_caretaker *ct)
+{
+	mutex_lock(&ct->lock);
+	if (ct->block)
+		WRITE_ONCE(ct->block->stale, true);
+	mutex_unlock(&ct->lock);
+}
+
+static long caretaker_before_run(struct kvm_caretaker *ct)
+{
+	int r = 0;
+
+	if (READ_ONCE(ct->orphan)) {
+		if (mutex_lock_killable(&ct->vcpu->mutex))
+			return -EINTR;
+		if (ct->orphan)
+			r = caretaker_adopt(ct);
+		mutex_unlock(&ct->vcpu->mutex);
+	}
+	return r ? r : -ENOIOCTLCMD;
+}
+
+long kvm_caretaker_vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned int ioctl, unsigned long arg)
+{
+	struct kvm_caretaker *ct = caretaker_of(vcpu);
+
+	if (ioctl == KVM_SET_CARETAKER)
+		return caretaker_set(vcpu, arg);
+	if (ioctl == KVM_GET_CARETAKER)
+		return caretaker_get(vcpu, arg);
+	if (!ct)
+		return -ENOIOCTLCMD;
+	if (READ_ONCE(ct->detached) && ioctl_changes_vcpu(ioctl))
+		return -EBUSY;
+	/* A VMM may change what the metadata shows by these. */
+	if (ioctl == KVM_SET_MSRS || ioctl == KVM_SET_CPUID || ioctl == KVM_SET_CPUID2)
+		caretaker_stale(ct);
+	return ioctl == KVM_RUN ? caretaker_before_run(ct) : -ENOIOCTLCMD;
+}
+
+int kvm_caretaker_pre_enter(struct kvm_vcpu *vcpu)
+{
+	struct kvm_caretaker *ct = vcpu->caretaker;
+
+	if (likely(!ct))
+		return 0;
+	if (unlikely(ct->detached || ct->orphan))
+		return -EBUSY;
+	if (unlikely(atomic_read(&ct->stop))) {
+		if (ct->block)
+			ct->block->telemetry->tsc_stop = rdtsc();
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+		return -EINTR;
+	}
+	if (ct->attached)
+		caretaker_svm_refresh(vcpu, ct->block, false);
+	return 0;
+}
+
+void kvm_caretaker_vcpu_destroy(struct kvm_vcpu *vcpu)
+{
+	struct kvm_caretaker *ct = vcpu->caretaker;
+
+	if (!ct)
+		return;
+	vcpu->caretaker = NULL;
+	if (ct->block && !ct->orphan)
+		caretaker_cpu_unclaim(ct->pcpu, ct);
+	/* An orphan's guest runs on in its block: never free that. */
+	if (!ct->orphan)
+		caretaker_block_put(ct->block);
+	kfree(ct);
+}

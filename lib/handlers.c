@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
+/*
+ * libcaretaker: exit handlers from a BPF object file. Own file: a program that does not call
+ * these functions does not pull in libbpf.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "caretaker.h"
+
+struct caretaker_handlers {
+	struct bpf_object *obj;
+	struct bpf_map *map;
+	struct bpf_link *link;
+};
+
+/* libbpf's messages go where the caller of the current load wants them. */
+static __thread struct {
+	char *buf;
+	size_t size;
+	size_t used;
+} msgs;
+
+static int msgs_print(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	int n;
+
+	if (level == LIBBPF_DEBUG || !msgs.buf || msgs.used >= msgs.size)
+		return 0;
+	n = vsnprintf(msgs.buf + msgs.used, msgs.size - msgs.used, fmt, ap);
+	if (n > 0)
+		msgs.used += n;
+	return n;
+}
+
+static struct bpf_map *find_struct_ops(struct bpf_object *obj)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, obj) {
+		if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS)
+			return map;
+	}
+	return NULL;
+}
+
+static int object_load(struct caretaker_handlers *h, const char *path)
+{
+	h->obj = bpf_object__open_file(path, NULL);
+	if (!h->obj)
+		return -errno;
+	h->map = find_struct_ops(h->obj);
+	if (!h->map)
+		return -ENODATA;
+	return bpf_object__load(h->obj);
+}
+
+/**
+ * caretaker_handlers_load() - load a handler object into the kernel
+ * @path: object file with one struct kvm_caretaker_ops
+ * @out: set to the set; free it with caretaker_handlers_free()
+ * @log: buffer for messages of libbpf and the verifier, or NULL
+ * @log_size: bytes at @log
+ *
+ * Loading verifies the programs; installing them on a vCPU is caretaker_install() with
+ * caretaker_handlers_fd(). Changes libbpf's print function for the time of the call: no other
+ * thread should use libbpf meanwhile.
+ *
+ * Return: 0, -ENODATA when the file has no struct_ops map, else what libbpf returned.
+ */
+int caretaker_handlers_load(const char *path, struct caretaker_handlers **out,
+			    char *log, size_t log_size)
+{
+	struct caretaker_handlers *h = calloc(1, sizeof(*h));
+	libbpf_print_fn_t prev;
+	int ret;
+
+	*out = NULL;
+	if (!h)
+		return -ENOMEM;
+	msgs.buf = log_size ? log : NULL;
+	msgs.size = log_size;
+	msgs.used = 0;
+	if (msgs.buf)
+		msgs.buf[0] = 0;
+	prev = libbpf_set_print(msgs_print);
+	ret = object_load(h, path);
+	libbpf_set_print(prev);
+	msgs.buf = NULL;
+	if (ret) {
+		caretaker_handlers_free(h);
+		return ret;
+	}
+	*out = h;
+	return 0;
+}
+
+/**
+ * caretaker_handlers_fd() - descriptor of the struct_ops map
+ * @h: loaded set
+ *
+ * Return: descriptor for caretaker_opts.handlers_fd, owned by @h.
+ */
+int caretaker_handlers_fd(const struct caretaker_handlers *h)
+{
+	return bpf_map__fd(h->map);
+}
+
+/**
+ * caretaker_handlers_attach() - register the set by a link
+ * @h: loaded set
+ *
+ * The kernel installs registered sets only.
+ *
+ * Return: 0 or a negative errno; a second call is a no-op.
+ */
+int caretaker_handlers_attach(struct caretaker_handlers *h)
+{
+	if (h->link)
+		return 0;
+	h->link = bpf_map__attach_struct_ops(h->map);
+	return h->link ? 0 : -errno;
+}
+
+/**
+ * caretaker_handlers_free() - drop the process's hold on a handler set
+ * @h: set or NULL
+ *
+ * vCPUs on which it is installed keep it.
+ */
+void caretaker_handlers_free(struct caretaker_handlers *h)
+{
+	if (!h)
+		return;
+	bpf_link__destroy(h->link);
+	bpf_object__close(h->obj);
+	free(h);
+}

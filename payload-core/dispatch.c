@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KVM Caretaker payload core: exits while attached, and what attached and detached share.
+ *
+ * While attached KVM owns LAPIC, timers and MMU of the vCPU. The payload serves only what needs
+ * none of them; all else goes to KVM with VMCB and GPRs as the #VMEXIT left them.
+ *
+ * Speculation: the kernel's stub stuffs the return stack buffer and untrains returns for exits
+ * that are forwarded. For exits served here that does not happen between #VMEXIT and the returns
+ * of this code: a stated limit, the isolated page tables are what keeps host data out of reach.
+ */
+#include "cpuid.h"
+#include "payload.h"
+
+struct payload_call payload_call;
+
+/**
+ * struct payload_reason - static facts about an exit reason
+ * @class:	exit class (that of MSR exits depends on EXITINFO1, too)
+ * @length:	length of the instruction without prefixes, 0 if the payload must not finish it
+ */
+struct payload_reason {
+	u8 class;
+	u8 length;
+};
+
+/* By reason index. */
+static const struct payload_reason payload_reasons[KVM_CARETAKER_NR_REASONS] = {
+	[0 ... KVM_CARETAKER_NR_REASONS - 1] = { KVM_CARETAKER_CLASS_OTHER, 0 },
+	[VMEXIT_RDTSC]		= { KVM_CARETAKER_CLASS_OTHER, 2 },
+	[VMEXIT_RDPMC]		= { KVM_CARETAKER_CLASS_OTHER, 2 },
+	[VMEXIT_CPUID]		= { KVM_CARETAKER_CLASS_CPUID, 2 },
+	[VMEXIT_INVD]		= { KVM_CARETAKER_CLASS_OTHER, 2 },
+	[VMEXIT_PAUSE]		= { KVM_CARETAKER_CLASS_PAUSE, 2 },
+	[VMEXIT_HLT]		= { KVM_CARETAKER_CLASS_HLT, 1 },
+	[VMEXIT_IOIO]		= { KVM_CARETAKER_CLASS_IO, 0 },
+	[VMEXIT_MSR]		= { KVM_CARETAKER_CLASS_RDMSR, 2 },
+	[VMEXIT_VMMCALL]	= { KVM_CARETAKER_CLASS_HYPERCALL, 3 },
+	[VMEXIT_RDTSCP]		= { KVM_CARETAKER_CLASS_OTHER, 3 },
+	[VMEXIT_WBINVD]		= { KVM_CARETAKER_CLASS_OTHER, 2 },
+	[VMEXIT_MONITOR]	= { KVM_CARETAKER_CLASS_OTHER, 3 },
+	[VMEXIT_MWAIT]		= { KVM_CARETAKER_CLASS_OTHER, 3 },
+	[VMEXIT_XSETBV]		= { KVM_CARETAKER_CLASS_OTHER, 3 },
+	[KVM_CARETAKER_REASON_NPF] = { KVM_CARETAKER_CLASS_MMIO, 0 },
+};
+
+static inline u64 next_rip(const struct vmcb *vmcb, u32 index)
+{
+	u32 length = payload_reasons[index].length;
+
+	if (unlikely(!length))
+		return index == VMEXIT_IOIO ? vmcb->info2 : 0;
+	if (ccb.flags & KVM_CARETAKER_CCB_NRIPS)
+		return vmcb->next_rip;
+	return vmcb->rip + length;
+}
+
+/**
+ * payload_next_rip() - guest RIP of the instruction after the exiting one
+ * @vmcb:	VMCB in use
+ * @index:	reason index
+ *
+ * For port I/O EXITINFO2 holds it (APM volume 2, 15.10.2); for other intercepted instructions
+ * nRIP does, where the CPU has NRIPS (15.7.1). Without NRIPS the length of the plain encoding is
+ * used. A prefixed instruction, such as REP CPUID, then continues in its own middle: the payload
+ * cannot read guest memory to find prefixes. No CPU with nested paging and without NRIPS is sold;
+ * this is for emulators, and compilers emit no such prefixes.
+ *
+ * Return: the RIP, or 0 when it is not known, and the instruction must not be skipped.
+ */
+u64 payload_next_rip(const struct vmcb *vmcb, u32 index)
+{
+	return next_rip(vmcb, index);
+}
+
+static inline u32 reason_class(const struct vmcb *vmcb, u32 index)
+{
+	u32 class = payload_reasons[index].class;
+
+	if (class == KVM_CARETAKER_CLASS_RDMSR && (vmcb->info1 & VMCB_MSR_WRITE))
+		class = KVM_CARETAKER_CLASS_WRMSR;
+	return class;
+}
+
+static void exit_fill(const struct vmcb *vmcb)
+{
+	struct kvm_caretaker_exit *exit = &ccb.exit;
+
+	exit->reason = vmcb->exit_code;
+	exit->info1 = vmcb->info1;
+	exit->info2 = vmcb->info2;
+	exit->rip = vmcb->rip;
+	exit->rflags = vmcb->rflags;
+	exit->cr4 = vmcb->cr4;
+	exit->gpr[KVM_CARETAKER_RAX] = vmcb->rax;
+	exit->gpr[KVM_CARETAKER_RSP] = vmcb->rsp;
+}
+
+static noinline u32
+handler_prepare(const struct kvm_caretaker_handlers *handlers, u32 class, u32 index, u64 next)
+{
+	payload_call.entry = handlers->entry[class];
+	payload_call.next = next;
+	payload_call.fuel = handlers->fuel[class];
+	payload_call.index = index;
+	exit_fill(payload_vmcb());
+	return PAYLOAD_CALL;
+}
+
+static inline u32 handler_try(const struct vmcb *vmcb, u32 index, u64 next)
+{
+	const struct kvm_caretaker_handlers *handlers = payload_handlers();
+	u32 class = reason_class(vmcb, index);
+
+	if (likely(!handlers->entry[class]))
+		return PAYLOAD_ENTER;
+	return handler_prepare(handlers, class, index, next);
+}
+
+/**
+ * payload_handler() - prepare the call of the handler for an exit, if there is one
+ * @vmcb:	VMCB in use
+ * @index:	reason index
+ * @next:	guest RIP after the exiting instruction, not 0
+ *
+ * A handler is only asked about exits whose instruction can be finished (@next is known): its
+ * HANDLED could not be honoured otherwise, and what it did for the exit would be done twice.
+ *
+ * Return: PAYLOAD_CALL, or PAYLOAD_ENTER when there is no handler.
+ */
+u32 payload_handler(const struct vmcb *vmcb, u32 index, u64 next)
+{
+	return handler_try(vmcb, index, next);
+}
+
+static noinline u32 attached_forward(u32 index)
+{
+	payload_count(index, KVM_CARETAKER_KVM);
+	ccb.seen = payload_handlers()->generation;
+	return PAYLOAD_LEAVE;
+}
+
+static inline u32
+attached_enter(struct vmcb *vmcb, u32 index, u64 next, enum kvm_caretaker_server server)
+{
+	payload_skip(vmcb, next);
+	payload_reentry(vmcb, 0);
+	payload_count(index, server);
+	return PAYLOAD_ENTER;
+}
+
+/* All but CPUID; apart from it so that the hot path saves no registers. */
+static noinline u32 attached_native(struct vmcb *vmcb, u32 index, u64 next)
+{
+	bool read = index == VMEXIT_MSR && !(vmcb->info1 & VMCB_MSR_WRITE);
+
+	if (index == VMEXIT_PAUSE || (read && payload_rdmsr(vmcb, KVM_CARETAKER_MSR_READ)))
+		return attached_enter(vmcb, index, next, KVM_CARETAKER_NATIVE);
+	return attached_forward(index);
+}
+
+static inline u32 attached_serve(struct vmcb *vmcb, u32 index, u64 next)
+{
+	if (unlikely(index != VMEXIT_CPUID))
+		return attached_native(vmcb, index, next);
+	if (unlikely(!payload_cpuid(vmcb)))
+		return attached_forward(index);
+	return attached_enter(vmcb, index, next, KVM_CARETAKER_NATIVE);
+}
+
+/**
+ * payload_exit_attached() - serve or forward one exit
+ *
+ * Called by the run loop after each #VMEXIT, GPRs stored, GIF=0. An exit in the middle of event
+ * delivery (EXITINTINFO valid) is KVM's, and so is every exit of a guest that is single-stepped:
+ * the #DB that follows a skipped instruction has to be emulated.
+ *
+ * Return: enum payload_action.
+ */
+u32 payload_exit_attached(void)
+{
+	struct vmcb *vmcb = payload_vmcb();
+	u32 index = payload_reason_index(vmcb->exit_code);
+	u64 next = next_rip(vmcb, index);
+	u32 action;
+
+	if (unlikely(!next || payload_must_not_finish(vmcb)))
+		return attached_forward(index);
+	action = handler_try(vmcb, index, next);
+	if (unlikely(action))
+		return action;
+	return attached_serve(vmcb, index, next);
+}
+
+/**
+ * payload_verdict_attached() - act on what the handler said
+ * @verdict:	enum kvm_caretaker_verdict, or any other value
+ *
+ * Context: after payload_call_handler(), for the exit that returned PAYLOAD_CALL. Of what the
+ * handler wrote the GPRs other than RSP count, and those with HANDLED only.
+ * Return: PAYLOAD_ENTER or PAYLOAD_LEAVE.
+ */
+u32 payload_verdict_attached(u32 verdict)
+{
+	struct vmcb *vmcb = payload_vmcb();
+	u32 index = payload_call.index;
+
+	if (likely(verdict == KVM_CARETAKER_HANDLED)) {
+		vmcb->rax = ccb.exit.gpr[KVM_CARETAKER_RAX];
+		return attached_enter(vmcb, index, payload_call.next, KVM_CARETAKER_HANDLER);
+	}
+	if (verdict == KVM_CARETAKER_NEXT)
+		return attached_serve(vmcb, index, payload_call.next);
+	if (verdict == KVM_CARETAKER_FUEL)
+		payload_telemetry()->fuel_out++;
+	return attached_forward(index);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * KVM Caretaker payload core: entry points, run loops, interrupt stubs.
+ */
+#include "asm.h"
+#include "tables.h"
+
+	.text
+/*
+ * One run loop: VMRUN, serve, VMRUN. Nothing is kept in registers across the C calls. After a
+ * #VMEXIT the CPU has RSP and RAX as they were at VMRUN, all other GPRs are the guest's
+ * (APM volume 2, 15.6).
+ */
+.macro RUN_LOOP mode, leave
+881:
+	GUEST_LOAD
+	mov CCB(VMCB_PA), %rax
+	vmrun %rax
+	GUEST_STORE
+	call payload_exit_\mode
+882:
+	test %eax, %eax
+	jz 881b
+	cmp $ACTION_CALL, %eax
+	jne \leave
+	call payload_call_handler
+	mov %eax, %edi
+	call payload_verdict_\mode
+	jmp 882b
+.endm
+
+/* See linux/kvm_caretaker_ccb.h */
+FUNCTION entry_attached
+	endbr64
+	HOST_LEAVE
+	RUN_LOOP attached, attached_leave
+attached_leave:
+	HOST_RETURN
+END entry_attached
+
+FUNCTION entry_detached
+	endbr64
+	cld
+	lea payload_stack_gap_top(%rip), %rsp
+	xor %ebp, %ebp
+	call payload_detached
+END entry_detached
+
+/* GIF=0, VMLOAD of the guest done, host IF=0: interrupts of the pCPU never end a VMRUN. */
+FUNCTION payload_run_loop
+	lea payload_stack_gap_top(%rip), %rsp
+	RUN_LOOP detached, detached_leave
+detached_leave:
+	call payload_park
+END payload_run_loop
+
+FUNCTION payload_segments_load
+	mov $PAYLOAD_DS, %eax
+	mov %eax, %ss
+	xor %eax, %eax
+	mov %eax, %ds
+	mov %eax, %es
+	mov %eax, %fs
+	mov %eax, %gs
+	lldt %ax
+	pop %rax
+	push $PAYLOAD_CS
+	push %rax
+	lretq
+END payload_segments_load
+
+FUNCTION payload_irq_window
+	sti
+	nop
+	cli
+	ret
+END payload_irq_window
+
+/*
+ * An NMI between the look at ccb.kicked and HLT would be slept through: the NMI stub moves RIP out
+ * of this window to its end.
+ */
+FUNCTION payload_halt_until_kicked
+	sti
+idle_window:
+	cmpl $0, CCB(KICKED)
+	jne idle_window_end
+	hlt
+idle_window_end:
+	cli
+	ret
+END payload_halt_until_kicked
+
+FUNCTION payload_halt
+	cli
+	hlt
+	jmp payload_halt
+END payload_halt
+
+/* One stray event. RAX is lost. */
+.macro COUNT_STRAY
+	mov CCB(TELEMETRY), %rax
+	test %rax, %rax
+	jz 991f
+	incq TELEMETRY_STRAY(%rax)
+991:
+.endm
+
+/* On an IST stack of its own. A kick is an NMI that comes after the state became ADOPTING. */
+FUNCTION payload_nmi_stub
+	endbr64
+	push %rax
+	movl $1, CCB(KICKED)
+	cmpl $STATE_ADOPTING, CCB(STATE)
+	je 1f
+	COUNT_STRAY
+1:
+	lea idle_window(%rip), %rax
+	cmp %rax, 8(%rsp)
+	jb 2f
+	lea idle_window_end(%rip), %rax
+	cmp %rax, 8(%rsp)
+	jae 2f
+	mov %rax, 8(%rsp)
+2:
+	pop %rax
+	iretq
+END payload_nmi_stub
+
+/*
+ * The LAPIC is soft-disabled, nothing should come here. In xAPIC mode there is no way to say EOI:
+ * its registers are not mapped.
+ */
+FUNCTION payload_irq_stub
+	endbr64
+	push %rax
+	push %rcx
+	push %rdx
+	COUNT_STRAY
+	mov $0x1b, %ecx
+	rdmsr
+	test $(1 << 10), %eax
+	jz 1f
+	mov $0x80b, %ecx
+	xor %eax, %eax
+	xor %edx, %edx
+	wrmsr
+1:
+	pop %rdx
+	pop %rcx
+	pop %rax
+	iretq
+END payload_irq_stub
+
+/* Vectors for which the CPU pushes an error code: 8, 10 to 14, 17, 21, 29, 30 */
+#define ERROR_CODE_VECTORS 0x60227d00
+
+	.globl payload_exception_stubs
+	.hidden payload_exception_stubs
+	.balign PAYLOAD_STUB_SIZE
+payload_exception_stubs:
+	.set vector, 0
+	.rept PAYLOAD_NR_EXCEPTIONS
+	.balign PAYLOAD_STUB_SIZE
+	endbr64
+	.if !((ERROR_CODE_VECTORS >> vector) & 1)
+	push $0
+	.endif
+	push $vector
+	jmp exception_common
+	.set vector, vector + 1
+	.endr
+
+/* No exception is survived, so nothing is saved but the frame itself. */
+FUNCTION exception_common
+	cld
+	mov %rsp, %rdi
+	and $-16, %rsp
+	call payload_fault
+END exception_common
+
+	.section .note.GNU-stack, "", @progbits

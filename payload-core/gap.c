@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KVM Caretaker payload core: exits while detached.
+ *
+ * No kernel is there to ask. Per exit: the handler of its class, else the native code, else the
+ * exit blocks: RIP stays on the instruction, the vCPU stalls, and the kernel that adopts it lets
+ * KVM do the instruction.
+ *
+ * Limits of this version: no timer and no interrupt is delivered to the guest while detached.
+ * What is pending in IRR stays there until adoption, and so does a guest in HLT, even if an
+ * interrupt in IRR could be delivered.
+ */
+#include "payload.h"
+
+/* Fault record for an exit that no vCPU survives and that has no vector of its own. */
+#define FAULT_OF_EXIT(index)	(0x100 + (index))
+
+/* Event whose delivery the last exit interrupted: EVENTINJ in bits 31:0, error code above. */
+static u64 gap_event;
+
+/*
+ * Software interrupts and the exceptions of INT3 and INTO are not injected again: RIP is still on
+ * the instruction, which raises them again (APM volume 2, 15.7.2 and 15.20).
+ */
+static bool event_reexecutes(u32 info)
+{
+	u32 vector = info & VMCB_EVENT_VECTOR;
+
+	if ((info & VMCB_EVENT_TYPE) == VMCB_EVENT_SOFT)
+		return true;
+	return (info & VMCB_EVENT_TYPE) == VMCB_EVENT_EXCEPTION && (vector == 3 || vector == 4);
+}
+
+static void event_take(const struct vmcb *vmcb)
+{
+	u32 info = vmcb->exit_int_info;
+
+	gap_event = 0;
+	if (!(info & VMCB_EVENT_VALID) || event_reexecutes(info))
+		return;
+	gap_event = info | (u64)vmcb->exit_int_info_err << 32;
+}
+
+/**
+ * payload_event_begin() - note the event that the kernel wants injected at the first entry
+ * @vmcb:	the Caretaker's own VMCB
+ *
+ * It is in EVENTINJ already; this is for a vCPU that is parked before it ever ran.
+ */
+void payload_event_begin(const struct vmcb *vmcb)
+{
+	gap_event = 0;
+	if (vmcb->event_inj & VMCB_EVENT_VALID)
+		gap_event = vmcb->event_inj | (u64)vmcb->event_inj_err << 32;
+}
+
+/**
+ * payload_event_park() - leave an undelivered event to the kernel
+ * @vmcb:	the Caretaker's own VMCB
+ *
+ * It is where a #VMEXIT leaves it, in EXITINTINFO, for KVM to queue it again. EVENTINJ is empty.
+ */
+void payload_event_park(struct vmcb *vmcb)
+{
+	vmcb->exit_int_info = gap_event;
+	vmcb->exit_int_info_err = gap_event >> 32;
+	vmcb->event_inj = 0;
+	vmcb->event_inj_err = 0;
+}
+
+/**
+ * payload_enter_detached() - last step before VMRUN
+ *
+ * Context: GIF=0. A kick that comes after the check is a pending NMI, which ends the VMRUN at
+ * once, so that none is lost.
+ * Return: PAYLOAD_ENTER, or PAYLOAD_LEAVE when a kernel wants the vCPU.
+ */
+u32 payload_enter_detached(void)
+{
+	struct vmcb *vmcb = payload_vmcb();
+
+	if (unlikely(payload_state() == KVM_CARETAKER_ADOPTING))
+		return PAYLOAD_LEAVE;
+	payload_reentry(vmcb, gap_event);
+	vmcb->event_inj_err = gap_event >> 32;
+	return PAYLOAD_ENTER;
+}
+
+static u32 gap_enter(struct vmcb *vmcb, u32 index, u64 next, enum kvm_caretaker_server server)
+{
+	payload_skip(vmcb, next);
+	payload_count(index, server);
+	return payload_enter_detached();
+}
+
+static struct kvm_caretaker_stall *gap_stall_begin(const struct vmcb *vmcb)
+{
+	struct kvm_caretaker_telemetry *telemetry = payload_telemetry();
+	u64 nr = telemetry->nr_stalls;
+	struct kvm_caretaker_stall *stall = &telemetry->stalls[nr % KVM_CARETAKER_NR_STALLS];
+
+	stall->reason = vmcb->exit_code;
+	stall->info1 = vmcb->info1;
+	stall->info2 = vmcb->info2;
+	stall->rip = vmcb->rip;
+	stall->tsc_end = 0;
+	stall->tsc_start = payload_tsc();
+	store_release(&telemetry->nr_stalls, nr + 1);
+	return stall;
+}
+
+/* The move fails when a kernel asked for the vCPU meanwhile: then the stall is over at once. */
+static u32 gap_block(const struct vmcb *vmcb, u32 index)
+{
+	struct kvm_caretaker_stall *stall;
+
+	payload_count(index, KVM_CARETAKER_BLOCKED);
+	stall = gap_stall_begin(vmcb);
+	if (payload_move(RUNNING, STALLED))
+		payload_spin();
+	stall->tsc_end = payload_tsc();
+	return PAYLOAD_LEAVE;
+}
+
+static bool gap_rdmsr(struct vmcb *vmcb)
+{
+	u32 msr = ccb.exit.gpr[KVM_CARETAKER_RCX];
+	u64 value;
+
+	if (payload_rdmsr(vmcb, KVM_CARETAKER_MSR_READ | KVM_CARETAKER_MSR_READ_GAP))
+		return true;
+	if (msr == 0x10)	/* TSC; KVM lets the guest's ratio be 1 only */
+		value = payload_tsc() + vmcb->tsc_offset;
+	else if (!payload_lapic_read(vmcb, msr, &value))
+		return false;
+	payload_rdmsr_result(vmcb, value);
+	return true;
+}
+
+static bool gap_msr(struct vmcb *vmcb)
+{
+	u64 value;
+
+	if (!(vmcb->info1 & VMCB_MSR_WRITE))
+		return gap_rdmsr(vmcb);
+	value = (u32)vmcb->rax | ccb.exit.gpr[KVM_CARETAKER_RDX] << 32;
+	return payload_lapic_write(vmcb, ccb.exit.gpr[KVM_CARETAKER_RCX], value);
+}
+
+/* Whether the exit's instruction was done; it is then finished by advancing RIP. */
+static bool gap_native(struct vmcb *vmcb, u32 index)
+{
+	switch (index) {
+	case VMEXIT_CPUID:
+		payload_cpuid_detached(vmcb);
+		return true;
+	case VMEXIT_MSR:
+		return gap_msr(vmcb);
+	case VMEXIT_PAUSE:
+	case VMEXIT_HLT:
+		return true;
+	}
+	return false;
+}
+
+/* RIP is past the HLT when the pCPU halts: an adopting kernel finds the vCPU halted. */
+static u32 gap_serve(struct vmcb *vmcb, u32 index, u64 next)
+{
+	if (!gap_native(vmcb, index))
+		return gap_block(vmcb, index);
+	if (index != VMEXIT_HLT)
+		return gap_enter(vmcb, index, next, KVM_CARETAKER_NATIVE);
+	payload_skip(vmcb, next);
+	payload_count(index, KVM_CARETAKER_NATIVE);
+	ccb.flags |= KVM_CARETAKER_CCB_HALTED;
+	payload_idle();
+	return payload_enter_detached();
+}
+
+/* Exits that belong to no instruction of the guest, and those that nothing is known about. */
+static u32 gap_other(struct vmcb *vmcb, u32 index)
+{
+	switch (vmcb->exit_code) {
+	case VMEXIT_INTR:
+	case VMEXIT_NMI:
+	case VMEXIT_SMI:
+		payload_count(index, KVM_CARETAKER_NATIVE);
+		payload_window();
+		return payload_enter_detached();
+	case VMEXIT_EXCP_MC:
+		payload_count(index, KVM_CARETAKER_BLOCKED);
+		payload_fault_exit(18 + 1, vmcb->rip, 0);
+	case VMEXIT_INIT:
+	case VMEXIT_SHUTDOWN:
+	case VMEXIT_INVALID:
+		payload_count(index, KVM_CARETAKER_BLOCKED);
+		payload_fault_exit(FAULT_OF_EXIT(index), vmcb->rip, vmcb->info1);
+	}
+	return gap_block(vmcb, index);
+}
+
+/**
+ * payload_exit_detached() - serve or block one exit
+ *
+ * Called by the run loop after each #VMEXIT, GPRs stored, GIF=0. An instruction that is
+ * single-stepped, or that exited in the middle of event delivery, is not finished here: the first
+ * needs a #DB after it, the second cannot be.
+ *
+ * Return: enum payload_action; PAYLOAD_LEAVE means park.
+ */
+u32 payload_exit_detached(void)
+{
+	struct vmcb *vmcb = payload_vmcb();
+	u32 index = payload_reason_index(vmcb->exit_code);
+	u64 next = payload_next_rip(vmcb, index);
+
+	event_take(vmcb);
+	if (unlikely(!next || payload_must_not_finish(vmcb)))
+		return gap_other(vmcb, index);
+	if (payload_handler(vmcb, index, next))
+		return PAYLOAD_CALL;
+	return gap_serve(vmcb, index, next);
+}
+
+/**
+ * payload_verdict_detached() - act on what the handler said
+ * @verdict:	enum kvm_caretaker_verdict, or any other value
+ *
+ * Context: as payload_verdict_attached(). FORWARD blocks: there is no KVM to forward to.
+ * Return: PAYLOAD_ENTER or PAYLOAD_LEAVE.
+ */
+u32 payload_verdict_detached(u32 verdict)
+{
+	struct vmcb *vmcb = payload_vmcb();
+	u32 index = payload_call.index;
+
+	switch (verdict) {
+	case KVM_CARETAKER_HANDLED:
+		vmcb->rax = ccb.exit.gpr[KVM_CARETAKER_RAX];
+		return gap_enter(vmcb, index, payload_call.next, KVM_CARETAKER_HANDLER);
+	case KVM_CARETAKER_NEXT:
+		return gap_serve(vmcb, index, payload_call.next);
+	case KVM_CARETAKER_FUEL:
+		payload_telemetry()->fuel_out++;
+		break;
+	}
+	return gap_block(vmcb, index);
+}

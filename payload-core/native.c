@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KVM Caretaker payload core: CPUID while detached, and RDMSR from the vCPU's metadata.
+ */
+#include "cpuid.h"
+#include "payload.h"
+
+/**
+ * payload_cpuid_detached() - CPUID while detached
+ * @vmcb:	VMCB in use
+ *
+ * A leaf without an entry reads as zeros, as on AMD CPUs. In the topology leaves 0xb and 0x1f
+ * a level without an entry still returns the level in ECX and the x2APIC ID in EDX.
+ */
+void payload_cpuid_detached(struct vmcb *vmcb)
+{
+	u32 function = vmcb->rax;
+	u32 index = ccb.exit.gpr[KVM_CARETAKER_RCX];
+	const struct kvm_caretaker_cpuid *entry = NULL;
+
+	if (payload_cpuid(vmcb))
+		return;
+	if (function == 0xb || function == 0x1f)
+		entry = payload_cpuid_find(function, 0);
+	if (entry)
+		payload_cpuid_result(vmcb, 0, 0, index & 0xff, entry->edx);
+	else
+		payload_cpuid_result(vmcb, 0, 0, 0, 0);
+}
+
+/**
+ * payload_rdmsr_result() - what RDMSR leaves in EDX:EAX
+ * @vmcb:	VMCB in use
+ * @value:	value of the MSR
+ */
+void payload_rdmsr_result(struct vmcb *vmcb, u64 value)
+{
+	vmcb->rax = (u32)value;
+	ccb.exit.gpr[KVM_CARETAKER_RDX] = value >> 32;
+}
+
+/**
+ * payload_rdmsr() - RDMSR by the policy table
+ * @vmcb:	VMCB in use
+ * @may:	KVM_CARETAKER_MSR_* bits of which one has to be set for the MSR
+ *
+ * Return: false when the table does not allow it.
+ */
+bool payload_rdmsr(struct vmcb *vmcb, u32 may)
+{
+	const struct kvm_caretaker_meta *meta = payload_meta();
+	u32 msr = ccb.exit.gpr[KVM_CARETAKER_RCX];
+	u32 i;
+
+	for (i = 0; i < meta->nr_msrs && i < KVM_CARETAKER_NR_MSRS; i++) {
+		if (meta->msrs[i].msr != msr)
+			continue;
+		if (!(meta->msrs[i].flags & may))
+			return false;
+		payload_rdmsr_result(vmcb, meta->msrs[i].value);
+		return true;
+	}
+	return false;
+}

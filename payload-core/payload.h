@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * KVM Caretaker payload core: what its files share.
+ *
+ * One copy of the image, and so of all data here, belongs to one vCPU. Data is reached relative to
+ * RIP alone: GS belongs to the guest, and the image has no relocations.
+ *
+ * Files that run no privileged instruction (dispatch.c, native.c, lapic.c, gap.c) are also built
+ * hosted for the unit tests.
+ */
+#ifndef PAYLOAD_PAYLOAD_H
+#define PAYLOAD_PAYLOAD_H
+
+#include <linux/kvm_caretaker_ccb.h>
+#include "types.h"
+#include "vmcb.h"
+
+/* What an exit function tells the assembly loop. ENTER is 0: one test decides the common case. */
+enum payload_action {
+	PAYLOAD_ENTER	= 0,	/* VMRUN again */
+	PAYLOAD_LEAVE	= 1,	/* attached: to KVM; detached: park */
+	PAYLOAD_CALL	= 2,	/* call the handler in payload_call, then the verdict function */
+};
+
+/**
+ * struct payload_call - an exit on its way through a handler
+ * @entry:	address of the compiled handler
+ * @next:	guest RIP of the instruction after the exiting one
+ * @fuel:	fuel of the handler's class
+ * @index:	index of the exit reason in the tables
+ */
+struct payload_call {
+	u64 entry;
+	u64 next;
+	u32 fuel;
+	u32 index;
+};
+
+extern struct kvm_caretaker_ccb ccb;
+extern struct payload_call payload_call;
+
+/* handler.S: calls the handler, undoes its GPR writes unless HANDLED, returns its verdict. */
+u32 payload_call_handler(void);
+
+/* dispatch.c */
+u32 payload_exit_attached(void);
+u32 payload_verdict_attached(u32 verdict);
+u32 payload_handler(const struct vmcb *vmcb, u32 index, u64 next);
+u64 payload_next_rip(const struct vmcb *vmcb, u32 index);
+
+/* native.c */
+void payload_cpuid_detached(struct vmcb *vmcb);
+bool payload_rdmsr(struct vmcb *vmcb, u32 may);
+void payload_rdmsr_result(struct vmcb *vmcb, u64 value);
+
+/* lapic.c */
+bool payload_lapic_read(const struct vmcb *vmcb, u32 msr, u64 *value);
+bool payload_lapic_write(struct vmcb *vmcb, u32 msr, u64 value);
+void payload_lapic_park(const struct vmcb *vmcb);
+
+/* gap.c */
+u32 payload_enter_detached(void);
+u32 payload_exit_detached(void);
+u32 payload_verdict_detached(u32 verdict);
+void payload_event_begin(const struct vmcb *vmcb);
+void payload_event_park(struct vmcb *vmcb);
+
+/* run.c; the unit tests bring their own */
+u64 payload_tsc(void);
+void payload_window(void);
+void payload_idle(void);
+void payload_spin(void);
+void payload_fault_exit(u64 fault, u64 rip, u64 addr) __noreturn;
+
+static inline struct vmcb *payload_vmcb(void)
+{
+	return (struct vmcb *)ccb.vmcb;
+}
+
+static inline struct kvm_caretaker_telemetry *payload_telemetry(void)
+{
+	return (struct kvm_caretaker_telemetry *)ccb.telemetry;
+}
+
+static inline const struct kvm_caretaker_meta *payload_meta(void)
+{
+	return (const struct kvm_caretaker_meta *)ccb.meta;
+}
+
+static inline const struct kvm_caretaker_handlers *payload_handlers(void)
+{
+	return (const struct kvm_caretaker_handlers *)load_acquire(&ccb.handlers);
+}
+
+/**
+ * payload_reason_index() - index of an exit code in class, length and telemetry tables
+ * @code:	SVM exit code
+ *
+ * Return: as described at KVM_CARETAKER_NR_REASONS.
+ */
+static inline u32 payload_reason_index(u64 code)
+{
+	if (likely(code < KVM_CARETAKER_REASON_NPF))
+		return code;
+	if (code - VMEXIT_NPF < KVM_CARETAKER_REASON_OTHER - KVM_CARETAKER_REASON_NPF)
+		return KVM_CARETAKER_REASON_NPF + (code - VMEXIT_NPF);
+	return KVM_CARETAKER_REASON_OTHER;
+}
+
+/* Single-stepped, or in the middle of event delivery: see the exit functions. */
+static inline bool payload_must_not_finish(const struct vmcb *vmcb)
+{
+	return (vmcb->exit_int_info & VMCB_EVENT_VALID) || (vmcb->rflags & RFLAGS_TF);
+}
+
+static inline void payload_count(u32 index, enum kvm_caretaker_server server)
+{
+	((u64 *)ccb.counters)[index * KVM_CARETAKER_NR_SERVERS + server]++;
+}
+
+/**
+ * payload_skip() - finish the exiting instruction
+ * @vmcb:	VMCB in use
+ * @next:	guest RIP after it
+ *
+ * With the instruction ends the interrupt shadow of the one before it.
+ */
+static inline void payload_skip(struct vmcb *vmcb, u64 next)
+{
+	vmcb->rip = next;
+	vmcb->int_state &= ~VMCB_INT_SHADOW;
+}
+
+/**
+ * payload_reentry() - make a VMCB fit for one more VMRUN
+ * @vmcb:	VMCB in use
+ * @event:	value of EVENTINJ, 0 for none
+ *
+ * What KVM asked for once (TLB flush, event) must not happen twice. next_rip is zeroed because
+ * hardware without NRIPS leaves a stale value in it.
+ */
+static inline void payload_reentry(struct vmcb *vmcb, u32 event)
+{
+	vmcb->flush &= VMCB_FLUSH_KEEP;
+	vmcb->event_inj = event;
+	vmcb->next_rip = 0;
+	vmcb->clean = VMCB_CLEAN_REENTRY;
+}
+
+/*
+ * The payload's only way to change ccb.state. A move that the table in the uapi header does not
+ * give to the payload does not compile.
+ */
+#define payload_move(from, to) ({							\
+	_Static_assert(KVM_CARETAKER_MAY_MOVE(KVM_CARETAKER_PAYLOAD_MOVES,		\
+					      KVM_CARETAKER_##from, KVM_CARETAKER_##to),	\
+		       "not a move of the payload: " #from " to " #to);			\
+	payload_state_change(KVM_CARETAKER_##from, KVM_CARETAKER_##to);			\
+})
+
+static inline bool payload_state_change(u32 from, u32 to)
+{
+	return __atomic_compare_exchange_n(&ccb.state, &from, to, false,
+					   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+static inline u32 payload_state(void)
+{
+	return load_acquire(&ccb.state);
+}
+
+#endif /* PAYLOAD_PAYLOAD_H */

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KVM Caretaker payload core: the life of a detached pCPU, from armed to halted.
+ */
+#include "payload.h"
+#include "cpu.h"
+#include "debug.h"
+#include "tables.h"
+
+#define FPU_HEADER	512	/* XSAVE header after the legacy region */
+#define FPU_HEADER_SIZE	64
+#define XFEATURES_ALL	(~0ULL)
+
+/* What has to be undone before the pCPU may take an INIT. */
+static bool run_own_saved;	/* host_vmsave_pa holds the payload's own state */
+static bool run_guest_loaded;	/* VMLOAD of the guest was done, GIF=0 */
+static bool run_faulted;
+
+u64 payload_tsc(void)
+{
+	u32 low, high;
+
+	asm volatile("rdtsc" : "=a" (low), "=d" (high) : : "memory");
+	return low | (u64)high << 32;
+}
+
+static void run_guest_load(void)
+{
+	cpu_clgi();
+	cpu_vmload(ccb.gap_vmcb_pa);
+	run_guest_loaded = true;
+}
+
+/* Own FS, GS, TR and LDTR, then GIF=1: from here NMIs come through the own IDT and TSS. */
+static void run_own_load(void)
+{
+	if (run_guest_loaded)
+		cpu_vmsave(ccb.gap_vmcb_pa);
+	run_guest_loaded = false;
+	cpu_vmload(ccb.host_vmsave_pa);
+	cpu_stgi();
+}
+
+/**
+ * payload_window() - let pending NMIs and interrupts in
+ *
+ * Without this a pending event would end every VMRUN at once, for ever (APM volume 2, 15.17).
+ */
+void payload_window(void)
+{
+	run_own_load();
+	payload_irq_window();
+	run_guest_load();
+}
+
+/**
+ * payload_idle() - halt the pCPU until a kernel wants the vCPU
+ *
+ * ccb.kicked is cleared before the state is looked at, and looked at in the idle window, so no
+ * kick is lost: a kernel sets the state before it sends the NMI.
+ */
+void payload_idle(void)
+{
+	struct kvm_caretaker_telemetry *telemetry = payload_telemetry();
+	u64 start;
+
+	run_own_load();
+	for (;;) {
+		__atomic_store_n(&ccb.kicked, 0, __ATOMIC_SEQ_CST);
+		if (payload_state() == KVM_CARETAKER_ADOPTING)
+			break;
+		start = payload_tsc();
+		payload_halt_until_kicked();
+		telemetry->idle_tsc += payload_tsc() - start;
+	}
+	run_guest_load();
+}
+
+/**
+ * payload_spin() - stay in a blocking exit until a kernel wants the vCPU
+ */
+void payload_spin(void)
+{
+	debug_crumb('S');
+	run_own_load();
+	while (payload_state() != KVM_CARETAKER_ADOPTING)
+		cpu_pause();
+	run_guest_load();
+}
+
+/* INIT is only seen with GIF=1, and its redirection must be off (APM volume 2, 15.17, 15.21.8). */
+static void run_svm_off(void)
+{
+	cpu_wrmsr(MSR_EFER, cpu_rdmsr(MSR_EFER) & ~EFER_SVME);
+}
+
+/* From the release on the pCPU may get an INIT at any time. */
+static void __noreturn run_halt(void)
+{
+	debug_crumb('H');
+	store_release(&ccb.pcpu, KVM_CARETAKER_PCPU_HALTED);
+	payload_halt();
+}
+
+static void run_cpu_setup(void)
+{
+	u64 cr4 = cpu_read(cr4);
+
+	cr4 &= ~(CPU_CR4_PGE | CPU_CR4_PCIDE | CPU_CR4_CET);
+	cr4 |= CPU_CR4_MCE | CPU_CR4_OSFXSR | CPU_CR4_OSXMMEXCPT;
+	if (ccb.flags & KVM_CARETAKER_CCB_XSAVE)
+		cr4 |= CPU_CR4_OSXSAVE;
+	cpu_write(cr4, cr4);
+	cpu_write(cr3, ccb.cr3);
+	cpu_write(dr7, CPU_DR7_RESET);
+	asm volatile("clts");
+	cpu_wrmsr(MSR_EFER, cpu_rdmsr(MSR_EFER) | EFER_SVME);
+	cpu_wrmsr(MSR_VM_HSAVE_PA, ccb.hsave_pa);
+	cpu_vmsave(ccb.host_vmsave_pa);
+	run_own_saved = true;
+}
+
+static void run_fpu_load(const struct vmcb *vmcb)
+{
+	const void *image = (const void *)ccb.fpu;
+
+	if (!(ccb.flags & KVM_CARETAKER_CCB_XSAVE)) {
+		asm volatile("fxrstor64 (%0)" : : "r" (image) : "memory");
+		return;
+	}
+	cpu_xsetbv(ccb.xcr0_host);
+	asm volatile("xrstor64 (%0)" : : "r" (image), "a" ((u32)XFEATURES_ALL),
+		     "d" ((u32)XFEATURES_ALL) : "memory");
+	if (vmcb->cr4 & CR4_OSXSAVE)
+		cpu_xsetbv(ccb.xcr0_guest);
+}
+
+/* The header is zeroed first: XSAVE itself keeps what it finds in XCOMP_BV. */
+static void run_fpu_save(void)
+{
+	u8 *image = (u8 *)ccb.fpu;
+	u32 i;
+
+	if (!(ccb.flags & KVM_CARETAKER_CCB_XSAVE)) {
+		asm volatile("fxsave64 (%0)" : : "r" (image) : "memory");
+		return;
+	}
+	for (i = 0; i < FPU_HEADER_SIZE / 8; i++)
+		((u64 *)(image + FPU_HEADER))[i] = 0;
+	cpu_xsetbv(ccb.xcr0_host);
+	asm volatile("xsave64 (%0)" : : "r" (image), "a" ((u32)XFEATURES_ALL),
+		     "d" ((u32)XFEATURES_ALL) : "memory");
+}
+
+static void run_registers_load(const struct vmcb *vmcb)
+{
+	cpu_write(dr0, ccb.dr[0]);
+	cpu_write(dr1, ccb.dr[1]);
+	cpu_write(dr2, ccb.dr[2]);
+	cpu_write(dr3, ccb.dr[3]);
+	if (ccb.flags & KVM_CARETAKER_CCB_TSC_AUX)
+		cpu_wrmsr(MSR_TSC_AUX, ccb.tsc_aux);
+	run_fpu_load(vmcb);
+}
+
+static void run_registers_save(void)
+{
+	ccb.dr[0] = cpu_read(dr0);
+	ccb.dr[1] = cpu_read(dr1);
+	ccb.dr[2] = cpu_read(dr2);
+	ccb.dr[3] = cpu_read(dr3);
+	if (ccb.flags & KVM_CARETAKER_CCB_TSC_AUX)
+		ccb.tsc_aux = cpu_rdmsr(MSR_TSC_AUX);
+	run_fpu_save();
+}
+
+static void __noreturn run_park(void)
+{
+	struct kvm_caretaker_telemetry *telemetry = payload_telemetry();
+	struct vmcb *vmcb = payload_vmcb();
+
+	debug_crumb('P');
+	run_own_load();
+	run_registers_save();
+	payload_event_park(vmcb);
+	payload_lapic_park(vmcb);
+	ccb.exit.flags &= ~KVM_CARETAKER_EXIT_DETACHED;
+	ccb.counters = (u64)telemetry->exits;
+	run_svm_off();
+	telemetry->tsc_park = payload_tsc();
+	payload_move(ADOPTING, PARKED);
+	run_halt();
+}
+
+/*
+ * ccb.state changes hands here. When the move fails the kernel took the vCPU back before it was
+ * run, and the pCPU is not needed any more.
+ */
+static bool run_begin(void)
+{
+	if (!payload_move(DETACHING, RUNNING))
+		return false;
+	store_release(&ccb.pcpu, KVM_CARETAKER_PCPU_GUEST);
+	ccb.vmcb = ccb.gap_vmcb;
+	ccb.vmcb_pa = ccb.gap_vmcb_pa;
+	ccb.counters = (u64)payload_telemetry()->gap_exits;
+	ccb.exit.flags |= KVM_CARETAKER_EXIT_DETACHED;
+	payload_event_begin(payload_vmcb());
+	run_registers_load(payload_vmcb());
+	return true;
+}
+
+/*
+ * The kernel prepared the first entry (EVENTINJ, full TLB flush, nothing clean): the VMCB is
+ * entered as it is, unless the guest is halted or wanted back already.
+ */
+static void __noreturn run_guest(void)
+{
+	debug_crumb('R');
+	run_guest_load();
+	payload_telemetry()->tsc_run = payload_tsc();
+	if (ccb.flags & KVM_CARETAKER_CCB_HALTED)
+		payload_idle();
+	if (payload_state() == KVM_CARETAKER_ADOPTING)
+		run_park();
+	payload_run_loop();
+}
+
+static u32 run_wait_for_bell(void)
+{
+	u32 bell;
+
+	while (!(bell = load_acquire(&ccb.doorbell)))
+		cpu_pause();
+	return bell;
+}
+
+/**
+ * payload_detached() - C part of the detached entry
+ *
+ * Context: on the payload's own stack, IF=0, GIF=1, the host's CR3 and tables still loaded.
+ */
+void __noreturn payload_detached(void)
+{
+	run_own_saved = false;
+	run_guest_loaded = false;
+	run_faulted = false;
+	payload_tables_load();
+	run_cpu_setup();
+	debug_crumb('A');
+	store_release(&ccb.pcpu, KVM_CARETAKER_PCPU_ARMED);
+	if (run_wait_for_bell() == KVM_CARETAKER_BELL_RUN && run_begin())
+		run_guest();
+	run_svm_off();
+	run_halt();
+}
+
+/**
+ * payload_park() - the run loop's way out: a kernel wants the vCPU
+ */
+void __noreturn payload_park(void)
+{
+	run_park();
+}
+
+static void run_move_to_faulted(void)
+{
+	while (!payload_move(RUNNING, FAULTED) && !payload_move(STALLED, FAULTED) &&
+	       !payload_move(ADOPTING, FAULTED) && !payload_move(DETACHING, FAULTED)) {
+		u32 state = payload_state();
+
+		if (!KVM_CARETAKER_MAY_MOVE(KVM_CARETAKER_PAYLOAD_MOVES, state,
+					    KVM_CARETAKER_FAULTED))
+			return;
+	}
+}
+
+static void __noreturn run_fault(u64 fault, u64 rip, u64 addr)
+{
+	struct kvm_caretaker_telemetry *telemetry = payload_telemetry();
+
+	debug_crumb('F');
+	debug_hex(fault);
+	debug_hex(rip);
+	debug_hex(addr);
+	if (run_faulted)
+		payload_halt();
+	run_faulted = true;
+	telemetry->fault = fault;
+	telemetry->fault_rip = rip;
+	telemetry->fault_addr = addr;
+	if (run_own_saved) {
+		run_own_load();
+		run_svm_off();
+	}
+	run_move_to_faulted();
+	run_halt();
+}
+
+/**
+ * payload_fault_exit() - give up on a vCPU because of an exit
+ * @fault:	value for telemetry.fault
+ * @rip:	guest RIP
+ * @addr:	value for telemetry.fault_addr
+ */
+void __noreturn payload_fault_exit(u64 fault, u64 rip, u64 addr)
+{
+	run_fault(fault, rip, addr);
+}
+
+/**
+ * payload_fault() - an exception in the payload or a handler, or #MC
+ * @frame:	as pushed by the exception stub
+ */
+void __noreturn payload_fault(const struct payload_frame *frame)
+{
+	u64 addr = frame->vector == 14 ? cpu_read(cr2) : frame->error;
+
+	run_fault(frame->vector + 1, frame->rip, addr);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * KVM Caretaker payload core: descriptor tables and stacks of a detached pCPU.
+ */
+#ifndef PAYLOAD_TABLES_H
+#define PAYLOAD_TABLES_H
+
+/* Selectors in the payload's own GDT */
+#define PAYLOAD_CS	0x08
+#define PAYLOAD_DS	0x10
+#define PAYLOAD_TR	0x18
+
+/* Sizes of the stacks in bytes */
+#define PAYLOAD_STACK		8192
+#define PAYLOAD_IST_STACK	4096
+
+/* IST numbers: events that may hit while no usable stack pointer is loaded */
+#define PAYLOAD_IST_NMI		1
+#define PAYLOAD_IST_DF		2
+#define PAYLOAD_IST_MC		3
+
+/* Bytes from one exception stub to the next */
+#define PAYLOAD_STUB_SIZE	16
+#define PAYLOAD_NR_EXCEPTIONS	32
+
+#ifndef __ASSEMBLER__
+#include "types.h"
+
+/**
+ * struct payload_frame - stack of payload_fault_entry
+ */
+struct payload_frame {
+	u64 vector;
+	u64 error;
+	u64 rip;
+	u64 cs;
+	u64 rflags;
+	u64 rsp;
+	u64 ss;
+};
+
+/* stacks.S */
+extern u8 payload_stack_top[];
+extern u8 payload_stack_gap_top[];
+extern u8 payload_stack_nmi_top[];
+extern u8 payload_stack_df_top[];
+extern u8 payload_stack_mc_top[];
+
+/* entry.S */
+extern u8 payload_exception_stubs[];
+extern u8 payload_nmi_stub[];
+extern u8 payload_irq_stub[];
+void payload_segments_load(void);
+void payload_run_loop(void) __noreturn;
+void payload_halt(void) __noreturn;
+void payload_halt_until_kicked(void);
+void payload_irq_window(void);
+
+/* tables.c */
+void payload_tables_load(void);
+#endif
+
+#endif /* PAYLOAD_TABLES_H */

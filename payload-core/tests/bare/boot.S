@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Bare-metal test of the payload core: boot (multiboot), application processor start, the part of
+ * the kernel's stub that calls the attached entry, and the guests.
+ */
+#include "bare.h"
+
+#define MULTIBOOT_MAGIC	0x1badb002
+#define MULTIBOOT_FLAGS	(1 << 16)	/* addresses below are valid */
+
+	.section .head, "ax"
+	.code32
+	.balign 4
+multiboot:
+	.long MULTIBOOT_MAGIC
+	.long MULTIBOOT_FLAGS
+	.long -(MULTIBOOT_MAGIC + MULTIBOOT_FLAGS)
+	.long multiboot
+	.long image_start
+	.long image_data_end
+	.long image_end
+	.long boot32
+
+	.globl boot32
+boot32:
+	cli
+	mov %ebx, boot_info
+	mov $boot_stack_top, %esp
+	/* identity map of 4 GiB in 2 MiB pages: PML4, PDPT, 4 page directories */
+	mov $host_pml4, %edi
+	mov $host_pdpt, %eax
+	or $3, %eax
+	mov %eax, (%edi)
+	mov $host_pdpt, %edi
+	mov $host_pd, %eax
+	or $3, %eax
+	mov $4, %ecx
+1:	mov %eax, (%edi)
+	add $4096, %eax
+	add $8, %edi
+	loop 1b
+	mov $host_pd, %edi
+	mov $0x83, %eax
+	mov $2048, %ecx
+2:	mov %eax, (%edi)
+	add $0x200000, %eax
+	add $8, %edi
+	loop 2b
+	lgdt boot_gdt_pointer
+	mov $bare_bsp, %ebx
+	mov $boot_stack_top, %edx
+
+/* EBX: 64-bit entry, EDX: stack. Common to both processors. */
+	.globl long_mode
+long_mode:
+	mov %cr4, %eax
+	or $(1 << 5 | 1 << 9 | 1 << 10 | 1 << 18), %eax	/* PAE, OSFXSR, OSXMMEXCPT, OSXSAVE */
+	mov %eax, %cr4
+	mov $host_pml4, %eax
+	mov %eax, %cr3
+	push %edx
+	mov $0xc0000080, %ecx
+	rdmsr
+	or $(1 << 8 | 1 << 11), %eax			/* LME, NXE */
+	wrmsr
+	pop %edx
+	mov %cr0, %eax
+	and $~(1 << 2 | 1 << 3), %eax			/* EM, TS */
+	or $(1 << 31 | 1 << 16 | 1 << 1 | 1), %eax	/* PG, WP, MP, PE */
+	mov %eax, %cr0
+	ljmp $0x08, $1f
+	.code64
+1:	mov $0x10, %eax
+	mov %eax, %ds
+	mov %eax, %es
+	mov %eax, %ss
+	mov %edx, %esp
+	xor %ebp, %ebp
+	mov %ebx, %ebx
+	call *%rbx
+2:	cli
+	hlt
+	jmp 2b
+
+	.balign 16
+boot_gdt:
+	.quad 0
+	.quad 0x00af9b000000ffff
+	.quad 0x00cf93000000ffff
+	.quad 0x00cf9b000000ffff
+	.globl boot_gdt_pointer
+boot_gdt_pointer:
+	.word 31
+	.quad boot_gdt
+
+/* Copied to AP_TRAMPOLINE, runs there in real mode. */
+	.code16
+	.globl ap_trampoline
+ap_trampoline:
+	cli
+	xor %ax, %ax
+	mov %ax, %ds
+	lgdtl AP_TRAMPOLINE + (1f - ap_trampoline)
+	mov %cr0, %eax
+	or $1, %eax
+	mov %eax, %cr0
+	ljmpl $0x18, $ap32
+	.balign 4
+1:	.word 31
+	.long boot_gdt
+	.globl ap_trampoline_end
+ap_trampoline_end:
+
+	.code32
+ap32:
+	mov $0x10, %eax
+	mov %eax, %ds
+	mov %eax, %ss
+	mov $ap_stack_top, %esp
+	mov $bare_ap, %ebx
+	mov $ap_stack_top, %edx
+	jmp long_mode
+
+	.code64
+	.text
+/* void stub_attached(u64 entry, u64 guest_pa, u64 host_pa, u64 *route_kvm) */
+	.globl stub_attached
+stub_attached:
+	push %rbx
+	push %rbp
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+	push %rsi
+	push %rdx
+	lea 1f(%rip), %rax
+	mov %rax, (%rcx)
+	clgi
+	mov %rdx, %rax
+	vmsave %rax
+	mov %rsi, %rax
+	vmload %rax
+	jmp *%rdi
+1:	endbr64
+	pop %rdx
+	pop %rsi
+	mov %rsi, %rax
+	vmsave %rax
+	mov %rdx, %rax
+	vmload %rax
+	stgi
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbp
+	pop %rbx
+	ret
+
+/* Handlers: copied into the arena, so position independent. RDI: address of the context's. */
+#define EXIT_GPR(n)	0x38 + (n) * 8
+	.globl handler_start, handler_handled, handler_forward, handler_fault, handler_least, handler_end
+	.balign 16
+handler_start:
+handler_handled:
+	mov (%rdi), %rax
+	movq $0x1111, EXIT_GPR(0)(%rax)
+	movq $0x3333, EXIT_GPR(3)(%rax)
+	movq $0x4444, EXIT_GPR(4)(%rax)
+	movq $0xffff, EXIT_GPR(15)(%rax)
+	mov %r12, EXIT_GPR(14)(%rax)
+	jmp handler_trash
+	.balign 16
+handler_forward:
+	mov (%rdi), %rax
+	.irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+	movq $-1, EXIT_GPR(\n)(%rax)
+	.endr
+	call handler_trash
+	mov $2, %eax
+	ret
+	.balign 16
+handler_least:
+	xor %eax, %eax
+	ret
+	.balign 16
+handler_fault:
+	ud2
+handler_trash:
+	mov $0x5555, %ebx
+	mov %ebx, %ebp
+	mov %ebx, %ecx
+	mov %ebx, %edx
+	mov %ebx, %esi
+	mov %ebx, %edi
+	mov %rbx, %r8
+	mov %rbx, %r9
+	mov %rbx, %r10
+	mov %rbx, %r11
+	mov %rbx, %r12
+	mov %rbx, %r13
+	mov %rbx, %r14
+	mov %rbx, %r15
+	xor %eax, %eax
+	ret
+handler_end:
+
+/* Guests */
+.macro GUEST name
+	.globl \name
+	.balign 16
+\name:
+.endm
+
+GUEST guest_cpuid
+	cpuid
+	vmmcall
+
+GUEST guest_rdmsr
+	rdmsr
+	vmmcall
+
+GUEST guest_pause
+	pause
+	pause
+	vmmcall
+
+GUEST guest_cpuid_loop
+1:	mov $1, %eax
+	xor %ecx, %ecx
+	cpuid
+	inc %r8
+	mov %r8, guest_counter
+	jmp 1b
+
+/* XMM state against a running sum in R9 */
+GUEST guest_xmm_loop
+	movq %r9, %xmm7
+1:	mov $1, %eax
+	xor %ecx, %ecx
+	cpuid
+	mov $3, %eax
+	movq %rax, %xmm6
+	paddq %xmm6, %xmm7
+	add %rax, %r9
+	inc %r8
+	mov %r8, guest_counter
+	jmp 1b
+
+GUEST guest_spin
+1:	incq guest_counter
+	jmp 1b
+
+GUEST guest_hlt
+	mov $77, %r8
+	hlt
+	mov $78, %r8
+	hlt
+
+GUEST guest_out
+	mov $0x3f8, %edx
+	mov $0x55, %eax
+	.globl guest_out_at
+guest_out_at:
+	out %al, %dx
+	vmmcall
+
+/* TSC cycles of BENCH_EXITS exits in R8; loop overhead of 4 instructions per exit included */
+GUEST guest_bench
+	rdtsc
+	mov %eax, %r8d
+	mov $BENCH_EXITS, %r9d
+1:	mov $0x40000000, %eax
+	xor %ecx, %ecx
+	cpuid
+	dec %r9d
+	jnz 1b
+	rdtsc
+	sub %r8d, %eax
+	mov %eax, %r8d
+	vmmcall
+
+GUEST guest_shutdown
+	lidt guest_no_idt
+	ud2
+
+	.balign 16
+guest_no_idt:
+	.word 0
+	.quad 0
+
+	.data
+	.globl boot_info
+boot_info:
+	.long 0
+
+	.globl guest_counter
+	.balign 8
+guest_counter:
+	.quad 0
+
+	.globl image_payload, image_payload_end, image_floor, image_floor_end
+	.balign 4096
+image_payload:
+	.incbin CARETAKER_ELF
+image_payload_end:
+	.balign 4096
+image_floor:
+	.incbin FLOOR_ELF
+image_floor_end:
+
+	.bss
+	.globl host_pml4
+	.balign 4096
+host_pml4:
+	.skip 4096
+host_pdpt:
+	.skip 4096
+host_pd:
+	.skip 4 * 4096
+	.skip 16384
+boot_stack_top:
+	.skip 16384
+ap_stack_top:
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Bare-metal test of the payload core: detached runs on the second processor.
+ */
+#include "test.h"
+
+#define LAPIC		0xfee00000ULL
+#define TIMEOUT_TSC	20000000000ULL
+
+static u64 entry_ap;
+
+static u64 gap_exits(u32 index, u32 server)
+{
+	return arena->telemetry.gap_exits[index][server];
+}
+
+static u32 lapic_read(u32 reg)
+{
+	return __atomic_load_n((u32 *)(LAPIC + reg), __ATOMIC_RELAXED);
+}
+
+static void lapic_write(u32 reg, u32 value)
+{
+	__atomic_store_n((u32 *)(LAPIC + reg), value, __ATOMIC_RELAXED);
+}
+
+static u64 now(void)
+{
+	u32 low, high;
+
+	asm volatile("rdtsc" : "=a" (low), "=d" (high));
+	return low | (u64)high << 32;
+}
+
+static void delay(u64 tsc)
+{
+	u64 start = now();
+
+	while (now() - start < tsc)
+		cpu_pause();
+}
+
+static void ipi(u32 command)
+{
+	lapic_write(0x310, 1 << 24);
+	lapic_write(0x300, command);
+	while (lapic_read(0x300) & (1 << 12))
+		cpu_pause();
+}
+
+static void kick(void)
+{
+	ipi(0x4400);
+}
+
+static bool wait_for(const char *what, const u32 *word, u32 value)
+{
+	u64 start = now();
+
+	while (load_acquire(word) != value) {
+		if (now() - start > TIMEOUT_TSC)
+			return check(what, load_acquire(word), value);
+		cpu_pause();
+	}
+	return true;
+}
+
+static bool wait_stray(u64 value)
+{
+	u64 start = now();
+
+	while (load_acquire(&arena->telemetry.stray) < value) {
+		if (now() - start > TIMEOUT_TSC)
+			break;
+		cpu_pause();
+	}
+	return check("stray NMIs", arena->telemetry.stray, value);
+}
+
+#define wait_pcpu(value) wait_for("pcpu", &C.pcpu, KVM_CARETAKER_PCPU_##value)
+#define wait_state(value) wait_for("state", &C.state, KVM_CARETAKER_##value)
+
+void bare_ap(void)
+{
+	struct kvm_caretaker_ccb *ccb = load_acquire(&test_ccb);
+
+	lapic_write(0xf0, 0xff);	/* soft-disabled, as after CPU offlining */
+	((void (*)(struct kvm_caretaker_ccb *))entry_ap)(ccb);
+}
+
+/*
+ * INIT, SIPI, and the payload is on its way. An emulator may see the SIPI before it did the INIT:
+ * it is sent until it worked; one too many is ignored.
+ */
+static bool arm(void)
+{
+	u32 i;
+
+	C.pcpu = KVM_CARETAKER_PCPU_COMING;
+	entry_ap = (u64)test_ccb + C.entry_detached;
+	ipi(0x4500);
+	for (i = 0; i < 1000 && load_acquire(&C.pcpu) == KVM_CARETAKER_PCPU_COMING; i++) {
+		delay(2000000);
+		ipi(0x4600 | AP_TRAMPOLINE / PAGE);
+	}
+	return wait_pcpu(ARMED);
+}
+
+static void setup_detached(const u8 *guest, u32 flags)
+{
+	setup(image_payload, IMAGE_BASE, guest, flags | KVM_CARETAKER_CCB_XSAVE);
+	vmcb_init(&arena->gap_vmcb, guest);
+	*(u16 *)(arena->fpu + 0) = 0x37f;
+	*(u32 *)(arena->fpu + 24) = 0x1f80;
+}
+
+static bool detach(const u8 *guest, u32 flags)
+{
+	setup_detached(guest, flags);
+	if (!arm())
+		return false;
+	C.state = KVM_CARETAKER_DETACHING;
+	store_release(&C.doorbell, KVM_CARETAKER_BELL_RUN);
+	return true;
+}
+
+static bool adopt(u32 from)
+{
+	if (!__atomic_compare_exchange_n(&C.state, &from, KVM_CARETAKER_ADOPTING, false,
+					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return check("state before adoption", from, KVM_CARETAKER_RUNNING);
+	kick();
+	return wait_state(PARKED) && wait_pcpu(HALTED);
+}
+
+static bool wait_counter(u64 value)
+{
+	u64 start = now();
+
+	while (guest_count() < value) {
+		if (now() - start > TIMEOUT_TSC)
+			return check("guest counter", guest_count(), value);
+		cpu_pause();
+	}
+	return true;
+}
+
+static void test_arm_and_halt(void)
+{
+	bool ok;
+
+	setup_detached(guest_spin, 0);
+	ok = arm();
+	store_release(&C.doorbell, KVM_CARETAKER_BELL_HALT);
+	ok = ok && wait_pcpu(HALTED);
+	ok &= check("state", C.state, KVM_CARETAKER_ATTACHED);
+	report("armed pCPU lets go when no guest comes", ok);
+}
+
+static void test_run_and_park(void)
+{
+	bool ok = detach(guest_xmm_loop, 0) && wait_state(RUNNING) && wait_counter(1000);
+	u64 seen;
+
+	ok = ok && adopt(KVM_CARETAKER_RUNNING);
+	seen = guest_count();
+	delay(2000000);
+	ok &= check("counter after park", guest_count(), seen);
+	ok &= check("sum in XMM7", *(u64 *)(arena->fpu + 160 + 7 * 16), C.exit.gpr[9]);
+	ok &= check("sum in R9", C.exit.gpr[9] % 3, 0x109 % 3);
+	ok &= check("XCOMP_BV", *(u64 *)(arena->fpu + 520), 0);
+	ok &= check("event", arena->gap_vmcb.exit_int_info, 0);
+	ok &= check("detached flag", C.exit.flags, 0);
+	ok &= check("counts", gap_exits(VMEXIT_CPUID, KVM_CARETAKER_NATIVE) >= 1000 - 0x108, 1);
+	ok &= check("stamps", arena->telemetry.tsc_park > arena->telemetry.tsc_run, 1);
+	report("detached guest runs, parks and stops", ok);
+}
+
+static void test_no_exits(void)
+{
+	bool ok = detach(guest_spin, 0) && wait_counter(1000) && adopt(KVM_CARETAKER_RUNNING);
+
+	report("detached guest without exits is kicked out", ok);
+}
+
+static void test_cycles(void)
+{
+	bool ok = true;
+	u32 i;
+
+	for (i = 0; ok && i < 20; i++)
+		ok = detach(guest_cpuid_loop, 0) && wait_counter(10) &&
+		     adopt(KVM_CARETAKER_RUNNING);
+	report("20 cycles of detach and park on one pCPU", ok);
+}
+
+/* The kernel's half of the race: the guest may stall between the look and the move. */
+static bool adopt_any(void)
+{
+	u32 from;
+
+	do {
+		from = load_acquire(&C.state);
+		if (from != KVM_CARETAKER_RUNNING && from != KVM_CARETAKER_STALLED)
+			return check("state before adoption", from, KVM_CARETAKER_RUNNING);
+	} while (!__atomic_compare_exchange_n(&C.state, &from, KVM_CARETAKER_ADOPTING, false,
+					      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+	kick();
+	return wait_state(PARKED) && wait_pcpu(HALTED);
+}
+
+/* From before the first VMRUN to well within HLT, stall or loop: no kick may get lost. */
+static void test_kick_moments(void)
+{
+	static const u8 *const guests[] = { guest_hlt, guest_out, guest_cpuid_loop, guest_spin };
+	bool ok = true;
+	u32 i;
+
+	for (i = 0; ok && i < 200; i++) {
+		ok = detach(guests[i % 4], 0) && wait_pcpu(GUEST);
+		delay(i / 4 * 3000);
+		ok = ok && adopt_any();
+	}
+	report("vCPU wanted back at 200 different moments", ok);
+}
+
+static void test_hlt(void)
+{
+	bool ok = detach(guest_hlt, 0) && wait_state(RUNNING);
+
+	ok = ok && wait_for("flags", &C.flags,
+			    KVM_CARETAKER_CCB_XSAVE | KVM_CARETAKER_CCB_HALTED);
+	delay(2000000);
+	kick();
+	ok = ok && wait_stray(1);
+	delay(2000000);
+	ok &= check("state", C.state, KVM_CARETAKER_RUNNING);
+	ok = ok && adopt(KVM_CARETAKER_RUNNING);
+	ok &= check("r8", C.exit.gpr[8], 77);
+	ok &= check("halted", C.flags & KVM_CARETAKER_CCB_HALTED, KVM_CARETAKER_CCB_HALTED);
+	ok &= check("rip", arena->gap_vmcb.rip, (u64)guest_hlt + 8);
+	ok &= check("idle", arena->telemetry.idle_tsc > 0, 1);
+	report("detached HLT halts the pCPU, stray NMI does not end it", ok);
+}
+
+static void test_halted_at_detach(void)
+{
+	bool ok = detach(guest_spin, KVM_CARETAKER_CCB_HALTED) && wait_state(RUNNING);
+
+	delay(2000000);
+	ok = ok && adopt(KVM_CARETAKER_RUNNING);
+	ok &= check("counter", guest_count(), 0);
+	report("guest in HLT at detach stays halted", ok);
+}
+
+static void test_block(void)
+{
+	struct kvm_caretaker_stall *stall = &arena->telemetry.stalls[0];
+	bool ok = detach(guest_out, 0) && wait_state(STALLED);
+
+	ok &= check("stalls", arena->telemetry.nr_stalls, 1);
+	ok &= check("end while stalled", stall->tsc_end, 0);
+	ok = ok && adopt(KVM_CARETAKER_STALLED);
+	ok &= check("reason", stall->reason, VMEXIT_IOIO);
+	ok &= check("port", stall->info1 >> 16, 0x3f8);
+	ok &= check("rip", stall->rip, (u64)guest_out_at);
+	ok &= check("vmcb rip", arena->gap_vmcb.rip, (u64)guest_out_at);
+	ok &= check("time", stall->tsc_end > stall->tsc_start, 1);
+	ok &= check("rax", arena->gap_vmcb.rax, 0x55);
+	ok &= check("blocked", gap_exits(VMEXIT_IOIO, KVM_CARETAKER_BLOCKED), 1);
+	report("detached port write blocks with RIP on it", ok);
+}
+
+static void test_stray_nmi(void)
+{
+	bool ok = detach(guest_cpuid_loop, 0) && wait_counter(10);
+	u64 seen;
+	u32 i;
+
+	for (i = 0; ok && i < 5; i++) {
+		kick();
+		ok = wait_stray(i + 1);
+		seen = guest_count();
+		ok = ok && wait_counter(seen + 100);
+	}
+	ok = ok && adopt(KVM_CARETAKER_RUNNING);
+	ok &= check("stray", arena->telemetry.stray, 5);
+	report("detached guest survives stray NMIs", ok);
+}
+
+static void test_shutdown(void)
+{
+	bool ok = detach(guest_shutdown, 0) && wait_state(FAULTED) && wait_pcpu(HALTED);
+
+	ok &= check("fault", arena->telemetry.fault, 0x100 + VMEXIT_SHUTDOWN);
+	report("guest shutdown ends FAULTED with a record", ok);
+}
+
+static void test_payload_fault(void)
+{
+	bool ok;
+
+	setup_detached(guest_cpuid_loop, 0);
+	handler_install(KVM_CARETAKER_CLASS_CPUID, handler_fault);
+	ok = arm();
+	C.state = KVM_CARETAKER_DETACHING;
+	store_release(&C.doorbell, KVM_CARETAKER_BELL_RUN);
+	ok = ok && wait_state(FAULTED) && wait_pcpu(HALTED);
+	ok &= check("fault", arena->telemetry.fault, 6 + 1);
+	ok &= check("rip", arena->telemetry.fault_rip,
+		    (u64)arena->code + (handler_fault - handler_start));
+	report("exception in a handler ends FAULTED with a record", ok);
+}
+
+static void test_bad_fpu_image(void)
+{
+	bool ok;
+
+	setup_detached(guest_cpuid_loop, 0);
+	*(u64 *)(arena->fpu + 520) = ~0ULL;
+	ok = arm();
+	C.state = KVM_CARETAKER_DETACHING;
+	store_release(&C.doorbell, KVM_CARETAKER_BELL_RUN);
+	ok = ok && wait_state(FAULTED) && wait_pcpu(HALTED);
+	ok &= check("fault", arena->telemetry.fault, 13 + 1);
+	report("broken FPU image ends FAULTED, not in a triple fault", ok);
+}
+
+static void test_pcpu_after_fault(void)
+{
+	bool ok = detach(guest_cpuid_loop, 0) && wait_counter(10) && adopt(KVM_CARETAKER_RUNNING);
+
+	report("pCPU takes INIT and runs again after a fault", ok);
+}
+
+void test_detached(void)
+{
+	test_arm_and_halt();
+	test_run_and_park();
+	test_no_exits();
+	test_cycles();
+	test_kick_moments();
+	test_hlt();
+	test_halted_at_detach();
+	test_block();
+	test_stray_nmi();
+	test_shutdown();
+	test_payload_fault();
+	test_bad_fpu_image();
+	test_pcpu_after_fault();
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Unit tests of the payload core: stand-ins for run.c, set-up, main.
+ */
+#include <stdlib.h>
+
+#include "harness.h"
+
+#define GUEST_RIP	0x401000
+
+struct kvm_caretaker_ccb ccb;
+struct harness h;
+unsigned int failures;
+
+u64 payload_tsc(void)
+{
+	return h.tsc += 10;
+}
+
+void payload_window(void)
+{
+	h.windows++;
+	if (h.on_window)
+		h.on_window();
+}
+
+/* Both end when a kernel asks for the vCPU. */
+void payload_idle(void)
+{
+	h.idles++;
+	ccb.state = KVM_CARETAKER_ADOPTING;
+}
+
+void payload_spin(void)
+{
+	u64 nr = h.telemetry.nr_stalls;
+
+	h.spins++;
+	EXPECT(nr && !h.telemetry.stalls[(nr - 1) % KVM_CARETAKER_NR_STALLS].tsc_end);
+	EXPECT_EQ(ccb.state, KVM_CARETAKER_STALLED);
+	ccb.state = KVM_CARETAKER_ADOPTING;
+}
+
+void payload_fault_exit(u64 fault, u64 rip, u64 addr)
+{
+	h.fault = fault;
+	h.fault_rip = rip;
+	(void)addr;
+	longjmp(h.fault_jump, 1);
+}
+
+void harness_reset(void)
+{
+	u32 i;
+
+	memset(&h, 0, sizeof(h));
+	memset(&ccb, 0, sizeof(ccb));
+	ccb.state = KVM_CARETAKER_ATTACHED;
+	ccb.handlers = (u64)&h.handlers;
+	ccb.counters = (u64)h.telemetry.exits;
+	ccb.meta = (u64)&h.meta;
+	ccb.telemetry = (u64)&h.telemetry;
+	ccb.vmcb = (u64)&h.vmcb;
+	ccb.lapic = (u64)h.lapic;
+	for (i = 0; i < 16; i++)
+		ccb.exit.gpr[i] = 0xa0 + i;
+	h.handlers.generation = 7;
+	h.vmcb.rip = GUEST_RIP;
+	h.vmcb.rsp = 0x9000;
+	h.vmcb.rax = 0xdead0000000000aa;
+	h.vmcb.rflags = 2;
+	h.vmcb.next_rip = GUEST_RIP + 0x100;
+	h.vmcb.flush = 0x0301;
+	h.vmcb.event_inj = VMCB_EVENT_VALID | 0x30;
+	h.vmcb.int_state = 3;
+}
+
+void cpuid_add(u32 function, u32 index, u32 flags, u32 value)
+{
+	u32 slot = KVM_CARETAKER_CPUID_HASH(function);
+
+	while (h.meta.cpuid[slot].flags)
+		slot = (slot + 1) % KVM_CARETAKER_CPUID_SLOTS;
+	h.meta.cpuid[slot] = (struct kvm_caretaker_cpuid){
+		function, index, flags | KVM_CARETAKER_CPUID_USED,
+		value, value + 1, value + 2, value + 3, 0,
+	};
+}
+
+void msr_add(u32 msr, u32 flags, u64 value)
+{
+	h.meta.msrs[h.meta.nr_msrs++] = (struct kvm_caretaker_msr){ msr, flags, value };
+}
+
+void handler_set(u32 class, u32 (*handler)(u64 *cell))
+{
+	h.handlers.entry[class] = (u64)handler;
+	h.handlers.fuel[class] = 1234;
+}
+
+u32 *lapic_at(u32 offset)
+{
+	return (u32 *)(h.lapic + offset);
+}
+
+/* payload_call_handler() keeps no register: as the run loops, this saves what the caller needs. */
+static u32 call_handler(void)
+{
+	static u64 rsp;
+	u32 verdict;
+
+	asm volatile("push %%rbp\n\t"
+		     "mov %%rsp, %1\n\t"
+		     "and $-16, %%rsp\n\t"
+		     "call payload_call_handler\n\t"
+		     "mov %1, %%rsp\n\t"
+		     "pop %%rbp"
+		     : "=a" (verdict), "+m" (rsp)
+		     : : "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13",
+		     "r14", "r15", "memory", "cc");
+	return verdict;
+}
+
+static u32 drive(u64 code, u32 (*exit)(void), u32 (*verdict)(u32))
+{
+	u32 action;
+
+	h.vmcb.exit_code = code;
+	if (setjmp(h.fault_jump))
+		return PAYLOAD_LEAVE;
+	action = exit();
+	while (action == PAYLOAD_CALL)
+		action = verdict(call_handler());
+	return action;
+}
+
+u32 exit_attached(u64 code)
+{
+	return drive(code, payload_exit_attached, payload_verdict_attached);
+}
+
+u32 exit_detached(u64 code)
+{
+	ccb.state = ccb.state == KVM_CARETAKER_ATTACHED ? KVM_CARETAKER_RUNNING : ccb.state;
+	ccb.counters = (u64)h.telemetry.gap_exits;
+	return drive(code, payload_exit_detached, payload_verdict_detached);
+}
+
+static unsigned int run(const struct test *tests, unsigned int *nr)
+{
+	unsigned int failed = 0;
+
+	for (; tests->name; tests++) {
+		harness_reset();
+		failures = 0;
+		tests->run();
+		printf("%sok %u %s\n", failures ? "not " : "", ++*nr, tests->name);
+		failed += failures > 0;
+	}
+	return failed;
+}
+
+int main(void)
+{
+	const struct test *all[] = {
+		tests_attached, tests_gap, tests_cpuid, tests_lapic, tests_state,
+	};
+	unsigned int i, nr = 0, failed = 0;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	printf("KTAP version 1\n");
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		failed += run(all[i], &nr);
+	printf("1..%u\n", nr);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Unit tests of the payload core, built for the machine they run on: a vCPU without hardware.
+ *
+ * libc headers come first: payload.h makes everything after it hidden.
+ */
+#ifndef HARNESS_H
+#define HARNESS_H
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../payload.h"
+
+/* What the stand-ins for run.c saw; @on_* run inside them. */
+struct harness {
+	struct vmcb vmcb;
+	struct kvm_caretaker_handlers handlers;
+	struct kvm_caretaker_meta meta;
+	struct kvm_caretaker_telemetry telemetry;
+	u8 lapic[4096];
+	u64 tsc;
+	u32 windows, idles, spins;
+	u64 fault, fault_rip;
+	void (*on_window)(void);
+	jmp_buf fault_jump;
+};
+
+extern struct harness h;
+
+void harness_reset(void);
+void cpuid_add(u32 function, u32 index, u32 flags, u32 value);
+void msr_add(u32 msr, u32 flags, u64 value);
+void handler_set(u32 class, u32 (*handler)(u64 *cell));
+u32 exit_attached(u64 code);
+u32 exit_detached(u64 code);
+u32 *lapic_at(u32 offset);
+
+/* Expectations: a failed one prints where and what, and fails the running test. */
+extern unsigned int failures;
+
+#define EXPECT(cond) do {							\
+	if (!(cond)) {								\
+		printf("# %s:%d: expected %s\n", __FILE__, __LINE__, #cond);	\
+		failures++;							\
+	}									\
+} while (0)
+
+#define EXPECT_EQ(got, wanted) do {						\
+	u64 got_ = (got), wanted_ = (wanted);					\
+	if (got_ != wanted_) {							\
+		printf("# %s:%d: %s is 0x%llx, expected 0x%llx\n", __FILE__,	\
+		       __LINE__, #got, got_, wanted_);				\
+		failures++;							\
+	}									\
+} while (0)
+
+#define GPR(n)	ccb.exit.gpr[KVM_CARETAKER_##n]
+#define EXITS(index, server)	h.telemetry.exits[index][KVM_CARETAKER_##server]
+#define GAP_EXITS(index, server) h.telemetry.gap_exits[index][KVM_CARETAKER_##server]
+
+struct test {
+	const char *name;
+	void (*run)(void);
+};
+
+extern const struct test tests_attached[], tests_gap[], tests_cpuid[], tests_lapic[], tests_state[];
+
+#endif /* HARNESS_H */

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Unit tests of the payload core: exits while detached.
+ */
+#include "harness.h"
+
+#define RIP		0x401000
+#define EVENT_IRQ	(VMCB_EVENT_VALID | VMCB_EVENT_INTR | 0x30)
+#define EVENT_PF	(VMCB_EVENT_VALID | VMCB_EVENT_EXCEPTION | VMCB_EVENT_HAS_ERROR | 14)
+#define EVENT_INT3	(VMCB_EVENT_VALID | VMCB_EVENT_EXCEPTION | 3)
+#define EVENT_SOFT	(VMCB_EVENT_VALID | VMCB_EVENT_SOFT | 0x80)
+
+static u32 handler_handled(u64 *cell)
+{
+	((struct kvm_caretaker_exit *)*cell)->gpr[KVM_CARETAKER_RAX] = 0x77;
+	return KVM_CARETAKER_HANDLED;
+}
+
+static u32 handler_forward(u64 *cell)
+{
+	((struct kvm_caretaker_exit *)*cell)->gpr[KVM_CARETAKER_RBX] = 0x77;
+	return KVM_CARETAKER_FORWARD;
+}
+
+static u32 handler_next(u64 *cell)
+{
+	((struct kvm_caretaker_exit *)*cell)->gpr[KVM_CARETAKER_RBX] = 0x77;
+	return KVM_CARETAKER_NEXT;
+}
+
+static u32 handler_fuel(u64 *cell)
+{
+	(void)cell;
+	return KVM_CARETAKER_FUEL;
+}
+
+static u32 handler_unknown(u64 *cell)
+{
+	(void)cell;
+	return 5;
+}
+
+static void adopt(void)
+{
+	ccb.state = KVM_CARETAKER_ADOPTING;
+}
+
+static void expect_blocked(u32 action, u32 index)
+{
+	struct kvm_caretaker_stall *stall = &h.telemetry.stalls[0];
+
+	EXPECT_EQ(action, PAYLOAD_LEAVE);
+	EXPECT_EQ(GAP_EXITS(index, BLOCKED), 1);
+	EXPECT_EQ(h.spins, 1);
+	EXPECT_EQ(h.vmcb.rip, RIP);
+	EXPECT_EQ(h.telemetry.nr_stalls, 1);
+	EXPECT_EQ(stall->reason, h.vmcb.exit_code);
+	EXPECT_EQ(stall->rip, RIP);
+	EXPECT(stall->tsc_start && stall->tsc_end > stall->tsc_start);
+}
+
+static void test_cpuid(void)
+{
+	cpuid_add(0xaa, 0, 0, 0x500);
+	EXPECT_EQ(exit_detached(VMEXIT_CPUID), PAYLOAD_ENTER);
+	EXPECT_EQ(h.vmcb.rax, 0x500);
+	EXPECT_EQ(h.vmcb.rip, RIP + 2);
+	EXPECT_EQ(GAP_EXITS(VMEXIT_CPUID, NATIVE), 1);
+	EXPECT_EQ(EXITS(VMEXIT_CPUID, NATIVE), 0);
+}
+
+static void test_rdmsr(void)
+{
+	msr_add(0x1b, KVM_CARETAKER_MSR_READ_GAP, 0xfee00d00);
+	GPR(RCX) = 0x1b;
+	EXPECT_EQ(exit_detached(VMEXIT_MSR), PAYLOAD_ENTER);
+	EXPECT_EQ(h.vmcb.rax, 0xfee00d00);
+}
+
+static void test_tsc(void)
+{
+	GPR(RCX) = 0x10;
+	h.vmcb.tsc_offset = 0xffffffff00000000;
+	h.tsc = 0x500000000 - 10;
+	EXPECT_EQ(exit_detached(VMEXIT_MSR), PAYLOAD_ENTER);
+	EXPECT_EQ(h.vmcb.rax, 0);
+	EXPECT_EQ(GPR(RDX), 4);
+}
+
+static void test_x2apic_msrs(void)
+{
+	ccb.flags |= KVM_CARETAKER_CCB_X2APIC;
+	*lapic_at(0x20) = 3;
+	GPR(RCX) = 0x802;
+	EXPECT_EQ(exit_detached(VMEXIT_MSR), PAYLOAD_ENTER);
+	EXPECT_EQ(h.vmcb.rax, 3);
+	EXPECT_EQ(GPR(RDX), 0);
+	GPR(RCX) = 0x808;
+	GPR(RDX) = 0xffffffff00000000;
+	h.vmcb.rax = 0xffffffff00000020;
+	h.vmcb.info1 = VMCB_MSR_WRITE;
+	EXPECT_EQ(exit_detached(VMEXIT_MSR), PAYLOAD_ENTER);
+	EXPECT_EQ(*lapic_at(0x80), 0x20);
+	EXPECT_EQ(h.vmcb.rip, RIP + 4);
+}
+
+static void test_wrmsr_blocks(void)
+{
+	GPR(RCX) = 0x6e0;
+	h.vmcb.info1 = VMCB_MSR_WRITE;
+	expect_blocked(exit_detached(VMEXIT_MSR), VMEXIT_MSR);
+}
+
+static void test_rdmsr_blocks(void)
+{
+	GPR(RCX) = 0x123;
+	expect_blocked(exit_detached(VMEXIT_MSR), VMEXIT_MSR);
+}
+
+static void test_unknown_blocks(void)
+{
+	static const u64 codes[] = {
+		0, 0x40, 0x64, VMEXIT_RDTSC, VMEXIT_IOIO, VMEXIT_VMMCALL, VMEXIT_NPF, 0x41f, 0x8d,
+	};
+	u32 i;
+
+	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		harness_reset();
+		h.vmcb.info2 = RIP + 1;
+		expect_blocked(exit_detached(codes[i]), payload_reason_index(codes[i]));
+		EXPECT_EQ(h.vmcb.rax, 0xdead0000000000aa);
+	}
+}
+
+static void test_hlt(void)
+{
+	EXPECT_EQ(exit_detached(VMEXIT_HLT), PAYLOAD_LEAVE);
+	EXPECT_EQ(h.idles, 1);
+	EXPECT_EQ(h.spins, 0);
+	EXPECT_EQ(h.vmcb.rip, RIP + 1);
+	EXPECT(ccb.flags & KVM_CARETAKER_CCB_HALTED);
+	EXPECT_EQ(GAP_EXITS(VMEXIT_HLT, NATIVE), 1);
+}
+
+static void test_pause(void)
+{
+	EXPECT_EQ(exit_detached(VMEXIT_PAUSE), PAYLOAD_ENTER);
+	EXPECT_EQ(h.vmcb.rip, RIP + 2);
+}
+
+/* The exit is served, then the vCPU goes. */
+static void test_adopting(void)
+{
+	cpuid_add(0xaa, 0, 0, 0x500);
+	ccb.state = KVM_CARETAKER_ADOPTING;
+	EXPECT_EQ(exit_detached(VMEXIT_CPUID), PAYLOAD_LEAVE);
+	EXPECT_EQ(h.vmcb.rip, RIP + 2);
+	EXPECT_EQ(h.vmcb.rax, 0x500);
+}
+
+static void test_adopting_blocking(void)
+{
+	ccb.state = KVM_CARETAKER_ADOPTING;
+	EXPECT_EQ(exit_detached(VMEXIT_IOIO), PAYLOAD_LEAVE);
+	EXPECT_EQ(h.spins, 0);
+	EXPECT_EQ(ccb.state, KVM_CARETAKER_ADOPTING);
+	EXPECT_EQ(h.telemetry.nr_stalls, 1);
+	EXPECT(h.telemetry.stalls[0].tsc_end > h.telemetry.stalls[0].tsc_start);
+}
+
+static void test_nmi(void)
+{
+	EXPECT_EQ(exit_detached(VMEXIT_NMI), PAYLOAD_ENTER);
+	EXPECT_EQ(exit_detached(VMEXIT_INTR), PAYLOAD_ENTER);
+	EXPECT_EQ(h.windows, 2);
+	EXPECT_EQ(h.vmcb.rip, RIP);
+	EXPECT_EQ(h.vmcb.int_state, 3);
+	h.on_window = adopt;
+	EXPECT_EQ(exit_detached(VMEXIT_NMI), PAYLOAD_LEAVE);
+	EXPECT_EQ(h.windows, 3);
+}
+
+static void test_handled(void)
+{
+	handler_set(KVM_CARETAKER_CLASS_IO, handler_handled);
+	h.vmcb.info2 = RIP + 1;
+	EXPECT_EQ(exit_detached(VMEXIT_IOIO), PAYLOAD_ENTER);
+	EXPECT_EQ(h.vmcb.rax, 0x77);
+	EXPECT_EQ(h.vmcb.rip, RIP + 1);
+	EXPECT_EQ(GAP_EXITS(VMEXIT_IOIO, HANDLER), 1);
+}
+
+static void test_forward_blocks(void)
+{
+	static u32 (*const handlers[])(u64 *) = {
+		handler_forward, handler_fuel, handler_unknown, handler_next,
+	};
+	u32 i;
+
+	for (i = 0; i < 4; i++) {
+		harness_reset();
+		handler_set(KVM_CARETAKER_CLASS_IO, handlers[i]);
+		h.vmcb.info2 = RIP + 1;
+		expect_blocked(exit_detached(VMEXIT_IOIO), VMEXIT_IOIO);
+		EXPECT_EQ(GPR(RBX), 0xa3);
+		EXPECT_EQ(h.telemetry.fuel_out, handlers[i] == handler_fuel);
+	}
+}
+
+static void test_next_native(void)
+{
+	handler_set(KVM_CARETAKER_CLASS_HLT, handler_next);
+	EXPECT_EQ(exit_detached(VMEXIT_HLT), PAYLOAD_LEAVE);
+	EXPECT_EQ(h.idles, 1);
+	EXPECT_EQ(GPR(RBX), 0xa3);
+}
+
+static void test_event_reinjected(void)
+{
+	h.vmcb.exit_int_info = EVENT_PF;
+	h.vmcb.exit_int_info_err = 0x15;
+	EXPECT_EQ(exit_detached(VMEXIT_NMI), PAYLOAD_ENTER);
+	EXPECT_EQ(h.vmcb.event_inj, EVENT_PF);
+	EXPECT_EQ(h.vmcb.event_inj_err, 0x15);
+	h.vmcb.exit_int_info = 0;
+	EXPECT_EQ(exit_detached(VMEXIT_PAUSE), PAYLOAD_ENTER);
+	EXPECT_EQ(h.vmcb.event_inj, 0);
+}
+
+static void test_event_reexecuted(void)
+{
+	h.vmcb.exit_int_info = EVENT_SOFT;
+	EXPECT_EQ(exit_detached(VMEXIT_NMI), PAYLOAD_ENTER);
+	EXPECT_EQ(h.vmcb.event_inj, 0);
+	h.vmcb.exit_int_info = EVENT_INT3;
+	EXPECT_EQ(exit_detached(VMEXIT_NMI), PAYLOAD_ENTER);
+	EXPECT_EQ(h.vmcb.event_inj, 0);
+}
+
+static void test_event_blocked(void)
+{
+	cpuid_add(0xaa, 0, 0, 0);
+	h.vmcb.exit_int_info = EVENT_IRQ;
+	expect_blocked(exit_detached(VMEXIT_NPF), KVM_CARETAKER_REASON_NPF);
+	payload_event_park(&h.vmcb);
+	EXPECT_EQ(h.vmcb.exit_int_info, EVENT_IRQ);
+	EXPECT_EQ(h.vmcb.event_inj, 0);
+}
+
+static void test_event_parked(void)
+{
+	h.on_window = adopt;
+	h.vmcb.exit_int_info = EVENT_PF;
+	h.vmcb.exit_int_info_err = 0x15;
+	EXPECT_EQ(exit_detached(VMEXIT_NMI), PAYLOAD_LEAVE);
+	payload_event_park(&h.vmcb);
+	EXPECT_EQ(h.vmcb.exit_int_info, EVENT_PF);
+	EXPECT_EQ(h.vmcb.exit_int_info_err, 0x15);
+	EXPECT_EQ(h.vmcb.event_inj, 0);
+}
+
+static void test_event_never_ran(void)
+{
+	h.vmcb.event_inj = EVENT_PF;
+	h.vmcb.event_inj_err = 0x15;
+	payload_event_begin(&h.vmcb);
+	payload_event_park(&h.vmcb);
+	EXPECT_EQ(h.vmcb.exit_int_info, EVENT_PF);
+	EXPECT_EQ(h.vmcb.exit_int_info_err, 0x15);
+	EXPECT_EQ(h.vmcb.event_inj, 0);
+	payload_event_begin(&h.vmcb);
+	payload_event_park(&h.vmcb);
+	EXPECT_EQ(h.vmcb.exit_int_info, 0);
+}
+
+static void test_event_soft_parked(void)
+{
+	h.on_window = adopt;
+	h.vmcb.exit_int_info = EVENT_SOFT;
+	exit_detached(VMEXIT_NMI);
+	payload_event_park(&h.vmcb);
+	EXPECT_EQ(h.vmcb.exit_int_info, 0);
+}
+
+static void test_single_step(void)
+{
+	h.vmcb.rflags |= RFLAGS_TF;
+	cpuid_add(0xaa, 0, 0, 0);
+	expect_blocked(exit_detached(VMEXIT_CPUID), VMEXIT_CPUID);
+}
+
+static void test_faults(void)
+{
+	static const struct { u64 code, fault; } exits[] = {
+		{ VMEXIT_EXCP_MC, 19 },
+		{ VMEXIT_SHUTDOWN, 0x17f },
+		{ VMEXIT_INIT, 0x163 },
+		{ VMEXIT_INVALID, 0x1ff },
+	};
+	u32 i;
+
+	for (i = 0; i < sizeof(exits) / sizeof(exits[0]); i++) {
+		harness_reset();
+		exit_detached(exits[i].code);
+		EXPECT_EQ(h.fault, exits[i].fault);
+		EXPECT_EQ(h.fault_rip, RIP);
+		EXPECT_EQ(h.telemetry.nr_stalls, 0);
+	}
+}
+
+static void test_stall_ring(void)
+{
+	u32 i;
+
+	for (i = 0; i < KVM_CARETAKER_NR_STALLS + 3; i++) {
+		ccb.state = KVM_CARETAKER_RUNNING;
+		h.vmcb.info1 = i;
+		exit_detached(VMEXIT_IOIO);
+	}
+	EXPECT_EQ(h.telemetry.nr_stalls, KVM_CARETAKER_NR_STALLS + 3);
+	EXPECT_EQ(h.telemetry.stalls[0].info1, KVM_CARETAKER_NR_STALLS);
+	EXPECT_EQ(h.telemetry.stalls[2].info1, KVM_CARETAKER_NR_STALLS + 2);
+	EXPECT_EQ(h.telemetry.stalls[3].info1, 3);
+	EXPECT_EQ(h.telemetry.stalls[63].info1, 63);
+}
+
+const struct test tests_gap[] = {
+	{ "gap: CPUID is served and counted as gap exit", test_cpuid },
+	{ "gap: RDMSR by the gap policy", test_rdmsr },
+	{ "gap: RDMSR of the TSC applies the offset", test_tsc },
+	{ "gap: x2APIC registers through RDMSR and WRMSR", test_x2apic_msrs },
+	{ "gap: other WRMSR blocks", test_wrmsr_blocks },
+	{ "gap: other RDMSR blocks", test_rdmsr_blocks },
+	{ "gap: everything unknown blocks with RIP on it", test_unknown_blocks },
+	{ "gap: HLT halts past the instruction", test_hlt },
+	{ "gap: PAUSE is skipped", test_pause },
+	{ "gap: vCPU wanted back after a served exit", test_adopting },
+	{ "gap: vCPU wanted back during a blocking exit", test_adopting_blocking },
+	{ "gap: NMI and INTR open a window and change nothing", test_nmi },
+	{ "gap: HANDLED re-enters", test_handled },
+	{ "gap: FORWARD, FUEL, unknown, NEXT with nobody left block", test_forward_blocks },
+	{ "gap: NEXT tries native", test_next_native },
+	{ "gap: interrupted event is injected once again", test_event_reinjected },
+	{ "gap: software interrupt and INT3 are executed again", test_event_reexecuted },
+	{ "gap: event survives a blocking exit", test_event_blocked },
+	{ "gap: event is handed to the kernel in EXITINTINFO", test_event_parked },
+	{ "gap: event of a vCPU that never ran is handed back", test_event_never_ran },
+	{ "gap: software interrupt is not handed over", test_event_soft_parked },
+	{ "gap: single step blocks", test_single_step },
+	{ "gap: #MC, shutdown, INIT, invalid VMCB fault", test_faults },
+	{ "gap: stall ring wraps", test_stall_ring },
+	{ NULL, NULL },
+};

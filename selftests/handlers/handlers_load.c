@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Exit handlers that must be refused are refused at the step and with the text that they name
+ * themselves; those that must be accepted can be loaded, linked and installed on a vCPU.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "caretaker_test.h"
+#include "ktap.h"
+#include "object.h"
+
+static struct kvm_guest guest;
+static const char *no_guest;	/* why nothing can be installed */
+static int payload = -1;
+
+static const unsigned char code[] = { 0xf4, 0xeb, 0xfd };	/* hlt; jmp */
+
+static void guest_make(void)
+{
+	static const struct guest_code tiny = { .start = code, .end = code + sizeof(code) };
+
+	no_guest = caretaker_missing();
+	if (no_guest)
+		return;
+	payload = payload_open();
+	if (payload < 0)
+		no_guest = "there is no payload";
+	else if (pin_to_cpu0() || guest_create(&guest, &tiny))
+		no_guest = "the guest cannot be made";
+}
+
+static int install(struct handlers *h)
+{
+	struct kvm_caretaker_set a;
+	int err;
+
+	caretaker_args(&a);
+	a.payload_fd = payload;
+	a.handlers_fd = bpf_map__fd(h->map);
+	err = caretaker_ioctl_set(&guest, &a);
+	if (!err)
+		ktap_diag("verified and compiled in %llu us", (unsigned long long)a.verify_ns / 1000);
+	return err;
+}
+
+static const char *step_of(const char **step, const char *now)
+{
+	*step = now;
+	return now;
+}
+
+/* All steps until one is refused: its errno, and its name in @step. */
+static int all_steps(struct handlers *h, const struct corpus_entry *e, const char **step)
+{
+	int err;
+
+	caretaker_log[0] = 0;
+	step_of(step, "open");
+	err = handlers_open(h, e);
+	if (!err && step_of(step, "load"))
+		err = handlers_load(h);
+	if (!err && step_of(step, "attach"))
+		err = handlers_attach(h);
+	if (!err && step_of(step, "set"))
+		err = no_guest ? -ENODEV : install(h);
+	return err;
+}
+
+static void show(const struct handlers *h, const char *klog)
+{
+	ktap_diag("libbpf and the verifier: %.900s", h->log);
+	ktap_diag("the kernel: %.900s", klog);
+	ktap_diag("the ioctl: %.900s", caretaker_log);
+}
+
+static enum ktap_result refused(const struct handlers *h, const struct expect *x, int err,
+				const char *step)
+{
+	const char *klog = klog_since();
+
+	if (!strcmp(step, "set") && no_guest && !strcmp(x->step, "set")) {
+		ktap_skip_reason("%s", no_guest);
+		return KTAP_SKIP;
+	}
+	if (err && !strcmp(step, x->step) &&
+	    (strstr(h->log, x->text) || strstr(klog, x->text) || strstr(caretaker_log, x->text)))
+		return KTAP_PASS;
+	ktap_diag("step %s: %s; wanted a refusal at step %s with \"%s\"", step,
+		  err ? strerror(-err) : "accepted", x->step, x->text);
+	show(h, klog);
+	return KTAP_FAIL;
+}
+
+static enum ktap_result accepted(const struct handlers *h, int err, const char *step)
+{
+	if (!err)
+		return KTAP_PASS;
+	if (!strcmp(step, "set") && no_guest) {
+		ktap_skip_reason("loaded and linked, but %s", no_guest);
+		return KTAP_SKIP;
+	}
+	ktap_diag("step %s: %s", step, strerror(-err));
+	show(h, klog_since());
+	return KTAP_FAIL;
+}
+
+static void one(const struct corpus_entry *e)
+{
+	static struct handlers h;
+	enum ktap_result res;
+	const char *step;
+	struct expect x;
+	int err;
+
+	corpus_expect(e, &x);
+	klog_mark();
+	err = all_steps(&h, e, &step);
+	res = x.step ? refused(&h, &x, err, step) : accepted(&h, err, step);
+	handlers_close(&h);
+	if (!err && !no_guest && caretaker_remove(&guest)) {
+		ktap_diag("the Caretaker cannot be removed");
+		res = KTAP_FAIL;
+	}
+	ktap_result(res, "%s: %s", x.step ? "refused" : "accepted", e->name);
+}
+
+/* Descriptors that are no handler set, for the ioctl. */
+static enum ktap_result wrong_fd(int fd, int want, const char *text)
+{
+	struct kvm_caretaker_set a;
+	int err;
+
+	if (no_guest) {
+		ktap_skip_reason("%s", no_guest);
+		return KTAP_SKIP;
+	}
+	caretaker_args(&a);
+	a.payload_fd = payload;
+	a.handlers_fd = fd;
+	err = caretaker_ioctl_set(&guest, &a);
+	if (err == want && strstr(caretaker_log, text))
+		return KTAP_PASS;
+	ktap_diag("%s, log \"%s\"; wanted %s, log \"%s\"", strerror(-err), caretaker_log,
+		  strerror(-want), text);
+	return KTAP_FAIL;
+}
+
+/* A set is installed only while it has a link, and stays installed without. */
+static enum ktap_result unlinked(void)
+{
+	static struct handlers h;
+	enum ktap_result res = KTAP_FAIL;
+	int err;
+
+	if (no_guest) {
+		ktap_skip_reason("%s", no_guest);
+		return KTAP_SKIP;
+	}
+	err = handlers_open(&h, corpus_find("handlers/template"));
+	if (!err)
+		err = handlers_load(&h);
+	if (!err)
+		res = wrong_fd(bpf_map__fd(h.map), -EINVAL, "create its link first");
+	handlers_close(&h);
+	return res;
+}
+
+static enum ktap_result wrong_map(void)
+{
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "array", 4, 8, 1, NULL);
+	enum ktap_result res = wrong_fd(fd, -EINVAL, "no struct kvm_caretaker_ops");
+
+	close(fd);
+	return res;
+}
+
+int main(void)
+{
+	const struct corpus_entry *e;
+	int devnull;
+
+	ktap_plan((unsigned int)(corpus_end - corpus) + 4);
+	guest_make();
+	for (e = corpus; e < corpus_end; e++)
+		one(e);
+	devnull = dup(STDIN_FILENO);
+	ktap_result(wrong_fd(9999, -EBADF, "no BPF map"), "refused: closed descriptor");
+	ktap_result(wrong_fd(devnull, -EINVAL, "no BPF map"), "refused: descriptor of a file");
+	ktap_result(wrong_map(), "refused: array map");
+	ktap_result(unlinked(), "refused: set without a link");
+	return ktap_finish();
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0
+/* 600 divisions in a row cost more than the default budget. */
+#include "expect.bpf.h"
+
+#define D1	asm volatile("%0 /= %1" : "+r"(a) : "r"(b));
+#define D10	D1 D1 D1 D1 D1 D1 D1 D1 D1 D1
+#define D100	D10 D10 D10 D10 D10 D10 D10 D10 D10 D10
+
+__u64 result;
+
+CARETAKER_HANDLER(io, over_budget)
+{
+	__u64 a = exit->info1, b = exit->info2;
+
+	D100 D100 D100 D100 D100 D100
+	result = a;
+	return KVM_CARETAKER_NEXT;
+}
+
+CARETAKER_HANDLERS(set, .io = (void *)over_budget);
+EXPECT("COST", "set", "worst-case cost over the budget");

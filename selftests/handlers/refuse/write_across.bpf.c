@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The last bytes of one register and the first of RSP in one store. */
+#include "expect.bpf.h"
+
+CARETAKER_HANDLER(io, write_across)
+{
+	*(volatile __u64 *)((char *)exit + __builtin_offsetof(struct kvm_caretaker_exit, gpr[3]) + 4) = 0;
+	return KVM_CARETAKER_HANDLED;
+}
+
+CARETAKER_HANDLERS(set, .io = (void *)write_across);
+EXPECT("-", "load", "may write only gpr[] but gpr[RSP]");

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* KVM_SET_CARETAKER, KVM_GET_CARETAKER and Live Update sessions, for the tests. */
+#ifndef SELFTESTS_CARETAKER_TEST_H
+#define SELFTESTS_CARETAKER_TEST_H
+
+#include <linux/kvm_caretaker.h>
+#include <linux/kvm_caretaker_ccb.h>
+#include <linux/kvm_caretaker_telemetry.h>
+
+#include "kvm_guest.h"
+
+/* The payload core; CARETAKER_PAYLOAD in the environment overrides it */
+#define PAYLOAD_PATH	"/caretaker.elf"
+#define PCPU		1U	/* host CPU for the gap in all tests */
+
+#define TOKEN_MEM	1
+#define TOKEN_VM	2
+#define TOKEN_VCPU	3
+#define TOKEN_STATE	4
+
+#define LOG_SIZE	4096
+
+/* Text of the kernel to the last caretaker_set(); empty when there was none */
+extern char caretaker_log[LOG_SIZE];
+
+/* NULL when the kernel has the Caretaker, else the reason why all cases are skipped. */
+const char *caretaker_missing(void);
+int payload_open(void);
+
+void caretaker_args(struct kvm_caretaker_set *a);
+/* The ioctl itself: 0 or a negative errno. */
+int caretaker_ioctl_set(struct kvm_guest *g, struct kvm_caretaker_set *a);
+/* Installs the payload core; a refusal is printed with the kernel's log. */
+int caretaker_install(struct kvm_guest *g, uint32_t flags);
+int caretaker_remove(struct kvm_guest *g);
+int caretaker_info(struct kvm_guest *g, struct kvm_caretaker_info *info);
+/* The state from caretaker_info(), or a negative errno. */
+int caretaker_state(struct kvm_guest *g);
+bool caretaker_wait_state(struct kvm_guest *g, int state, unsigned int ms);
+/* All of the telemetry; @t is static in the caller, it is large. */
+int caretaker_telemetry(struct kvm_guest *g, struct kvm_caretaker_telemetry *t);
+uint64_t telemetry_sum(const struct kvm_caretaker_telemetry *t, unsigned int reason);
+
+/* Live Update. Functions return a descriptor or 0, or a negative errno. */
+int luo_open(void);
+int luo_session_create(int luo, const char *name);
+int luo_session_retrieve(int luo, const char *name);
+int luo_preserve(int session, int fd, uint64_t token);
+int luo_retrieve(int session, uint64_t token);
+int luo_finish(int session);
+/* Preserves RAM, VM and vCPU in this order; returns 0, or a negative errno after a diagnosis. */
+int luo_preserve_guest(int session, struct kvm_guest *g);
+
+/* Waits until the host runs on @cpu again. */
+bool cpu_wait_online(unsigned int cpu, unsigned int ms);
+int cpu_is_online(unsigned int cpu);
+/* Keeps this process off the pCPU. */
+int pin_to_cpu0(void);
+
+#endif /* SELFTESTS_CARETAKER_TEST_H */

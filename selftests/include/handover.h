@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a VMM does around a kexec with a running vCPU: keep what it needs in a memfd of its own,
+ * load and start the next kernel, and take everything back there.
+ */
+#ifndef SELFTESTS_HANDOVER_H
+#define SELFTESTS_HANDOVER_H
+
+#include <linux/kvm.h>
+
+#include "kvm_guest.h"
+
+#define HANDOVER_SESSION	"caretaker-test"
+
+/* The VMM's own notes, in a preserved memfd */
+struct handover_state {
+	uint64_t magic;
+	uint64_t counter;	/* guest's counter when the old kernel was left */
+	uint64_t tsc;		/* host TSC then */
+	uint64_t vm_id;
+	int64_t tsc_offset;
+	uint32_t tsc_khz;
+	uint32_t nr_cpuid;
+	struct kvm_sregs sregs;
+	struct kvm_debugregs debugregs;
+	struct kvm_lapic_state lapic;
+	struct kvm_vcpu_events events;
+	struct kvm_xcrs xcrs;
+	struct kvm_mp_state mp;
+	struct kvm_cpuid_entry2 cpuid[GUEST_MAX_CPUID];
+};
+
+/* A memfd of one struct handover_state, mapped at *@s; -errno on failure. */
+int state_create(struct handover_state **s);
+int state_map(int fd, struct handover_state **s);
+int state_save(struct kvm_guest *g, struct handover_state *s);
+int state_restore(struct kvm_guest *g, const struct handover_state *s);
+
+/* kexec_file_load() of @kernel with @initrd and this kernel's command line plus @more. */
+int next_kernel_load(const char *kernel, const char *initrd, const char *more);
+/* Starts it: returns only on failure. */
+int next_kernel_start(void);
+
+/* In the next kernel: RAM first, so that the guest can be watched before it is adopted. */
+int retrieve_ram(int session, struct kvm_guest *g);
+/* VM with irqchip and slot, then the vCPU with all but the registers of the gap. */
+int retrieve_vm(int session, struct kvm_guest *g);
+int retrieve_vcpu(int session, struct kvm_guest *g, const struct handover_state *s);
+
+/* NAME=value on the kernel command line, or @otherwise. */
+unsigned long cmdline_number(const char *name, unsigned long otherwise);
+
+#endif /* SELFTESTS_HANDOVER_H */

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Complaints in the kernel log. */
+#ifndef SELFTESTS_KLOG_H
+#define SELFTESTS_KLOG_H
+
+/*
+ * Prints each complaint of the kernel (WARNING, BUG, KASAN, lockdep, stalls, ...) with the lines
+ * that follow it. Returns their number, or a negative errno.
+ */
+int klog_complaints(void);
+
+#endif /* SELFTESTS_KLOG_H */

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A tiny guest: one vCPU in 64-bit mode on flat identity-mapped memory, a memfd as RAM, the
+ * in-kernel irqchip, x2APIC. All functions that return int return 0 or a negative errno, and say
+ * on a diagnostic line what went wrong.
+ */
+#ifndef SELFTESTS_KVM_GUEST_H
+#define SELFTESTS_KVM_GUEST_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/kvm.h>
+
+/* Guest physical memory map */
+#define GUEST_RAM_SIZE	(4UL << 20)
+#define GUEST_GDT	0x1000
+#define GUEST_IDT	0x2000
+#define GUEST_PML4	0x3000
+#define GUEST_CODE	0x10000
+#define GUEST_STACK	0x20000
+#define GUEST_AREA	0x100000	/* shared with the host, one struct */
+
+/* Ports with a meaning */
+#define GUEST_PORT_DONE		0xe0
+#define GUEST_PORT_UNSERVED	0x5f	/* nobody serves it in the gap */
+#define GUEST_IN_VALUE		0x5a	/* what the VMM answers there */
+
+#define GUEST_IRQ_VECTOR	0x40
+#define GUEST_MAX_CPUID		128
+
+struct kvm_guest {
+	int kvm_fd;
+	int vm_fd;
+	int vcpu_fd;
+	int mem_fd;
+	struct kvm_run *run;
+	size_t run_size;
+	unsigned char *ram;
+	struct kvm_cpuid2 *cpuid;
+};
+
+/* A piece of guest code; handlers are offsets in it, 0 for none. */
+struct guest_code {
+	const void *start;
+	const void *end;
+	const void *gp;		/* #GP handler */
+	const void *irq;	/* handler of GUEST_IRQ_VECTOR */
+};
+
+/* kvm_guest.c */
+int guest_create(struct kvm_guest *g, const struct guest_code *code);
+void guest_destroy(struct kvm_guest *g);
+/* Back to the first instruction, with fresh registers. RAM outside the area stays. */
+int guest_reset(struct kvm_guest *g, const struct guest_code *code);
+/* KVM_RUN once: the exit reason, or a negative errno. */
+int guest_run(struct kvm_guest *g);
+/* Runs until the guest writes to GUEST_PORT_DONE; serves GUEST_PORT_UNSERVED. */
+int guest_run_done(struct kvm_guest *g);
+/* Serves the I/O exit that guest_run() returned; true when it was GUEST_PORT_DONE. */
+bool guest_serve_io(struct kvm_guest *g);
+/* One diagnostic line about where the vCPU is. */
+void guest_describe(struct kvm_guest *g, const char *what);
+int guest_msi(struct kvm_guest *g, unsigned int vector);
+/* The vCPU statistic @name, or a negative errno. */
+int64_t guest_stat(struct kvm_guest *g, const char *name);
+/* Pieces of guest_create() for a VM that another kernel handed over. */
+int guest_map_ram(struct kvm_guest *g);
+int guest_set_slot(struct kvm_guest *g);
+int guest_map_run(struct kvm_guest *g);
+/* Gives the vCPU g->cpuid. */
+int guest_set_cpuid2(struct kvm_guest *g);
+
+static inline void *guest_area(struct kvm_guest *g)
+{
+	return g->ram + GUEST_AREA;
+}
+
+/* guest_runner.c: a thread that runs the vCPU as a VMM does */
+struct guest_runner {
+	struct kvm_guest *g;
+	pthread_t thread;
+	bool started;
+	volatile bool stop;
+	volatile bool hold_io;		/* leave port I/O unanswered: stop at the first one */
+	volatile uint64_t done;		/* writes to GUEST_PORT_DONE */
+	volatile uint64_t served;	/* reads of GUEST_PORT_UNSERVED */
+	volatile uint64_t interrupted;	/* KVM_RUN returned EINTR */
+	volatile uint64_t busy;		/* KVM_RUN returned EBUSY */
+	volatile int error;		/* unexpected errno or exit: the thread is gone */
+};
+
+int runner_start(struct guest_runner *r, struct kvm_guest *g);
+int runner_stop(struct guest_runner *r);
+
+/* Waits until *@p differs from @old, at most @ms; true when it did. */
+bool wait_change(const volatile uint64_t *p, uint64_t old, unsigned int ms);
+bool wait_equal(const volatile uint64_t *p, uint64_t want, unsigned int ms);
+void sleep_ms(unsigned int ms);
+
+#endif /* SELFTESTS_KVM_GUEST_H */

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The two stages of the kexec tests. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "caretaker_test.h"
+#include "guest_count.h"
+#include "handover.h"
+#include "handover_test.h"
+#include "klog.h"
+#include "ktap.h"
+
+#define ONLINE_MS	60000
+#define NEXT_KERNEL	"/boot/bzImage-b"
+#define NEXT_INITRD	"/boot/initrd"
+#define CHUNK		(8UL << 20)
+#define LEAVE_FREE	(48UL << 20)
+
+static struct kvm_guest guest;
+static struct guest_runner runner;
+static struct handover_state *state;
+static int luo = -1, session = -1, state_fd = -1;
+
+/* Stage 1 */
+
+static enum ktap_result guest_ready(void)
+{
+	CHECK(!pin_to_cpu0(), "cannot stay on CPU 0");
+	CHECK(!guest_create(&guest, &guest_count), "no guest");
+	CHECK(!count_reset(&guest), "no patterns");
+	CHECK(!caretaker_install(&guest, 0), "no Caretaker");
+	CHECK(!runner_start(&runner, &guest), "no thread");
+	CHECK(count_alive(&guest, 5000), "the guest does not count");
+	return KTAP_PASS;
+}
+
+static enum ktap_result next_loaded(void)
+{
+	CHECK(!next_kernel_load(NEXT_KERNEL, NEXT_INITRD, "ct_stage=2"), "not loaded");
+	return KTAP_PASS;
+}
+
+static enum ktap_result preserved(void)
+{
+	struct kvm_caretaker_info info;
+
+	luo = luo_open();
+	CHECK(luo >= 0, "/dev/liveupdate: %s", strerror(-luo));
+	session = luo_session_create(luo, HANDOVER_SESSION);
+	CHECK(session >= 0, "no session: %s", strerror(-session));
+	state_fd = state_create(&state);
+	CHECK(state_fd >= 0, "no memfd for the state");
+	CHECK(!luo_preserve(session, state_fd, TOKEN_STATE), "the state is not preserved");
+	CHECK(!luo_preserve_guest(session, &guest), "not preserved");
+	CHECK(caretaker_state(&guest) == KVM_CARETAKER_RUNNING, "state %d",
+	      caretaker_state(&guest));
+	CHECK(count_alive(&guest, 2000), "the guest does not count detached");
+	CHECK(!state_save(&guest, state), "the vCPU could not be saved");
+	CHECK(!caretaker_info(&guest, &info), "no information");
+	state->vm_id = info.vm_id;
+	ktap_diag("preserved: %llu KiB, and %llu KiB of page tables", info.preserved_bytes / 1024,
+		  info.npt_bytes / 1024);
+	CHECK(info.preserved_bytes <= 256 * 1024, "%llu bytes are over the limit of 256 KiB",
+	      info.preserved_bytes);
+	return KTAP_PASS;
+}
+
+static enum ktap_result log_clean(void)
+{
+	int bad = klog_complaints();
+
+	CHECK(!bad, "%d complaints in the kernel log", bad);
+	return KTAP_PASS;
+}
+
+static int stage_1(void)
+{
+	static const struct ktap_case cases[] = {
+		{ "the guest runs with a Caretaker", guest_ready },
+		{ "the next kernel is loaded", next_loaded },
+		{ "RAM, VM and vCPU are preserved", preserved },
+		{ "the old kernel's log has no complaint", log_clean },
+	};
+	const char *missing = caretaker_missing();
+	int status;
+
+	if (missing)
+		return ktap_skip_all(cases, ARRAY_SIZE(cases), missing);
+	status = ktap_run(cases, ARRAY_SIZE(cases), 60);
+	if (status)
+		return status;
+	state->counter = count_area(&guest)->counter;
+	state->tsc = count_area(&guest)->tsc;
+	/* From here on the largest step is that of the gap */
+	count_area(&guest)->tsc_max = 0;
+	next_kernel_start();
+	return KTAP_EXIT_FAIL;
+}
+
+/* Stage 2 */
+
+static enum ktap_result ram_retrieved(void)
+{
+	CHECK(!pin_to_cpu0(), "cannot stay on CPU 0");
+	luo = luo_open();
+	CHECK(luo >= 0, "/dev/liveupdate: %s", strerror(-luo));
+	session = luo_session_retrieve(luo, HANDOVER_SESSION);
+	CHECK(session >= 0, "no session: %s", strerror(-session));
+	state_fd = luo_retrieve(session, TOKEN_STATE);
+	CHECK(state_fd >= 0, "no state: %s", strerror(-state_fd));
+	CHECK(!state_map(state_fd, &state), "the state cannot be mapped");
+	CHECK(!retrieve_ram(session, &guest), "no RAM");
+	return KTAP_PASS;
+}
+
+/* Counted on, and in proportion to the time that the guest saw pass */
+static enum ktap_result counted_in_gap(void)
+{
+	struct count_area *a = count_area(&guest);
+	uint64_t khz = state->tsc_khz, now = a->counter;
+
+	CHECK(now > state->counter, "the counter stands at %lu, it was %lu", now, state->counter);
+	ktap_diag("%lu rounds in %lu ms of the guest's time, largest step %lu us",
+		  now - state->counter, (a->tsc - state->tsc) / khz, a->tsc_max * 1000 / khz);
+	CHECK(count_alive(&guest, 2000), "the guest does not count any more");
+	return KTAP_PASS;
+}
+
+static enum ktap_result pcpu_left_alone(void)
+{
+	CHECK(cpu_is_online(PCPU) == 0, "the pCPU is online: it was taken from the guest");
+	return KTAP_PASS;
+}
+
+static enum ktap_result finish_refused(void)
+{
+	int err = luo_finish(session);
+
+	CHECK(err < 0, "FINISH went through while the vCPU is detached");
+	CHECK(count_alive(&guest, 2000), "the guest does not count any more");
+	return KTAP_PASS;
+}
+
+static uint64_t mem_available(void)
+{
+	unsigned long kib = 0;
+	char line[128];
+	FILE *f = fopen("/proc/meminfo", "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemAvailable: %lu kB", &kib) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kib * 1024UL;
+}
+
+static void chunk_fill(uint64_t *p, uint64_t seed)
+{
+	size_t i;
+
+	for (i = 0; i < CHUNK / sizeof(*p); i++)
+		p[i] = 0x5aa5c33c0ff0aa55UL ^ (seed + i);
+}
+
+static bool chunk_intact(const uint64_t *p, uint64_t seed)
+{
+	size_t i;
+
+	for (i = 0; i < CHUNK / sizeof(*p); i++)
+		if (p[i] != (0x5aa5c33c0ff0aa55UL ^ (seed + i)))
+			return false;
+	return true;
+}
+
+/* Fills all memory that is left; the guest must not notice, and must not write there. */
+static enum ktap_result memory_overwritten(void)
+{
+	static uint64_t *chunk[4096];
+	unsigned int n = 0, i;
+
+	while (n < ARRAY_SIZE(chunk) && mem_available() > LEAVE_FREE + CHUNK) {
+		chunk[n] = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+		if (chunk[n] == MAP_FAILED)
+			break;
+		chunk_fill(chunk[n], n);
+		CHECK(count_alive(&guest, 2000), "the guest stopped at %u MiB", n * 8);
+		n++;
+	}
+	ktap_diag("%u MiB overwritten, %lu MiB left", n * 8, mem_available() >> 20);
+	CHECK(n >= 16, "only %u MiB could be overwritten", n * 8);
+	sleep_ms(500);
+	CHECK(count_alive(&guest, 2000), "the guest stopped afterwards");
+	for (i = 0; i < n; i++) {
+		CHECK(chunk_intact(chunk[i], i), "someone wrote into chunk %u", i);
+		munmap(chunk[i], CHUNK);
+	}
+	return KTAP_PASS;
+}
+
+static enum ktap_result vcpu_retrieved(void)
+{
+	struct kvm_caretaker_info info;
+
+	CHECK(!retrieve_vm(session, &guest), "no VM");
+	CHECK(!retrieve_vcpu(session, &guest, state), "no vCPU");
+	CHECK(!caretaker_info(&guest, &info), "no information");
+	CHECK(info.flags & KVM_CARETAKER_INFO_ORPHAN, "flags %#x", info.flags);
+	CHECK(info.state == KVM_CARETAKER_RUNNING, "state %u", info.state);
+	CHECK(info.vm_id == state->vm_id, "another VM: %#llx", info.vm_id);
+	CHECK(count_alive(&guest, 2000), "the guest does not count any more");
+	return KTAP_PASS;
+}
+
+static enum ktap_result adopted(void)
+{
+	struct kvm_caretaker_info info;
+	int err;
+
+	guest.run->immediate_exit = 1;
+	err = guest_run(&guest);
+	guest.run->immediate_exit = 0;
+	CHECK(err == -EINTR, "KVM_RUN gave %d", err);
+	CHECK(!caretaker_info(&guest, &info), "no information");
+	CHECK(info.flags & KVM_CARETAKER_INFO_ADOPTED && !(info.flags & KVM_CARETAKER_INFO_ORPHAN),
+	      "flags %#x", info.flags);
+	return KTAP_PASS;
+}
+
+/* Between adoption and the next KVM_RUN the guest stands, and KVM has what it was doing. */
+static enum ktap_result registers_imported(void)
+{
+	struct count_area *a = count_area(&guest);
+	uint64_t counter = a->counter;
+	struct kvm_regs r;
+
+	sleep_ms(20);
+	CHECK(a->counter == counter, "the guest still counts: it has two owners");
+	CHECK(!ioctl(guest.vcpu_fd, KVM_GET_REGS, &r), "KVM_GET_REGS: %s", strerror(errno));
+	CHECK(r.rip >= GUEST_CODE && r.rip < GUEST_CODE + 0x1000, "RIP %#llx", r.rip);
+	CHECK(r.rdi == GUEST_AREA, "RDI %#llx", r.rdi);
+	CHECK(r.r8 == a->gpr[0] && r.r9 == a->gpr[1] && r.r10 == a->gpr[2] &&
+	      r.r11 == a->gpr[3] && r.r12 == a->gpr[4] && r.r13 == a->gpr[5] &&
+	      r.r14 == a->gpr[6] && r.r15 == a->gpr[7] && r.rbx == a->gpr[8] &&
+	      r.rbp == a->gpr[9], "a register differs from the guest's pattern");
+	return KTAP_PASS;
+}
+
+static enum ktap_result runs_in_kvm(void)
+{
+	CHECK(!runner_start(&runner, &guest), "no thread");
+	CHECK(count_alive(&guest, 5000), "the guest does not count in KVM");
+	CHECK(count_command(&guest, COUNT_IN, 2000), "no IN");
+	CHECK(count_area(&guest)->in_value == GUEST_IN_VALUE, "IN gave %#lx",
+	      count_area(&guest)->in_value);
+	CHECK(count_command(&guest, COUNT_CPUID, 2000), "no CPUID");
+	CHECK(!guest_msi(&guest, GUEST_IRQ_VECTOR), "no interrupt");
+	CHECK(wait_change(&count_area(&guest)->irqs, 0, 2000), "the interrupt is not taken");
+	return KTAP_PASS;
+}
+
+static enum ktap_result telemetry_of_gap(void)
+{
+	static struct kvm_caretaker_telemetry t;
+
+	CHECK(!caretaker_telemetry(&guest, &t), "no telemetry");
+	CHECK(t.vm_id == state->vm_id, "of another VM");
+	CHECK(t.tsc_run && t.tsc_stop <= t.tsc_run && t.tsc_run < t.tsc_kick &&
+	      t.tsc_kick <= t.tsc_park && t.tsc_park <= t.tsc_adopt,
+	      "time stamps out of order: stop %llu run %llu kick %llu park %llu adopt %llu",
+	      t.tsc_stop, t.tsc_run, t.tsc_kick, t.tsc_park, t.tsc_adopt);
+	CHECK(!t.fault, "fault %#llx at %#llx", t.fault, t.fault_rip);
+	CHECK(t.tsc_khz, "no TSC frequency");
+	ktap_diag("gap %llu ms, stop to run %llu us, kick to adopt %llu us",
+		  (t.tsc_adopt - t.tsc_stop) / t.tsc_khz,
+		  (t.tsc_run - t.tsc_stop) * 1000 / t.tsc_khz,
+		  (t.tsc_adopt - t.tsc_kick) * 1000 / t.tsc_khz);
+	return KTAP_PASS;
+}
+
+static enum ktap_result pcpu_returns(void)
+{
+	CHECK(cpu_wait_online(PCPU, ONLINE_MS), "the pCPU does not return");
+	CHECK(count_alive(&guest, 2000), "the guest does not count any more");
+	return KTAP_PASS;
+}
+
+static enum ktap_result finished(void)
+{
+	int err = luo_finish(session);
+
+	CHECK(!err, "FINISH: %s", strerror(-err));
+	close(session);
+	CHECK(count_alive(&guest, 2000), "the guest does not count any more");
+	return KTAP_PASS;
+}
+
+static enum ktap_result new_caretaker(void)
+{
+	CHECK(!caretaker_install(&guest, 0), "no install");
+	CHECK(count_alive(&guest, 2000), "the guest does not count any more");
+	CHECK(count_command(&guest, COUNT_CPUID, 2000), "no CPUID");
+	return KTAP_PASS;
+}
+
+static enum ktap_result registers_intact(void)
+{
+	CHECK(!runner_stop(&runner), "the vCPU thread ended with %d", runner.error);
+	CHECK(!count_check_host_side(&guest), "registers changed");
+	CHECK(!count_area(&guest)->errors, "%lu rounds with wrong registers, kinds %#lx",
+	      count_area(&guest)->errors, count_area(&guest)->what);
+	guest_destroy(&guest);
+	return KTAP_PASS;
+}
+
+static int stage_2(bool poison)
+{
+	static struct ktap_case cases[] = {
+		{ "session, state and RAM are retrieved", ram_retrieved },
+		{ "the guest counted in the gap and still does", counted_in_gap },
+		{ "the next kernel leaves the pCPU alone", pcpu_left_alone },
+		{ "FINISH is refused while the vCPU is detached", finish_refused },
+		{ "VM and vCPU are retrieved, the guest counts on", vcpu_retrieved },
+		{ "the first KVM_RUN adopts the vCPU", adopted },
+		{ "KVM has the registers of the gap", registers_imported },
+		{ "the vCPU goes on in KVM", runs_in_kvm },
+		{ "the telemetry of the gap is there", telemetry_of_gap },
+		{ "the pCPU comes online again", pcpu_returns },
+		{ "FINISH is accepted", finished },
+		{ "a new Caretaker can be installed", new_caretaker },
+		{ "all registers are intact at the end", registers_intact },
+	};
+
+	if (poison)
+		cases[3] = (struct ktap_case){ "the guest survives that free memory is overwritten",
+					       memory_overwritten };
+	return ktap_run(cases, ARRAY_SIZE(cases), 200);
+}
+
+int handover_main(bool poison)
+{
+	return cmdline_number("ct_stage", 1) == 1 ? stage_1() : stage_2(poison);
+}

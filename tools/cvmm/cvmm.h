@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause */
+/*
+ * cvmm: a small VMM that knows the Caretaker and live update. One VM, one vCPU.
+ */
+#ifndef CVMM_H
+#define CVMM_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <linux/kvm.h>
+
+#include "caretaker.h"
+#include "guest/mailbox.h"
+
+/* Exit status of the program */
+#define EXIT_RUNTIME	1
+#define EXIT_USAGE	2
+
+/* Guest physical layout */
+#define GPA_BOOT_GDT	0x500ULL
+#define GPA_BOOT_PARAMS	0x7000ULL
+#define GPA_BOOT_TABLES	0x9000ULL	/* three pages */
+#define GPA_BOOT_STACK	0x8ff0ULL
+#define GPA_CMDLINE	0x20000ULL
+#define GPA_ACPI	0xe0000ULL
+#define GPA_KERNEL	0x1000000ULL
+#define MEM_MIN		(64ULL << 20)
+#define MEM_MAX		(2048ULL << 20)
+#define CMDLINE_MAX	2048
+
+/* I/O ports */
+#define PORT_COM1	0x3f8
+#define PORT_KBD	0x64
+#define PORT_PM1_EVT	0x600
+#define PORT_PM1_CNT	0x604
+#define IRQ_COM1	4
+#define IRQ_SCI		9
+
+/* Tokens of a live update session */
+#define TOKEN_RAM	1
+#define TOKEN_STATE	2
+#define TOKEN_VM	3
+#define TOKEN_VCPU	4
+
+/* Size of the preserved file that holds struct cvmm_state */
+#define STATE_BYTES	(64 << 10)
+
+/**
+ * struct serial - an 8250 with FIFO
+ * @console: where the guest's output goes
+ * @sent: bytes the guest wrote so far
+ * @lost: bytes that could not be written to @console
+ */
+struct serial {
+	pthread_mutex_t lock;
+	int vm_fd;
+	int console;
+	uint64_t sent;
+	uint64_t lost;
+	uint8_t ier, lcr, mcr, scr, fcr, dll, dlm;
+	uint8_t thr_ipending;
+	uint8_t irq_level;
+	uint8_t rx[64];
+	uint32_t rx_head, rx_len;
+};
+
+/* What the vCPU thread is to do, and why it ended */
+enum vcpu_want { VCPU_RUN, VCPU_PAUSE, VCPU_QUIT };
+enum vcpu_end { VCPU_ALIVE, VCPU_ENDED_OFF, VCPU_ENDED_RESET, VCPU_ENDED_ERROR, VCPU_ENDED_QUIT };
+
+struct vm;
+
+/**
+ * struct vcpu - the vCPU and its thread
+ * @want: set by the main thread under @lock
+ * @ready: the thread is about to run the vCPU for the first time, or has ended
+ * @paused: the thread is out of KVM_RUN because of VCPU_PAUSE
+ * @detached: the last KVM_RUN said EBUSY
+ * @ended: why the thread ended; @end_fd becomes readable then
+ */
+struct vcpu {
+	struct vm *vm;
+	int fd;
+	struct kvm_run *run;
+	size_t run_size;
+	pthread_t thread;
+	bool started;
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	enum vcpu_want want;
+	bool ready;
+	bool paused;
+	bool detached;
+	enum vcpu_end ended;
+	int end_fd;
+};
+
+/* Host TSC at the steps of a handover, 0 for a step that was not made */
+struct stamps {
+	uint64_t preserve_start;
+	uint64_t memory_done;
+	uint64_t vm_done;
+	uint64_t stopped;
+	uint64_t vcpu_done;
+	uint64_t saved;
+	uint64_t cancel_start;
+	uint64_t cancelled;
+	uint64_t resume_start;
+	uint64_t retrieved;
+	uint64_t restored;
+	uint64_t adopted;
+	uint64_t replayed;
+};
+
+/* Command line of run and resume */
+struct options {
+	const char *kernel;
+	const char *initrd;
+	const char *cmdline;
+	const char *payload;
+	const char *handlers;
+	const char *session;
+	const char *control;
+	const char *console;
+	const char *report;
+	const char *mailbox;
+	uint64_t mem;
+	int64_t pcpu;
+	int64_t host_cpu;
+	bool isolate;
+	bool no_caretaker;
+};
+
+struct vm {
+	const struct options *opt;
+	int kvm_fd;
+	int fd;
+	int ram_fd;
+	uint8_t *ram;
+	uint64_t ram_size;
+	int state_fd;
+	struct cvmm_state *state;
+	struct caretaker_session *session;
+	struct caretaker_handlers *handlers;
+	bool caretaker;
+	bool resumed;
+	uint64_t replayed_bytes;
+	uint64_t replay_next;
+	uint64_t beat_retrieved;
+	uint64_t beat_adopt;
+	struct stamps stamps;
+	struct serial serial;
+	struct vcpu vcpu;
+};
+
+/* Messages: "cvmm: object: action: reason"; the text ends up on stderr */
+void err(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+uint64_t rdtsc(void);
+
+/* boot.c */
+int boot_load(struct vm *vm, const char *kernel, const char *initrd, const char *cmdline);
+void boot_sregs(struct kvm_sregs *sregs);
+void boot_regs(struct kvm_regs *regs);
+
+/* acpi.c */
+uint64_t acpi_write(struct vm *vm);
+
+/* vm.c */
+int vm_open(struct vm *vm);
+int vm_create(struct vm *vm);
+int vm_setup(struct vm *vm);
+int vm_ram_create(struct vm *vm, uint64_t size);
+int vm_ram_map(struct vm *vm);
+struct mailbox *vm_mailbox(struct vm *vm);
+int vm_install(struct vm *vm, char *why, size_t size);
+int vm_update(struct vm *vm, const char *payload, const char *handlers, char *why, size_t size);
+void vm_close(struct vm *vm);
+
+/* vcpu.c */
+int vcpu_create(struct vm *vm);
+int vcpu_setup(struct vm *vm);
+int vcpu_boot(struct vm *vm);
+int vcpu_cpuid(struct vm *vm, struct kvm_cpuid2 **out);
+int vcpu_start(struct vm *vm);
+void vcpu_pause(struct vcpu *vcpu);
+void vcpu_unpause(struct vcpu *vcpu);
+void vcpu_stop(struct vcpu *vcpu);
+
+/* serial.c */
+void serial_init(struct serial *s, int vm_fd, int console);
+uint8_t serial_read(struct serial *s, unsigned int reg);
+void serial_write(struct serial *s, unsigned int reg, uint8_t val);
+void serial_input(struct serial *s, const uint8_t *buf, size_t len);
+void serial_replay(struct serial *s, const uint8_t *buf, size_t len);
+void serial_irq_refresh(struct serial *s);
+
+/* state.c */
+int state_create(struct vm *vm);
+int state_map(struct vm *vm);
+int state_save(struct vm *vm);
+int state_check(struct vm *vm);
+int state_restore_vm(struct vm *vm);
+int state_restore_vcpu(struct vm *vm);
+
+/* handover.c */
+int handover_preserve(struct vm *vm, char *why, size_t size);
+int handover_cancel(struct vm *vm, char *why, size_t size);
+int handover_resume(struct vm *vm);
+int handover_adopt(struct vm *vm);
+int handover_finish(struct vm *vm);
+
+/* replay.c */
+int replay_absorbed(struct vm *vm, char *why, size_t size);
+
+/* control.c */
+int control_loop(struct vm *vm);
+int control_client(int argc, char **argv);
+
+/* report.c */
+void report_write(struct vm *vm, FILE *f);
+int report_files(struct vm *vm);
+
+#endif /* CVMM_H */

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
+/*
+ * An 8250 with FIFO at 0x3f8, interrupt 4: what a Linux console needs. The transmitter is always
+ * empty: a byte written is a byte in the console file.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/ioctl.h>
+
+#include "cvmm.h"
+
+#define IER_RX		0x01
+#define IER_THR		0x02
+#define LCR_DLAB	0x80
+#define LSR_RX		0x01
+#define LSR_THR_EMPTY	0x20
+#define LSR_TX_EMPTY	0x40
+#define MCR_OUT2	0x08
+#define MCR_LOOP	0x10
+#define MSR_CTS_DSR_DCD	0xb0
+#define IIR_NONE	0x01
+#define IIR_THR		0x02
+#define IIR_RX		0x04
+#define FCR_ENABLE	0x01
+#define FCR_CLEAR_RX	0x02
+
+/**
+ * serial_init() - a reset 8250
+ * @s: written
+ * @vm_fd: VM that gets the interrupts
+ * @console: descriptor for the output, stays the caller's
+ */
+void serial_init(struct serial *s, int vm_fd, int console)
+{
+	memset(s, 0, sizeof(*s));
+	pthread_mutex_init(&s->lock, NULL);
+	s->vm_fd = vm_fd;
+	s->console = console;
+}
+
+static uint8_t irq_pending(const struct serial *s)
+{
+	if ((s->ier & IER_RX) && s->rx_len)
+		return IIR_RX;
+	if ((s->ier & IER_THR) && s->thr_ipending)
+		return IIR_THR;
+	return IIR_NONE;
+}
+
+static void irq_set(struct serial *s, uint8_t level)
+{
+	struct kvm_irq_level irq = { .irq = IRQ_COM1, .level = level };
+
+	if (s->irq_level == level)
+		return;
+	s->irq_level = level;
+	if (ioctl(s->vm_fd, KVM_IRQ_LINE, &irq) < 0)
+		err("serial: interrupt %d: %s", IRQ_COM1, strerror(errno));
+}
+
+static void irq_update(struct serial *s)
+{
+	irq_set(s, irq_pending(s) != IIR_NONE && !(s->mcr & MCR_LOOP));
+}
+
+static void console_write(struct serial *s, const uint8_t *buf, size_t len)
+{
+	ssize_t n;
+
+	while (len) {
+		n = write(s->console, buf, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			s->lost += len;
+			return;
+		}
+		buf += n;
+		len -= n;
+	}
+}
+
+static void rx_push(struct serial *s, uint8_t c)
+{
+	if (s->rx_len == sizeof(s->rx))
+		return;		/* overrun: as the hardware does, the new byte is lost */
+	s->rx[(s->rx_head + s->rx_len++) % sizeof(s->rx)] = c;
+}
+
+static uint8_t rx_pop(struct serial *s)
+{
+	uint8_t c;
+
+	if (!s->rx_len)
+		return 0;
+	c = s->rx[s->rx_head];
+	s->rx_head = (s->rx_head + 1) % sizeof(s->rx);
+	s->rx_len--;
+	return c;
+}
+
+static uint8_t msr_value(const struct serial *s)
+{
+	if (!(s->mcr & MCR_LOOP))
+		return MSR_CTS_DSR_DCD;
+	return (s->mcr & 1) << 5 | (s->mcr & 2) << 3 | (s->mcr & 4) << 4 | (s->mcr & 8) << 4;
+}
+
+static uint8_t iir_read(struct serial *s)
+{
+	uint8_t why = irq_pending(s);
+
+	if (why == IIR_THR)
+		s->thr_ipending = 0;
+	return why | (s->fcr & FCR_ENABLE ? 0xc0 : 0);
+}
+
+static uint8_t register_read(struct serial *s, unsigned int reg)
+{
+	switch (reg) {
+	case 0:
+		return s->lcr & LCR_DLAB ? s->dll : rx_pop(s);
+	case 1:
+		return s->lcr & LCR_DLAB ? s->dlm : s->ier;
+	case 2:
+		return iir_read(s);
+	case 3:
+		return s->lcr;
+	case 4:
+		return s->mcr;
+	case 5:
+		return LSR_THR_EMPTY | LSR_TX_EMPTY | (s->rx_len ? LSR_RX : 0);
+	case 6:
+		return msr_value(s);
+	default:
+		return s->scr;
+	}
+}
+
+/**
+ * serial_read() - the guest reads a register
+ * @s: port
+ * @reg: register 0 to 7
+ *
+ * Return: its value.
+ */
+uint8_t serial_read(struct serial *s, unsigned int reg)
+{
+	uint8_t val;
+
+	pthread_mutex_lock(&s->lock);
+	val = register_read(s, reg);
+	irq_update(s);
+	pthread_mutex_unlock(&s->lock);
+	return val;
+}
+
+static void thr_write(struct serial *s, uint8_t c)
+{
+	if (s->lcr & LCR_DLAB) {
+		s->dll = c;
+		return;
+	}
+	if (s->mcr & MCR_LOOP) {
+		rx_push(s, c);
+	} else {
+		console_write(s, &c, 1);
+		s->sent++;
+	}
+	s->thr_ipending = 1;
+}
+
+static void ier_write(struct serial *s, uint8_t val)
+{
+	if (s->lcr & LCR_DLAB) {
+		s->dlm = val;
+		return;
+	}
+	if ((val & IER_THR) && !(s->ier & IER_THR))
+		s->thr_ipending = 1;
+	s->ier = val & 0xf;
+}
+
+/**
+ * serial_write() - the guest writes a register
+ * @s: port
+ * @reg: register 0 to 7
+ * @val: value
+ */
+void serial_write(struct serial *s, unsigned int reg, uint8_t val)
+{
+	pthread_mutex_lock(&s->lock);
+	switch (reg) {
+	case 0:
+		thr_write(s, val);
+		break;
+	case 1:
+		ier_write(s, val);
+		break;
+	case 2:
+		s->fcr = val;
+		if (val & FCR_CLEAR_RX)
+			s->rx_len = 0;
+		break;
+	case 3:
+		s->lcr = val;
+		break;
+	case 4:
+		s->mcr = val & 0x1f;
+		break;
+	case 7:
+		s->scr = val;
+		break;
+	}
+	irq_update(s);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/**
+ * serial_input() - bytes for the guest to receive
+ * @s: port
+ * @buf: bytes
+ * @len: number; those that do not fit into the receiver are lost
+ */
+void serial_input(struct serial *s, const uint8_t *buf, size_t len)
+{
+	pthread_mutex_lock(&s->lock);
+	while (len--)
+		rx_push(s, *buf++);
+	irq_update(s);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/**
+ * serial_replay() - output that a handler absorbed in the gap
+ * @s: port
+ * @buf: bytes in the order in which the guest wrote them
+ * @len: number
+ */
+void serial_replay(struct serial *s, const uint8_t *buf, size_t len)
+{
+	pthread_mutex_lock(&s->lock);
+	console_write(s, buf, len);
+	s->sent += len;
+	if (len)
+		s->thr_ipending = 1;
+	irq_update(s);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/**
+ * serial_irq_refresh() - tell a new interrupt controller the level of the line
+ * @s: port whose registers were restored
+ */
+void serial_irq_refresh(struct serial *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->irq_level = !s->irq_level;
+	irq_set(s, !s->irq_level);
+	irq_update(s);
+	pthread_mutex_unlock(&s->lock);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause */
+/*
+ * What cvmm of the old kernel tells cvmm of the next kernel: one struct in a preserved memfd.
+ * Made of KVM's own uapi structs, which do not change. Written by the old cvmm after the vCPU
+ * stopped, read once by the next one.
+ */
+#ifndef CVMM_STATE_H
+#define CVMM_STATE_H
+
+#include <stdint.h>
+#include <linux/kvm.h>
+
+#define CVMM_STATE_MAGIC	0x4d4d5643	/* "CVMM" */
+#define CVMM_STATE_VERSION	1
+
+/* flags */
+#define CVMM_STATE_COMPLETE	(1u << 0)	/* written last */
+#define CVMM_STATE_CARETAKER	(1u << 1)	/* VM and vCPU were preserved, the guest runs */
+#define CVMM_STATE_XCRS		(1u << 2)
+
+#define CVMM_NR_MSRS		256
+#define CVMM_NR_CPUID		256
+#define CVMM_NR_IRQCHIPS	3
+
+struct cvmm_state_serial {
+	uint64_t sent;
+	uint8_t ier, lcr, mcr, scr, fcr, dll, dlm, thr_ipending;
+	uint8_t rx[64];
+	uint32_t rx_head, rx_len;
+};
+
+/**
+ * struct cvmm_state - state of the VM outside its memory
+ * @size: sizeof(struct cvmm_state)
+ * @tsc_khz: guest TSC frequency
+ * @tsc_offset: guest TSC minus host TSC
+ * @clock_tsc: host TSC at which @clock was read
+ * @stopped_tsc: host TSC when the vCPU stopped (baseline) or was handed over
+ */
+struct cvmm_state {
+	uint32_t size;
+	uint32_t magic;
+	uint32_t version;
+	uint32_t flags;
+	uint64_t ram_size;
+	uint64_t tsc_offset;
+	uint64_t clock_tsc;
+	uint64_t stopped_tsc;
+	uint32_t tsc_khz;
+	uint32_t nr_cpuid;
+	uint32_t nr_msrs;
+	uint32_t pad;
+	struct kvm_clock_data clock;
+	struct kvm_regs regs;
+	struct kvm_sregs sregs;
+	struct kvm_debugregs debugregs;
+	struct kvm_vcpu_events events;
+	struct kvm_mp_state mp_state;
+	struct kvm_xcrs xcrs;
+	struct kvm_lapic_state lapic;
+	struct kvm_irqchip irqchip[CVMM_NR_IRQCHIPS];
+	struct kvm_pit_state2 pit;
+	struct cvmm_state_serial serial;
+	struct kvm_xsave xsave;
+	struct kvm_msr_entry msr[CVMM_NR_MSRS];
+	struct kvm_cpuid_entry2 cpuid[CVMM_NR_CPUID];
+};
+
+#endif /* CVMM_STATE_H */

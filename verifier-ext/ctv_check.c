@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Check of compiled code, independent of the compiler: decodes the whole image from the first
+ * to the last byte and accepts only what a handler may contain. Ensures that
+ *  - all code is on the list of instructions below, none of it privileged or indirect;
+ *  - each jump and call goes to the start of an instruction within the image;
+ *  - RIP-relative addresses lie in the memory of a map;
+ *  - rsp, r9 (stack pointer at entry) and r12 (fuel) change only in the agreed forms.
+ */
+#include "ctv_x86.h"
+#include "ctv.h"
+
+struct check {
+	struct ctv_set *set;
+	const u8 *text;
+	u32 size;
+	u32 pos;
+	u32 start;	/* of the instruction being decoded */
+	u8 rex;
+	bool opsize;
+	bool lock;
+	u8 mod, reg, rm;
+	u8 *marks;	/* per byte: MARK_* */
+};
+
+#define MARK_INSN	1
+#define MARK_TARGET	2
+
+/* operands of an opcode */
+enum check_form {
+	F_BAD,
+	F_NONE,		/* nothing follows */
+	F_RM,		/* ModRM */
+	F_RM_REG,	/* ModRM, both operands registers */
+	F_RM_MEM,	/* ModRM, memory operand */
+	F_IMM8 = 8,	/* flag: and an 8-bit constant */
+	F_IMM32 = 16,	/* flag: and a 32-bit constant, 16-bit with the operand size prefix */
+};
+
+static u8 check_byte(struct check *c)
+{
+	return c->pos < c->size ? c->text[c->pos++] : 0;
+}
+
+static s32 check_s32(struct check *c)
+{
+	u32 v = check_byte(c);
+
+	v |= (u32)check_byte(c) << 8;
+	v |= (u32)check_byte(c) << 16;
+	v |= (u32)check_byte(c) << 24;
+	return (s32)v;
+}
+
+static bool check_reserved(u8 reg)
+{
+	return reg == X86_RSP || reg == X86_R9 || reg == X86_R12;
+}
+
+/* Where a jump or call goes. */
+static bool check_target(struct check *c, s32 rel)
+{
+	u32 target = c->pos + (u32)rel;
+
+	if (target >= c->size)
+		return false;
+	c->marks[target] |= MARK_TARGET;
+	return true;
+}
+
+static bool check_lea(struct check *c)
+{
+	u32 data = ctv_align(c->size, CTV_PAGE), at, i;
+
+	if (!(c->rex & 8) || (check_byte(c) & 0xc7) != 5)
+		return false;
+	if (check_reserved((c->text[c->pos - 1] >> 3 & 7) | (c->rex & 4) << 1))
+		return false;
+	at = (u32)check_s32(c);
+	at += c->pos;
+	for (i = 0; i < c->set->nr_maps; i++)
+		if (at - data - c->set->maps[i].win < c->set->maps[i].size)
+			return true;
+	return false;
+}
+
+static bool check_modrm(struct check *c)
+{
+	u8 b = check_byte(c);
+
+	c->mod = b >> 6;
+	c->reg = (b >> 3 & 7) | (c->rex & 4) << 1;
+	c->rm = (b & 7) | (c->rex & 1) << 3;
+	if (c->mod == 0 || (c->mod != 3 && (c->rm & 7) == 4))
+		return false;
+	if (c->mod == 1)
+		c->pos += 1;
+	else if (c->mod == 2)
+		c->pos += 4;
+	return true;
+}
+
+/* The forms that may touch the reserved registers, byte by byte. */
+static bool check_reserved_form(struct check *c, u8 op)
+{
+	const u8 *at = c->text + c->start;
+	u32 len = c->pos - c->start;
+
+	if (op == 0x89 && len == 3 && at[0] == 0x48 && at[2] == 0xe5)
+		return true;	/* mov rbp, rsp */
+	if (op == 0x89 && len == 3 && at[0] == 0x48 && at[2] == 0xec)
+		return true;	/* mov rsp, rbp */
+	if (op == 0x89 && len == 3 && at[0] == 0x49 && at[2] == 0xe1)
+		return true;	/* mov r9, rsp */
+	if (op == 0x89 && len == 3 && at[0] == 0x4c && at[2] == 0xcc)
+		return true;	/* mov rsp, r9 */
+	if ((op == 0x81 || op == 0x83) && at[0] == 0x48 && at[2] == 0xec)
+		return true;	/* sub rsp, constant */
+	/* sub r12d, constant */
+	return (op == 0x81 || op == 0x83) && at[0] == 0x41 && at[2] == 0xec;
+}
+
+/* One opcode may not write where the operand is a register group: /digit is no register there. */
+static bool check_is_group(u8 op)
+{
+	return op == 0x81 || op == 0x83 || op == 0xf7 || op == 0xc1 || op == 0xd3 || op == 0xc6 ||
+	       op == 0xc7;
+}
+
+static bool check_operands(struct check *c, u8 op, u8 form, bool two)
+{
+	bool group = !two && check_is_group(op);
+
+	if ((form & 7) == F_NONE)
+		return true;
+	if (!check_modrm(c))
+		return false;
+	if ((form & 7) == F_RM_REG && c->mod != 3)
+		return false;
+	if ((form & 7) == F_RM_MEM && c->mod == 3)
+		return false;
+	if (!two && op == 0xf7 && (c->reg & 7) == 0)
+		form |= F_IMM32;	/* test */
+	else if (!two && op == 0xf7 && (c->reg & 7) != 3 && (c->reg & 7) < 6)
+		return false;
+	if (form & F_IMM8)
+		c->pos += 1;
+	if (form & F_IMM32)
+		c->pos += c->opsize ? 2 : 4;
+	if ((c->mod == 3 && check_reserved(c->rm)) || (!group && check_reserved(c->reg)))
+		return !two && check_reserved_form(c, op);
+	return true;
+}
+
+static u8 check_form_one(u8 op)
+{
+	switch (op) {
+	case 0x01: case 0x09: case 0x21: case 0x29: case 0x31: case 0x39: case 0x85: case 0x89:
+	case 0x63: case 0xf7:
+		return F_RM;
+	case 0x88: case 0x8b: case 0x87:
+		return F_RM_MEM;
+	case 0x69: case 0x81:
+		return F_RM_REG | F_IMM32;
+	case 0x83: case 0xc1:
+		return F_RM_REG | F_IMM8;
+	case 0xd3:
+		return F_RM_REG;
+	case 0xc6:
+		return F_RM_MEM | F_IMM8;
+	case 0xc7:
+		return F_RM | F_IMM32;
+	case 0x99: case 0xc3: case 0xcc:
+		return F_NONE;
+	}
+	return F_BAD;
+}
+
+static u8 check_form_two(u8 op)
+{
+	switch (op) {
+	case 0xaf:
+		return F_RM_REG;
+	case 0xb6: case 0xb7: case 0xbe: case 0xbf:
+		return F_RM;
+	case 0xb1: case 0xc1:
+		return F_RM_MEM;
+	}
+	return F_BAD;
+}
+
+static bool check_two(struct check *c)
+{
+	u8 op = check_byte(c), form;
+
+	if (op >= 0x80 && op <= 0x8f)
+		return check_target(c, check_s32(c));
+	if (op >= 0xc8 && op <= 0xcf)
+		return !check_reserved((op & 7) | (c->rex & 1) << 3);
+	if (op == 0xae)
+		return check_byte(c) == 0xe8;	/* lfence */
+	form = check_form_two(op);
+	return form != F_BAD && check_operands(c, op, form, true);
+}
+
+static bool check_mov_imm(struct check *c, u8 op)
+{
+	c->pos += c->rex & 8 ? 8 : 4;
+	return !check_reserved((op & 7) | (c->rex & 1) << 3);
+}
+
+static bool check_one(struct check *c, u8 op)
+{
+	u8 form;
+
+	if (op >= 0x50 && op <= 0x5f)
+		return !check_reserved((op & 7) | (c->rex & 1) << 3);
+	if (op >= 0x70 && op <= 0x7f)
+		return check_target(c, (s8)check_byte(c));
+	if (op >= 0xb8 && op <= 0xbf)
+		return check_mov_imm(c, op);
+	switch (op) {
+	case 0x0f:
+		return check_two(c);
+	case 0x8d:
+		return check_lea(c);
+	case 0xeb:
+		return check_target(c, (s8)check_byte(c));
+	case 0xe8: case 0xe9:
+		return check_target(c, check_s32(c));
+	}
+	form = check_form_one(op);
+	return form != F_BAD && check_operands(c, op, form, false);
+}
+
+static bool check_endbr(struct check *c)
+{
+	static const u8 endbr[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+
+	if (c->size - c->pos < sizeof(endbr) || memcmp(c->text + c->pos, endbr, sizeof(endbr)))
+		return false;
+	c->pos += sizeof(endbr);
+	return true;
+}
+
+static bool check_insn(struct check *c)
+{
+	u8 op;
+
+	c->start = c->pos;
+	c->marks[c->start] |= MARK_INSN;
+	if (check_endbr(c))
+		return true;
+	c->rex = 0;
+	op = check_byte(c);
+	c->lock = op == 0xf0;
+	if (c->lock)
+		op = check_byte(c);
+	c->opsize = op == 0x66;
+	if (c->opsize)
+		op = check_byte(c);
+	if ((op & 0xf0) == 0x40) {
+		c->rex = op;
+		op = check_byte(c);
+	}
+	if (!check_one(c, op) || c->pos > c->size)
+		return false;
+	/* a lock prefix faults on anything but a change of memory */
+	return !c->lock || c->mod != 3;
+}
+
+static int check_marks(struct check *c)
+{
+	u32 i;
+
+	for (i = 0; i < c->size; i++)
+		if (c->marks[i] == MARK_TARGET)
+			return ctv_refuse(&c->set->refusal, CTV_RULE_CHECK, CTV_NONE,
+					  "jump into an instruction at %#x", i);
+	return 0;
+}
+
+/* Handlers start with endbr64, and nothing runs off the end. */
+static int check_ends(struct check *c)
+{
+	u32 i, off;
+
+	for (i = 0; i < c->set->nr_progs; i++) {
+		off = c->set->progs[i].funcs[0].off;
+		c->pos = off;
+		if (off >= c->size || !(c->marks[off] & MARK_INSN) || !check_endbr(c))
+			return ctv_refuse(&c->set->refusal, CTV_RULE_CHECK, CTV_NONE,
+					  "no endbr64 at %#x", off);
+	}
+	if (c->size && c->text[c->size - 1] != 0xcc && c->text[c->start] != 0xe9)
+		return ctv_refuse(&c->set->refusal, CTV_RULE_CHECK, CTV_NONE, "no end");
+	return 0;
+}
+
+int ctv_check_text(struct ctv_set *set, const u8 *text)
+{
+	struct check c = { .set = set, .text = text, .size = set->text };
+	int err = 0;
+
+	c.marks = ctv_alloc(c.size + 1, 1);
+	if (!c.marks)
+		return -ENOMEM;
+	while (c.pos < c.size && !err)
+		if (!check_insn(&c))
+			err = ctv_refuse(&set->refusal, CTV_RULE_CHECK, CTV_NONE,
+					 "byte %#04x at %#x", text[c.start], c.start);
+	if (!err)
+		err = check_marks(&c);
+	if (!err)
+		err = check_ends(&c);
+	ctv_free(c.marks);
+	return err;
+}

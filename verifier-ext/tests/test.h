@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Tests of the handler passes in user space. */
+#ifndef CTV_TEST_H
+#define CTV_TEST_H
+
+#include "../ctv.h"
+
+/* ---- KTAP ---- */
+
+__attribute__((format(printf, 2, 3)))
+void test_result(bool ok, const char *fmt, ...);
+__attribute__((format(printf, 2, 3)))
+void test_skip(const char *name, const char *fmt, ...);
+__attribute__((format(printf, 1, 2)))
+void test_note(const char *fmt, ...);
+
+/* ---- instructions ---- */
+
+#define INSN(c, d, s, o, i) \
+	((struct ctv_insn){ .code = (c), .dst = (d), .src = (s), .off = (o), .imm = (s32)(i) })
+#define ALU64_K(op, d, i)	INSN(CTV_ALU64 | (op) | CTV_K, d, 0, 0, i)
+#define ALU64_X(op, d, s)	INSN(CTV_ALU64 | (op) | CTV_X, d, s, 0, 0)
+#define ALU32_K(op, d, i)	INSN(CTV_ALU | (op) | CTV_K, d, 0, 0, i)
+#define ALU32_X(op, d, s)	INSN(CTV_ALU | (op) | CTV_X, d, s, 0, 0)
+#define MOV(d, i)		ALU64_K(CTV_MOV, d, i)
+#define MOV_X(d, s)		ALU64_X(CTV_MOV, d, s)
+#define LD64(d, v)		INSN(CTV_LD_IMM64, d, 0, 0, (u32)(v)), \
+				INSN(0, 0, 0, 0, (u32)((u64)(v) >> 32))
+#define LDX(sz, d, s, o)	INSN(CTV_LDX | CTV_MEM | (sz), d, s, o, 0)
+#define LDXS(sz, d, s, o)	INSN(CTV_LDX | CTV_MEMSX | (sz), d, s, o, 0)
+#define STX(sz, d, s, o)	INSN(CTV_STX | CTV_MEM | (sz), d, s, o, 0)
+#define ST(sz, d, o, i)		INSN(CTV_ST | CTV_MEM | (sz), d, 0, o, i)
+#define ATOMIC(sz, d, s, o, op)	INSN(CTV_STX | CTV_ATOMIC | (sz), d, s, o, op)
+#define JMP_K(op, d, i, o)	INSN(CTV_JMP | (op) | CTV_K, d, 0, o, i)
+#define JMP_X(op, d, s, o)	INSN(CTV_JMP | (op) | CTV_X, d, s, o, 0)
+#define JMP32_K(op, d, i, o)	INSN(CTV_JMP32 | (op) | CTV_K, d, 0, o, i)
+#define JMP32_X(op, d, s, o)	INSN(CTV_JMP32 | (op) | CTV_X, d, s, o, 0)
+#define JA(o)			INSN(CTV_JMP | CTV_JA, 0, 0, o, 0)
+#define CALL(i)			INSN(CTV_JMP | CTV_CALL, 0, CTV_CALL_LOCAL, 0, i)
+#define EXIT()			INSN(CTV_JMP | CTV_EXIT, 0, 0, 0, 0)
+
+/* ---- running programs ---- */
+
+#define CTX_SIZE	256
+#define MAP_ADDR	0xffffc90000100000ULL	/* as it stands in instructions */
+#define MAP_SIZE	4096U
+
+/**
+ * struct run - what a program works on and leaves behind
+ * @ctx:	the exit context
+ * @map:	its memory
+ * @result:	r0
+ * @cost:	interpreter: cost units used
+ * @insns:	interpreter: instructions executed
+ */
+struct run {
+	u8 ctx[CTX_SIZE];
+	u8 map[MAP_SIZE];
+	u64 result;
+	u64 cost;
+	u64 insns;
+};
+
+/* Reference interpreter. Returns 0, or -1 when the program did what it may not. */
+int interp_run(const struct ctv_prog *p, struct run *run);
+
+/* A checked program, compiled into executable memory that map memory follows. */
+int image_compile(struct ctv_set *set);
+void image_run(const struct ctv_prog *p, struct run *run);
+u64 image_call(u32 off, u64 *slot, u64 fuel);
+u8 *image_maps(void);
+
+/* Both, with the same input; false and notes when they differ. */
+bool run_both(struct ctv_prog *p, const struct run *in, struct run *out, u32 budget);
+void prog_note(const struct ctv_prog *p);
+
+#define OBJECT_MAX	16
+#define OBJECT_ADDR	0xffffc90010000000ULL	/* of the first map */
+#define OBJECT_PAGES	256			/* limit of the kernel for one set */
+
+/**
+ * struct object - a BPF object file with handlers, as the kernel would see it
+ * @set:	its programs and maps, ready for ctv_set_check()
+ * @progs:	programs of @set
+ * @names:	their sections
+ * @maps:	maps of @set: the sections of global variables
+ * @map_names:	their sections
+ * @rule:	rule by which these passes must refuse it, "-" for none, empty when it is no test
+ */
+struct object {
+	struct ctv_set set;
+	struct ctv_prog progs[OBJECT_MAX];
+	char names[OBJECT_MAX][64];
+	struct ctv_map maps[OBJECT_MAX];
+	char map_names[OBJECT_MAX][32];
+	char rule[32];
+};
+
+/* Reads @path and judges it up to the raw scan: 0, the errno of a rule, or -EINVAL with a note. */
+int object_open(struct object *o, const char *path);
+void object_close(struct object *o);
+
+/* ---- the tests ---- */
+
+void test_vectors(void);
+void test_pairs(void);
+void test_refusals(void);
+void test_checker(void);
+void test_random(unsigned long count, u64 seed);
+void test_objects(int nr, char **paths);
+void test_uart(int nr, char **paths);
+
+#endif /* CTV_TEST_H */
