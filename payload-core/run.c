@@ -289,10 +289,9 @@ static void __noreturn run_fault(u64 fault, u64 rip, u64 addr)
 	telemetry->fault = fault;
 	telemetry->fault_rip = rip;
 	telemetry->fault_addr = addr;
-	if (run_own_saved) {
+	if (run_own_saved)
 		run_own_load();
-		run_svm_off();
-	}
+	run_svm_off();
 	run_move_to_faulted();
 	run_halt();
 }

@@ -17,6 +17,7 @@
 
 	.section .stacks, "aw", @nobits
 	.balign 4096
+	STACK payload_stack_attached_top, PAYLOAD_ATTACHED_STACK
 	STACK payload_stack_top, PAYLOAD_STACK
 	STACK payload_stack_gap_top, PAYLOAD_STACK
 	STACK payload_stack_nmi_top, PAYLOAD_IST_STACK

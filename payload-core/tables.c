@@ -38,7 +38,7 @@ _Static_assert(sizeof(struct table_gate) == 16, "gate size");
 #define GATE_INTERRUPT	0x8e
 #define NR_VECTORS	256
 
-static u64 table_gdt[5] __aligned(16);
+static u64 table_gdt[6] __aligned(16);
 static struct table_tss table_tss __aligned(16);
 static struct table_gate table_idt[NR_VECTORS] __aligned(16);
 
@@ -97,7 +97,8 @@ static void idt_fill(void)
  * payload_tables_load() - build and load the payload's own GDT, IDT and TSS
  *
  * Context: IF=0. The image is mapped at the same addresses in the host's page tables, so this is
- * done before CR3 changes: at no time an NMI finds an IDT that is not mapped.
+ * done before CR3 changes, and the IDT comes first: from then on an NMI needs nothing of the
+ * host's but its TSS, until that is replaced too.
  */
 void payload_tables_load(void)
 {
@@ -107,8 +108,8 @@ void payload_tables_load(void)
 	gdt_fill();
 	tss_fill();
 	idt_fill();
+	asm volatile("lidt %0" : : "m" (idt));
 	asm volatile("lgdt %0" : : "m" (gdt));
 	payload_segments_load();
-	asm volatile("lidt %0" : : "m" (idt));
 	asm volatile("ltr %w0" : : "r" (PAYLOAD_TR));
 }

@@ -5,12 +5,16 @@
 #ifndef PAYLOAD_TABLES_H
 #define PAYLOAD_TABLES_H
 
-/* Selectors in the payload's own GDT */
-#define PAYLOAD_CS	0x08
-#define PAYLOAD_DS	0x10
-#define PAYLOAD_TR	0x18
+/*
+ * Selectors in the payload's own GDT. Code and data have the numbers that Linux uses (__KERNEL_CS,
+ * __KERNEL_DS), so that an NMI finds a valid gate whichever of the two GDTs is loaded.
+ */
+#define PAYLOAD_CS	0x10
+#define PAYLOAD_DS	0x18
+#define PAYLOAD_TR	0x20
 
 /* Sizes of the stacks in bytes */
+#define PAYLOAD_ATTACHED_STACK	4096
 #define PAYLOAD_STACK		8192
 #define PAYLOAD_IST_STACK	4096
 

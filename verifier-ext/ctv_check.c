@@ -91,7 +91,7 @@ static bool check_modrm(struct check *c)
 	c->mod = b >> 6;
 	c->reg = (b >> 3 & 7) | (c->rex & 4) << 1;
 	c->rm = (b & 7) | (c->rex & 1) << 3;
-	if (c->mod == 0 || (c->mod != 3 && (c->rm & 7) == 4))
+	if (c->mod == 0 || (c->mod != 3 && ((c->rm & 7) == 4 || c->rm == X86_R9)))
 		return false;
 	if (c->mod == 1)
 		c->pos += 1;
@@ -243,6 +243,20 @@ static bool check_endbr(struct check *c)
 	return true;
 }
 
+/* A lock prefix faults on anything but these, and on registers (AMD APM volume 3, 1.2.5). */
+static bool check_lock(const struct check *c)
+{
+	const u8 *op = c->text + c->start + 1;
+
+	if ((*op & 0xf0) == 0x40)
+		op++;
+	if (c->mod == 3)
+		return false;
+	if (op[0] == 0x0f)
+		return op[1] == 0xb1 || op[1] == 0xc1;
+	return op[0] == 0x01 || op[0] == 0x09 || op[0] == 0x21 || op[0] == 0x31 || op[0] == 0x87;
+}
+
 static bool check_insn(struct check *c)
 {
 	u8 op;
@@ -252,6 +266,7 @@ static bool check_insn(struct check *c)
 	if (check_endbr(c))
 		return true;
 	c->rex = 0;
+	c->mod = 3;
 	op = check_byte(c);
 	c->lock = op == 0xf0;
 	if (c->lock)
@@ -265,8 +280,7 @@ static bool check_insn(struct check *c)
 	}
 	if (!check_one(c, op) || c->pos > c->size)
 		return false;
-	/* a lock prefix faults on anything but a change of memory */
-	return !c->lock || c->mod != 3;
+	return !c->lock || check_lock(c);
 }
 
 static int check_marks(struct check *c)

@@ -65,8 +65,6 @@
 	  "set net.core.bpf_jit_harden to 0 or 1 and load again")			\
 	X(FEATURE, EOPNOTSUPP, "program uses a feature that needs a running kernel",	\
 	  "use no exceptions, arenas, private stacks or tail calls")			\
-	X(CLASS, EINVAL, "no such exit class",						\
-	  "see struct kvm_caretaker_ops for the members")				\
 	X(CHECK, EIO, "compiled code failed its check",					\
 	  "report this: it is a mistake in the compiler")
 

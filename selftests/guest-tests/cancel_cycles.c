@@ -20,6 +20,7 @@
 static struct kvm_guest guest;
 static struct guest_runner runner;
 static int luo, session = -1;
+static uint64_t tsc_khz;
 
 static enum ktap_result start(void)
 {
@@ -29,6 +30,8 @@ static enum ktap_result start(void)
 	CHECK(!guest_create(&guest, &guest_count), "no guest");
 	CHECK(!count_reset(&guest), "no patterns");
 	CHECK(!caretaker_install(&guest, 0), "no Caretaker");
+	/* Not later: this waits for the vCPU to leave KVM_RUN */
+	tsc_khz = ioctl(guest.vm_fd, KVM_GET_TSC_KHZ, 0);
 	CHECK(!runner_start(&runner, &guest), "no thread");
 	CHECK(count_alive(&guest, 2000), "the guest does not count");
 	return KTAP_PASS;
@@ -79,20 +82,18 @@ static enum ktap_result counting(void)
 {
 	enum ktap_result res = start();
 	struct count_area *a;
-	uint64_t khz;
 	unsigned int i;
 
 	if (res != KTAP_PASS)
 		return res;
 	a = count_area(&guest);
-	khz = ioctl(guest.vcpu_fd, KVM_GET_TSC_KHZ, 0);
 	for (i = 0; i < CYCLES; i++) {
 		a->tsc_max = 0;
 		res = one_cycle(i);
 		if (res != KTAP_PASS)
 			return res;
 		ktap_diag("cycle %u: largest step of the guest's TSC %lu us", i,
-			  a->tsc_max * 1000 / khz);
+			  a->tsc_max * 1000 / tsc_khz);
 	}
 	return KTAP_PASS;
 }

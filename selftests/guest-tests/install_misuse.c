@@ -38,7 +38,7 @@ enum fd_kind {
 	FD_ARRAY_MAP,	/* a BPF map that is no struct_ops */
 };
 
-static int memfd_of(const void *data, size_t len, bool keep_writable)
+static int memfd_of(const void *data, size_t len)
 {
 	char path[64];
 	int rw, ro;
@@ -46,34 +46,24 @@ static int memfd_of(const void *data, size_t len, bool keep_writable)
 	rw = memfd_create("file", MFD_CLOEXEC);
 	if (rw < 0 || write(rw, data, len) != (ssize_t)len)
 		return -1;
-	if (keep_writable)
-		return rw;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", rw);
 	ro = open(path, O_RDONLY | O_CLOEXEC);
 	close(rw);
 	return ro;
 }
 
-static int payload_copy(bool keep_writable)
+/* A copy of the payload that this process could write to */
+static int payload_copy(int flags)
 {
+	static const char path[] = "/tmp/payload-copy";
 	static char buf[256 * 1024];
-	int fd = payload_open();
+	int fd = payload_open(), copy;
 	ssize_t n = read(fd, buf, sizeof(buf));
 
 	close(fd);
-	return n > 0 ? memfd_of(buf, n, keep_writable) : -1;
-}
-
-static int payload_write_only(void)
-{
-	char path[64];
-	int fd, wo;
-
-	fd = payload_copy(true);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	wo = open(path, O_WRONLY | O_CLOEXEC);
-	close(fd);
-	return wo;
+	copy = open(path, O_CREAT | O_TRUNC | O_CLOEXEC | flags, 0600);
+	unlink(path);
+	return copy >= 0 && write(copy, buf, n) == n ? copy : -1;
 }
 
 static int array_map(void)
@@ -112,13 +102,13 @@ static int fd_make(enum fd_kind kind)
 	case FD_KVM:
 		return dup(guest.vm_fd);
 	case FD_TEXT:
-		return memfd_of("#!/bin/sh\n", 10, false);
+		return memfd_of("#!/bin/sh\n", 10);
 	case FD_EMPTY:
-		return memfd_of("", 0, false);
+		return memfd_of("", 0);
 	case FD_WRITE_ONLY:
-		return payload_write_only();
+		return payload_copy(O_WRONLY);
 	case FD_WRITABLE:
-		return payload_copy(true);
+		return payload_copy(O_RDWR);
 	case FD_ARRAY_MAP:
 		return array_map();
 	}
@@ -172,7 +162,7 @@ static const struct misuse misuses[] = {
 	{ "the other reserved field", EINVAL, FD_PAYLOAD, .reserved = { 0, 1UL << 63 } },
 	{ "a struct of one word", EINVAL, FD_PAYLOAD, .size = 4, .err_without_log = true },
 	{ "a struct cut in the middle", EINVAL, FD_PAYLOAD, .size = 24, .err_without_log = true },
-	{ "a struct of 4 GiB", EINVAL, FD_PAYLOAD, .size = 0xffffffff, .err_without_log = true },
+	{ "a struct of 4 GiB", E2BIG, FD_PAYLOAD, .size = 0xffffffff, .err_without_log = true },
 	{ "a log of 4 GiB", EINVAL, FD_PAYLOAD, .log_size = 0xffffffff, .err_without_log = true },
 };
 

@@ -12,6 +12,7 @@
 #include "../../bpf-handlers/cpuid.h"
 #include "../../bpf-handlers/uart.h"
 #include "caretaker_test.h"
+#include "console.h"
 #include "guest_script.h"
 #include "ktap.h"
 #include "object.h"
@@ -212,36 +213,6 @@ static enum ktap_result replaced(void)
 
 /* ---- detached: a guest that writes to its console ---- */
 
-struct console_area {
-	volatile uint64_t rounds;	/* guest */
-	volatile uint64_t want;		/* host: bytes that it shall write */
-	volatile uint64_t written;	/* guest: byte n is the low byte of n */
-	volatile uint64_t lsr;		/* guest: last line status */
-};
-
-extern const char console_start[], console_end[];
-
-asm(
-"	.pushsection .rodata, \"a\"\n"
-"console_start:\n"
-"	movl	$0x100000, %edi\n"
-"1:	incq	(%rdi)\n"
-"	movq	8(%rdi), %rax\n"
-"	cmpq	16(%rdi), %rax\n"
-"	je	1b\n"
-"	movl	$0x3fd, %edx\n"
-"	xorl	%eax, %eax\n"
-"	inb	%dx, %al\n"
-"	movq	%rax, 24(%rdi)\n"
-"	movl	$0x3f8, %edx\n"
-"	movq	16(%rdi), %rax\n"
-"	outb	%al, %dx\n"
-"	incq	16(%rdi)\n"
-"	jmp	1b\n"
-"console_end:\n"
-"	.popsection\n"
-);
-
 static struct guest_runner runner;
 static int session = -1;
 
@@ -252,10 +223,9 @@ static struct console_area *console(void)
 
 static enum ktap_result console_begin(const char *handlers)
 {
-	const struct guest_code code = { .start = console_start, .end = console_end };
 	int luo;
 
-	CHECK(!guest_reset(&guest, &code), "the guest cannot start over");
+	CHECK(!guest_reset(&guest, &guest_console), "the guest cannot start over");
 	memset(guest_area(&guest), 0, sizeof(struct console_area));
 	CHECK(!use(handlers, 0), "no Caretaker");
 	CHECK(!runner_start(&runner, &guest), "no thread");
@@ -290,17 +260,6 @@ static enum ktap_result console_finish(enum ktap_result res)
 	return res;
 }
 
-static enum ktap_result console_kept(const struct caretaker_uart_state *s, uint64_t n)
-{
-	uint64_t i;
-
-	CHECK(s->size == sizeof(*s) && s->version == CARETAKER_UART_VERSION, "not filled in");
-	CHECK(s->head == n, "%llu bytes of %lu", s->head, n);
-	for (i = 0; i < n; i++)
-		CHECK(s->ring[i] == (uint8_t)(i + 3), "byte %lu is %u", i, s->ring[i]);
-	return KTAP_PASS;
-}
-
 static enum ktap_result uart_gap(void)
 {
 	static struct caretaker_uart_state got;
@@ -318,13 +277,13 @@ static enum ktap_result uart_gap(void)
 	CHECK(!caretaker_telemetry(&guest, &after), "no telemetry");
 	CHECK(after.gap_exits[REASON_IOIO][KVM_CARETAKER_HANDLER] ==
 	      before.gap_exits[REASON_IOIO][KVM_CARETAKER_HANDLER] + 400, "not counted");
-	res = console_kept(state(), 200);
+	res = console_kept(state(), 3, 200);
 	if (res == KTAP_PASS)
 		res = console_end_gap();
 	if (res != KTAP_PASS)
 		return res;
 	CHECK(!state_get(&got, sizeof(got)), "no state through the vCPU");
-	res = console_kept(&got, 200);
+	res = console_kept(&got, 3, 200);
 	console()->want = 204;
 	CHECK(wait_equal(&console()->written, 204, 5000), "the guest does not go on");
 	CHECK(((struct caretaker_uart_state *)state())->head == 200, "absorbed after the gap");

@@ -144,7 +144,8 @@ struct vm {
 	struct cvmm_state *state;
 	struct caretaker_session *session;
 	struct caretaker_handlers *handlers;
-	bool caretaker;
+	bool caretaker;		/* one is installed */
+	bool may_stop;		/* preserve may stop the vCPU instead */
 	bool resumed;
 	uint64_t replayed_bytes;
 	uint64_t replay_next;

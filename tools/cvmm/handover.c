@@ -15,6 +15,9 @@
 #include "state.h"
 
 #define VCPU_TRIES	50
+#define STALL_TRIES	5
+#define WATCH_MS	10
+#define SVM_EXIT_MSR	0x7c
 
 static int fail(char *why, size_t size, int ret, const char *fmt, ...)
 {
@@ -92,22 +95,33 @@ static int preserve_all(struct vm *vm, char *why, size_t size)
 	return 0;
 }
 
-/**
- * handover_preserve() - put the VM under a live update session
- * @vm: running VM
- * @why: buffer for the reason of a failure
- * @size: its size
- *
- * Return: 0: the session is held until kexec or cancel; or a negative errno: the VM runs as before.
+/*
+ * Did the handover hit the guest in the few instructions of its timer interrupt that need a
+ * kernel (WRMSR to the LAPIC timer)? Then it would stand still for the whole gap.
  */
-int handover_preserve(struct vm *vm, char *why, size_t size)
+static bool stalled_at_once(struct vm *vm)
+{
+	const struct timespec pause = { .tv_nsec = 1000 * 1000 };
+	static struct kvm_caretaker_telemetry t;
+	struct kvm_caretaker_info info;
+	int i;
+
+	for (i = 0; i < WATCH_MS; i++) {
+		if (caretaker_get_info(vm->vcpu.fd, &info))
+			return false;
+		if (info.state == KVM_CARETAKER_STALLED)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	if (i == WATCH_MS || caretaker_get_telemetry(vm->vcpu.fd, &t) || !t.nr_stalls)
+		return false;
+	return t.stalls[(t.nr_stalls - 1) % KVM_CARETAKER_NR_STALLS].reason == SVM_EXIT_MSR;
+}
+
+static int preserve_try(struct vm *vm, char *why, size_t size)
 {
 	int ret;
 
-	if (vm->session) {
-		snprintf(why, size, "the VM is already preserved: cancel first");
-		return -EBUSY;
-	}
 	memset(&vm->stamps, 0, sizeof(vm->stamps));
 	vm->stamps.preserve_start = rdtsc();
 	ret = caretaker_session_create(vm->opt->session, &vm->session);
@@ -120,6 +134,37 @@ int handover_preserve(struct vm *vm, char *why, size_t size)
 		vcpu_unpause(&vm->vcpu);
 	}
 	return ret;
+}
+
+/**
+ * handover_preserve() - put the VM under a live update session
+ * @vm: running VM
+ * @why: buffer for the reason of a failure
+ * @size: its size
+ *
+ * Return: 0: the session is held until kexec or cancel; or a negative errno: the VM runs as before.
+ */
+int handover_preserve(struct vm *vm, char *why, size_t size)
+{
+	int ret, i;
+
+	if (vm->session) {
+		snprintf(why, size, "the VM is already preserved: cancel first");
+		return -EBUSY;
+	}
+	if (!vm->caretaker && !vm->may_stop) {
+		snprintf(why, size, "no Caretaker is installed: \"update PAYLOAD HANDLERS\" first");
+		return -ENOENT;
+	}
+	for (i = 0; ; i++) {
+		ret = preserve_try(vm, why, size);
+		if (ret || !vm->caretaker || i == STALL_TRIES || !stalled_at_once(vm))
+			return ret;
+		note("vCPU 0: stalled right after the handover: taken back, once more");
+		ret = handover_cancel(vm, why, size);
+		if (ret)
+			return ret;
+	}
 }
 
 /**
@@ -171,6 +216,7 @@ static int retrieve_memory(struct vm *vm)
 		return ret;
 	vm->ram_size = vm->state->ram_size;
 	vm->caretaker = vm->state->flags & CVMM_STATE_CARETAKER;
+	vm->may_stop = !vm->caretaker;
 	return vm_ram_map(vm);
 }
 
@@ -224,6 +270,10 @@ int handover_adopt(struct vm *vm)
 
 	if (!vm->caretaker)
 		return 0;
+	/* Most of it while the guest still runs in the Caretaker, the rest after it stopped. */
+	ret = replay_absorbed(vm, why, sizeof(why));
+	if (ret)
+		err("%s", why);
 	vm->beat_adopt = __atomic_load_n(&vm_mailbox(vm)->loops, __ATOMIC_ACQUIRE);
 	vm->vcpu.run->immediate_exit = 1;
 	ret = ioctl(vm->vcpu.fd, KVM_RUN, 0);
@@ -238,6 +288,7 @@ int handover_adopt(struct vm *vm)
 		err("%s", why);
 	serial_irq_refresh(&vm->serial);
 	vm->stamps.replayed = rdtsc();
+	vm->caretaker = false;	/* ended by the adoption */
 	return ret;
 }
 
@@ -281,7 +332,7 @@ int handover_resume(struct vm *vm)
 }
 
 /**
- * handover_finish() - tell live update that everything is retrieved
+ * handover_finish() - tell live update that everything is retrieved; install a new Caretaker
  * @vm: resumed VM
  *
  * Return: 0 or a negative errno; the VM runs in any case.
@@ -289,6 +340,7 @@ int handover_resume(struct vm *vm)
 int handover_finish(struct vm *vm)
 {
 	int ret = caretaker_session_finish(vm->session);
+	char why[2048];
 
 	if (ret) {
 		err("session %s: finish: %s", vm->opt->session, caretaker_strerror(ret));
@@ -296,5 +348,8 @@ int handover_finish(struct vm *vm)
 	}
 	caretaker_session_close(vm->session);
 	vm->session = NULL;
-	return 0;
+	ret = vm_install(vm, why, sizeof(why));
+	if (ret)
+		err("%s: the VM runs on without a Caretaker", why);
+	return ret;
 }

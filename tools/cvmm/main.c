@@ -46,7 +46,12 @@ static const char resume_text[] =
 	"usage: cvmm resume [OPTION]...\n"
 	"\n"
 	"Takes over, after the kexec, the VM that \"cvmm ctl preserve\" put under a session.\n"
-	"\n";
+	"The adoption ends its Caretaker; --payload installs a new one.\n"
+	"\n"
+	"  --payload FILE    payload ELF of the Caretaker\n"
+	"  --handlers FILE   BPF object with exit handlers\n"
+	"  --pcpu N          host CPU for the gap, default the last one\n"
+	"  --isolate         isolated page tables while attached too\n";
 
 static const char common_text[] =
 	"  --session NAME    name of the live update session, default cvmm\n"
@@ -149,22 +154,22 @@ static int parse_cpu(const char *name, const char *text, int64_t *cpu)
 	return 0;
 }
 
-enum { O_KERNEL = 256, O_INITRD, O_MEM, O_CMDLINE, O_PAYLOAD, O_HANDLERS, O_PCPU, O_ISOLATE,
-	O_NO_CARETAKER, O_SESSION, O_CONTROL, O_CONSOLE, O_REPORT, O_MAILBOX, O_HOST_CPU, O_HELP };
+enum { O_KERNEL = 256, O_INITRD, O_MEM, O_CMDLINE, O_NO_CARETAKER, O_PAYLOAD, O_HANDLERS, O_PCPU,
+	O_ISOLATE, O_SESSION, O_CONTROL, O_CONSOLE, O_REPORT, O_MAILBOX, O_HOST_CPU, O_HELP };
 
-/* The first nine are for "run" alone. */
-#define NR_RUN_OPTIONS	9
+/* The first ones are for "run" alone. */
+#define NR_RUN_OPTIONS	5
 
 static const struct option long_options[] = {
 	{ "kernel", required_argument, NULL, O_KERNEL },
 	{ "initrd", required_argument, NULL, O_INITRD },
 	{ "mem", required_argument, NULL, O_MEM },
 	{ "cmdline", required_argument, NULL, O_CMDLINE },
+	{ "no-caretaker", no_argument, NULL, O_NO_CARETAKER },
 	{ "payload", required_argument, NULL, O_PAYLOAD },
 	{ "handlers", required_argument, NULL, O_HANDLERS },
 	{ "pcpu", required_argument, NULL, O_PCPU },
 	{ "isolate", no_argument, NULL, O_ISOLATE },
-	{ "no-caretaker", no_argument, NULL, O_NO_CARETAKER },
 	{ "session", required_argument, NULL, O_SESSION },
 	{ "control", required_argument, NULL, O_CONTROL },
 	{ "console", required_argument, NULL, O_CONSOLE },
@@ -228,9 +233,13 @@ static int option_apply(struct options *o, int opt, const char *arg)
 	return -EINVAL;
 }
 
-static int options_check(const struct options *o)
+static int options_check(const struct options *o, bool run)
 {
-	if (!o->kernel)
+	if (!o->payload && (o->handlers || o->isolate || o->pcpu >= 0) && !o->no_caretaker)
+		err("--handlers, --pcpu and --isolate need --payload FILE");
+	else if (!run)
+		return 0;
+	else if (!o->kernel)
 		err("run: --kernel is missing");
 	else if (!o->no_caretaker && !o->payload)
 		err("run: give --payload FILE, or --no-caretaker");
@@ -264,7 +273,7 @@ static int options_parse(struct options *o, int argc, char **argv, bool run)
 		err("--session %s: give a name of 1 to 63 bytes", o->session);
 		return -EINVAL;
 	}
-	return run ? options_check(o) : 0;
+	return options_check(o, run);
 }
 
 static int console_open(const char *path)
@@ -301,6 +310,7 @@ static int start_run(struct vm *vm)
 	char cmdline[CMDLINE_MAX], why[2048];
 	int ret = vm_ram_create(vm, vm->opt->mem);
 
+	vm->may_stop = vm->opt->no_caretaker;
 	if (!ret)
 		ret = state_create(vm);
 	if (!ret)

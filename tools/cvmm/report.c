@@ -177,7 +177,7 @@ void report_write(struct vm *vm, FILE *f)
 	fprintf(f, "{\n  \"schema\": 1, \"pid\": %d, \"resumed\": %s, \"with_caretaker\": %s,\n",
 		getpid(), vm->resumed ? "true" : "false", vm->caretaker ? "true" : "false");
 	fprintf(f, "  \"preserved\": %s, \"detached\": %s, \"vcpu\": \"%s\",\n",
-		vm->session && !vm->resumed ? "true" : "false",
+		vm->session ? "true" : "false",
 		vm->vcpu.detached ? "true" : "false", end_name[vm->vcpu.ended]);
 	host_write(f);
 	fprintf(f, "  \"tsc_khz\": %d, \"tsc_offset\": %" PRIu64 ", \"tsc_now\": %" PRIu64 ",\n",

@@ -264,7 +264,7 @@ err_free_handlers:
  */
 int vm_install(struct vm *vm, char *why, size_t size)
 {
-	if (vm->opt->no_caretaker)
+	if (!vm->opt->payload)
 		return 0;
 	return vm_update(vm, vm->opt->payload, vm->opt->handlers, why, size);
 }

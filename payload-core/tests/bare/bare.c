@@ -156,7 +156,7 @@ void vmcb_init(struct vmcb *vmcb, const u8 *guest)
 
 	zero(vmcb, sizeof(*vmcb));
 	for (i = 0; i < 6; i++)
-		segment_set(vmcb, i, i == 1 ? 0x08 : 0x10, i == 1 ? GUEST_CS : GUEST_DATA);
+		segment_set(vmcb, i, i == 1 ? 0x10 : 0x18, i == 1 ? GUEST_CS : GUEST_DATA);
 	INTERCEPT(vmcb, VMEXIT_NMI);
 	INTERCEPT(vmcb, VMEXIT_INTR);
 	INTERCEPT(vmcb, VMEXIT_CPUID);

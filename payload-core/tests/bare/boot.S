@@ -68,9 +68,9 @@ long_mode:
 	and $~(1 << 2 | 1 << 3), %eax			/* EM, TS */
 	or $(1 << 31 | 1 << 16 | 1 << 1 | 1), %eax	/* PG, WP, MP, PE */
 	mov %eax, %cr0
-	ljmp $0x08, $1f
+	ljmp $0x10, $1f
 	.code64
-1:	mov $0x10, %eax
+1:	mov $0x18, %eax
 	mov %eax, %ds
 	mov %eax, %es
 	mov %eax, %ss
@@ -85,9 +85,9 @@ long_mode:
 	.balign 16
 boot_gdt:
 	.quad 0
+	.quad 0x00cf9b000000ffff
 	.quad 0x00af9b000000ffff
 	.quad 0x00cf93000000ffff
-	.quad 0x00cf9b000000ffff
 	.globl boot_gdt_pointer
 boot_gdt_pointer:
 	.word 31
@@ -104,7 +104,7 @@ ap_trampoline:
 	mov %cr0, %eax
 	or $1, %eax
 	mov %eax, %cr0
-	ljmpl $0x18, $ap32
+	ljmpl $0x08, $ap32
 	.balign 4
 1:	.word 31
 	.long boot_gdt
@@ -113,7 +113,7 @@ ap_trampoline_end:
 
 	.code32
 ap32:
-	mov $0x10, %eax
+	mov $0x18, %eax
 	mov %eax, %ds
 	mov %eax, %ss
 	mov $ap_stack_top, %esp

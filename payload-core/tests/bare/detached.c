@@ -106,9 +106,17 @@ static bool arm(void)
 	return wait_pcpu(ARMED);
 }
 
+/*
+ * Each run has the other of two places than the one before it: the pCPU is still halted in its
+ * image, with its IDT, and an NMI may still be on its way to it. When a place comes round again
+ * the pCPU has seen an INIT since.
+ */
 static void setup_detached(const u8 *guest, u32 flags)
 {
-	setup(image_payload, IMAGE_BASE, guest, flags | KVM_CARETAKER_CCB_XSAVE);
+	static u64 base = IMAGE_BASE;
+
+	base = base == IMAGE_BASE ? IMAGE_BASE2 : IMAGE_BASE;
+	setup(image_payload, base, guest, flags | KVM_CARETAKER_CCB_XSAVE);
 	vmcb_init(&arena->gap_vmcb, guest);
 	*(u16 *)(arena->fpu + 0) = 0x37f;
 	*(u32 *)(arena->fpu + 24) = 0x1f80;
@@ -288,6 +296,26 @@ static void test_stray_nmi(void)
 	report("detached guest survives stray NMIs", ok);
 }
 
+/* In the guest, in its windows, in HLT, in the stall loop and while parking. */
+static void test_nmi_storm(void)
+{
+	static const u8 *const guests[] = { guest_cpuid_loop, guest_hlt, guest_out, guest_spin };
+	bool ok = true;
+	u32 i, j;
+
+	for (i = 0; ok && i < 20; i++) {
+		ok = detach(guests[i % 4], 0);
+		for (j = 0; ok && j < 100; j++)
+			kick();
+		ok = ok && wait_pcpu(GUEST) && adopt_any();
+		for (j = 0; ok && j < 100; j++)
+			kick();
+		delay(20000000);
+		ok &= check("fault", arena->telemetry.fault, 0);
+	}
+	report("storm of NMIs at every stage is survived", ok);
+}
+
 static void test_shutdown(void)
 {
 	bool ok = detach(guest_shutdown, 0) && wait_state(FAULTED) && wait_pcpu(HALTED);
@@ -344,6 +372,7 @@ void test_detached(void)
 	test_halted_at_detach();
 	test_block();
 	test_stray_nmi();
+	test_nmi_storm();
 	test_shutdown();
 	test_payload_fault();
 	test_bad_fpu_image();

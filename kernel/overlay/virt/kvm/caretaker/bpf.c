@@ -44,20 +44,6 @@ static_assert(CTV_VERDICT_FUEL == KVM_CARETAKER_FUEL);
 static_assert(offsetof(struct kvm_caretaker_ops, other) ==
 	      KVM_CARETAKER_CLASS_OTHER * sizeof(void *));
 
-static const char * const class_names[] = {
-	[KVM_CARETAKER_CLASS_HLT] = "hlt",
-	[KVM_CARETAKER_CLASS_CPUID] = "cpuid",
-	[KVM_CARETAKER_CLASS_RDMSR] = "rdmsr",
-	[KVM_CARETAKER_CLASS_WRMSR] = "wrmsr",
-	[KVM_CARETAKER_CLASS_IO] = "io",
-	[KVM_CARETAKER_CLASS_MMIO] = "mmio",
-	[KVM_CARETAKER_CLASS_HYPERCALL] = "hypercall",
-	[KVM_CARETAKER_CLASS_IPI] = "ipi",
-	[KVM_CARETAKER_CLASS_TIMER] = "timer",
-	[KVM_CARETAKER_CLASS_PAUSE] = "pause",
-	[KVM_CARETAKER_CLASS_OTHER] = "other",
-};
-
 /**
  * struct handler_link - a struct_ops map that has a link
  * @list:	entry of handler_links
@@ -117,12 +103,6 @@ static const struct bpf_func_proto *ops_get_func_proto(enum bpf_func_id id,
 	return NULL;
 }
 
-static bool ops_is_valid_access(int off, int size, enum bpf_access_type type,
-				const struct bpf_prog *prog, struct bpf_insn_access_aux *info)
-{
-	return bpf_tracing_btf_ctx_access(off, size, type, prog, info);
-}
-
 /* What handlers may write of the exit context. */
 static const struct {
 	u32 start;
@@ -149,7 +129,7 @@ static int ops_btf_struct_access(struct bpf_verifier_log *log, const struct bpf_
 
 static const struct bpf_verifier_ops ops_verifier_ops = {
 	.get_func_proto		= ops_get_func_proto,
-	.is_valid_access	= ops_is_valid_access,
+	.is_valid_access	= bpf_tracing_btf_ctx_access,
 	.btf_struct_access	= ops_btf_struct_access,
 };
 
@@ -170,19 +150,17 @@ static int ops_init(struct btf *btf)
 static int ops_check_member(const struct btf_type *t, const struct btf_member *member,
 			    const struct bpf_prog *prog)
 {
-	u32 class = __btf_member_bit_offset(t, member) / 8 / sizeof(void *);
 	struct ctv_refusal r;
 	char text[512];
 	int err;
 
-	if (class >= KVM_CARETAKER_NR_CLASSES)
-		return -EINVAL;
 	if (prog->sleepable)
 		err = ctv_refuse(&r, CTV_RULE_SLEEP, CTV_NONE, "%s", "");
 	else
 		err = ctv_scan_raw((const struct ctv_insn *)prog->insnsi, prog->len, &r);
 	if (err) {
-		refusal_text(text, sizeof(text), prog, class_names[class], &r);
+		refusal_text(text, sizeof(text), prog,
+			     btf_name_by_offset(prog->aux->attach_btf, member->name_off), &r);
 		refusal_print("%s", text);
 	}
 	return err;
@@ -340,7 +318,6 @@ late_initcall(caretaker_bpf_init);
  * @h:		what comes out
  * @nr:		programs
  * @bpf:	the programs
- * @class:	their classes
  * @progs:	the programs for the passes
  * @maps:	memory for the passes, in the order of @h->maps
  * @set:	the set for the passes
@@ -350,70 +327,53 @@ struct handler_build {
 	struct caretaker_handlers *h;
 	u32 nr;
 	struct bpf_prog *bpf[KVM_CARETAKER_NR_CLASSES];
-	u32 class[KVM_CARETAKER_NR_CLASSES];
 	struct ctv_prog progs[KVM_CARETAKER_NR_CLASSES];
 	struct ctv_map *maps;
 	struct ctv_set set;
 };
 
-static void build_log(struct handler_build *b, u32 prog, const struct ctv_refusal *r)
+static void build_log(struct handler_build *b)
 {
+	const struct bpf_prog *prog = b->bpf[b->set.bad_prog];
 	char text[512];
 
-	refusal_text(text, sizeof(text), b->bpf[prog], class_names[b->class[prog]], r);
+	if (b->set.refusal.rule == CTV_NR_RULES)
+		return;
+	refusal_text(text, sizeof(text), prog, prog->aux->attach_func_name, &b->set.refusal);
 	caretaker_log_printf(b->log, "%s", text);
-}
-
-static int __printf(4, 5) build_refuse(struct handler_build *b, u32 prog, enum ctv_rule rule,
-				       const char *fmt, ...)
-{
-	struct ctv_refusal r;
-	va_list ap;
-	int err;
-
-	err = ctv_refuse(&r, rule, CTV_NONE, "%s", "");
-	va_start(ap, fmt);
-	vsnprintf(r.detail, sizeof(r.detail), fmt, ap);
-	va_end(ap);
-	build_log(b, prog, &r);
-	return err;
 }
 
 static int build_add_prog(struct bpf_prog *prog, void *data)
 {
 	struct handler_build *b = data;
-	u32 class = prog->aux->attach_st_ops_member_off / sizeof(void *);
 
-	if (b->nr == KVM_CARETAKER_NR_CLASSES || class >= KVM_CARETAKER_NR_CLASSES)
+	if (b->nr == KVM_CARETAKER_NR_CLASSES)
 		return -EINVAL;
-	b->bpf[b->nr] = prog;
-	b->class[b->nr] = class;
-	b->nr++;
+	b->bpf[b->nr++] = prog;
 	return 0;
 }
 
 /* Features of a program that its instructions do not show. */
-static int build_check_prog(struct handler_build *b, u32 n)
+static int build_check_prog(const struct bpf_prog *prog, struct ctv_refusal *r)
 {
-	const struct bpf_prog *prog = b->bpf[n];
 	const struct bpf_prog_aux *aux = prog->aux;
 	u32 i;
 
 	if (prog->blinded)
-		return build_refuse(b, n, CTV_RULE_BLINDED, "%s", "");
+		return ctv_refuse(r, CTV_RULE_BLINDED, CTV_NONE, "%s", "");
 	if (prog->sleepable || aux->might_sleep)
-		return build_refuse(b, n, CTV_RULE_SLEEP, "%s", "");
+		return ctv_refuse(r, CTV_RULE_SLEEP, CTV_NONE, "%s", "");
 	if (aux->exception_cb || aux->exception_boundary || aux->real_func_cnt != aux->func_cnt)
-		return build_refuse(b, n, CTV_RULE_FEATURE, "exceptions");
+		return ctv_refuse(r, CTV_RULE_FEATURE, CTV_NONE, "exceptions");
 	if (aux->arena)
-		return build_refuse(b, n, CTV_RULE_FEATURE, "arena");
+		return ctv_refuse(r, CTV_RULE_FEATURE, CTV_NONE, "arena");
 	if (aux->tail_call_reachable)
-		return build_refuse(b, n, CTV_RULE_FEATURE, "tail calls");
+		return ctv_refuse(r, CTV_RULE_FEATURE, CTV_NONE, "tail calls");
 	if (aux->jits_use_priv_stack || aux->priv_stack_requested)
-		return build_refuse(b, n, CTV_RULE_FEATURE, "private stack");
+		return ctv_refuse(r, CTV_RULE_FEATURE, CTV_NONE, "private stack");
 	for (i = 1; aux->func_info_aux && i < aux->func_cnt; i++)
 		if (aux->func_info_aux[i].linkage == BTF_FUNC_GLOBAL)
-			return build_refuse(b, n, CTV_RULE_GLOBAL, "function %u", i);
+			return ctv_refuse(r, CTV_RULE_GLOBAL, CTV_NONE, "function %u", i);
 	return 0;
 }
 
@@ -453,23 +413,23 @@ static void *map_value(struct bpf_map *map)
 	return container_of(map, struct bpf_array, map)->value;
 }
 
-static int build_check_map(struct handler_build *b, u32 n, const struct bpf_map *map)
+static int build_check_map(const struct bpf_map *map, struct ctv_refusal *r)
 {
 	if (map->map_type != BPF_MAP_TYPE_ARRAY || map->max_entries != 1)
-		return build_refuse(b, n, CTV_RULE_MAPTYPE, "map %s", map->name);
+		return ctv_refuse(r, CTV_RULE_MAPTYPE, CTV_NONE, "map %s", map->name);
 	if (!(map->map_flags & BPF_F_MMAPABLE))
-		return build_refuse(b, n, CTV_RULE_MAPMMAP, "map %s", map->name);
+		return ctv_refuse(r, CTV_RULE_MAPMMAP, CTV_NONE, "map %s", map->name);
 	if (!IS_ERR_OR_NULL(map->record))
-		return build_refuse(b, n, CTV_RULE_MAPFIELDS, "map %s", map->name);
+		return ctv_refuse(r, CTV_RULE_MAPFIELDS, CTV_NONE, "map %s", map->name);
 	/* constants that equal this address would not have been refused at load */
 	if (WARN_ON_ONCE(!ctv_is_addr((unsigned long)map)))
 		return -EIO;
 	if (map_is_ro(map) && !READ_ONCE(map->frozen))
-		return build_refuse(b, n, CTV_RULE_MAPFROZEN, "map %s", map->name);
+		return ctv_refuse(r, CTV_RULE_MAPFROZEN, CTV_NONE, "map %s", map->name);
 	return 0;
 }
 
-static int build_add_map(struct handler_build *b, u32 n, struct bpf_map *map)
+static int build_add_map(struct handler_build *b, struct bpf_map *map)
 {
 	struct caretaker_handlers *h = b->h;
 	struct bpf_map **maps;
@@ -479,7 +439,7 @@ static int build_add_map(struct handler_build *b, u32 n, struct bpf_map *map)
 	for (i = 0; i < h->nr_maps; i++)
 		if (h->maps[i] == map)
 			return 0;
-	err = build_check_map(b, n, map);
+	err = build_check_map(map, &b->set.refusal);
 	if (err)
 		return err;
 	maps = krealloc_array(h->maps, h->nr_maps + 1, sizeof(*maps), GFP_KERNEL_ACCOUNT);
@@ -499,7 +459,7 @@ static int build_prog_maps(struct handler_build *b, u32 n)
 
 	mutex_lock(&aux->used_maps_mutex);
 	for (i = 0; i < aux->used_map_cnt && !err; i++)
-		err = build_add_map(b, n, aux->used_maps[i]);
+		err = build_add_map(b, aux->used_maps[i]);
 	mutex_unlock(&aux->used_maps_mutex);
 	return err;
 }
@@ -529,8 +489,8 @@ static int build_maps(struct handler_build *b)
 			ro += PFN_UP(h->maps[i]->value_size);
 	}
 	if (pages > CARETAKER_HANDLERS_MAX_PAGES)
-		return build_refuse(b, 0, CTV_RULE_SIZE, "%llu pages of state of %u", pages,
-				    CARETAKER_HANDLERS_MAX_PAGES);
+		return ctv_refuse(&b->set.refusal, CTV_RULE_SIZE, CTV_NONE,
+				  "%llu pages of state of %u", pages, CARETAKER_HANDLERS_MAX_PAGES);
 	h->nr_ro = ro;
 	h->nr_rw = pages - ro;
 	rw = ro;
@@ -555,8 +515,8 @@ static int build_pages(struct handler_build *b)
 	h->nr_text = PFN_UP(h->text_size);
 	h->nr_pages = h->nr_text + h->nr_ro + h->nr_rw;
 	if (h->nr_pages > CARETAKER_HANDLERS_MAX_PAGES)
-		return build_refuse(b, 0, CTV_RULE_SIZE, "%u pages of %u", h->nr_pages,
-				    CARETAKER_HANDLERS_MAX_PAGES);
+		return ctv_refuse(&b->set.refusal, CTV_RULE_SIZE, CTV_NONE, "%u pages of %u",
+				  h->nr_pages, CARETAKER_HANDLERS_MAX_PAGES);
 	h->pages = kvcalloc(h->nr_pages, sizeof(*h->pages), GFP_KERNEL_ACCOUNT);
 	if (!h->pages)
 		return -ENOMEM;
@@ -586,16 +546,23 @@ static int build_text(struct handler_build *b)
 	return err;
 }
 
+/* All members that can be programs are classes, in order. */
+static u32 prog_class(const struct bpf_prog *prog)
+{
+	return prog->aux->attach_st_ops_member_off / sizeof(void *);
+}
+
 static void build_results(struct handler_build *b)
 {
 	struct caretaker_handlers *h = b->h;
-	u32 i;
+	u32 i, class;
 
 	memset(h->entry_off, 0xff, sizeof(h->entry_off));
 	for (i = 0; i < b->nr; i++) {
-		h->entry_off[b->class[i]] = b->progs[i].funcs[0].off;
-		h->fuel[b->class[i]] = b->progs[i].fuel;
-		h->cost[b->class[i]] = b->progs[i].cost;
+		class = prog_class(b->bpf[i]);
+		h->entry_off[class] = b->progs[i].funcs[0].off;
+		h->fuel[class] = b->progs[i].fuel;
+		h->cost[class] = b->progs[i].cost;
 	}
 }
 
@@ -609,7 +576,6 @@ static int build_compile(struct handler_build *b, u32 budget)
 	set->maps = b->maps;
 	set->nr_maps = b->h->nr_maps;
 	set->budget = budget;
-	set->refusal.rule = CTV_NR_RULES;
 	err = ctv_set_check(set);
 	if (!err)
 		err = ctv_set_size(set);
@@ -619,8 +585,6 @@ static int build_compile(struct handler_build *b, u32 budget)
 		err = build_text(b);
 	if (!err)
 		build_results(b);
-	else if (set->refusal.rule != CTV_NR_RULES)
-		build_log(b, set->bad_prog, &set->refusal);
 	ctv_set_free(set);
 	return err;
 }
@@ -631,9 +595,11 @@ static int build_set(struct handler_build *b, struct kvm_caretaker_ops *ops, u32
 	u32 i;
 
 	strscpy_pad(b->h->name, ops->name);
+	b->set.refusal.rule = CTV_NR_RULES;
 	err = bpf_struct_ops_for_each_prog(ops, build_add_prog, b);
 	for (i = 0; i < b->nr && !err; i++) {
-		err = build_check_prog(b, i);
+		b->set.bad_prog = i;
+		err = build_check_prog(b->bpf[i], &b->set.refusal);
 		if (!err)
 			err = build_funcs(b, i);
 		if (!err)
@@ -643,6 +609,8 @@ static int build_set(struct handler_build *b, struct kvm_caretaker_ops *ops, u32
 		err = build_maps(b);
 	if (!err)
 		err = build_compile(b, budget);
+	if (err)
+		build_log(b);
 	for (i = 0; i < b->nr; i++)
 		kvfree(b->progs[i].funcs);
 	kvfree(b->maps);

@@ -25,8 +25,18 @@ struct page;
 
 /**
  * struct kvm_caretaker_ops - exit handlers as a BPF struct_ops
- * @hlt:	one handler per exit class, in the order of enum kvm_caretaker_class; each
- *		returns a enum kvm_caretaker_verdict, members may stay NULL
+ * @hlt:	handler of KVM_CARETAKER_CLASS_HLT: takes the exit, returns a verdict
+ *		(enum kvm_caretaker_verdict); may be NULL, as all that follow
+ * @cpuid:	handler of KVM_CARETAKER_CLASS_CPUID
+ * @rdmsr:	handler of KVM_CARETAKER_CLASS_RDMSR
+ * @wrmsr:	handler of KVM_CARETAKER_CLASS_WRMSR
+ * @io:		handler of KVM_CARETAKER_CLASS_IO
+ * @mmio:	handler of KVM_CARETAKER_CLASS_MMIO
+ * @hypercall:	handler of KVM_CARETAKER_CLASS_HYPERCALL
+ * @ipi:	handler of KVM_CARETAKER_CLASS_IPI
+ * @timer:	handler of KVM_CARETAKER_CLASS_TIMER
+ * @pause:	handler of KVM_CARETAKER_CLASS_PAUSE
+ * @other:	handler of KVM_CARETAKER_CLASS_OTHER
  * @abi_version: KVM_CARETAKER_BPF_ABI that the handlers were written for
  * @flags:	must be zero
  * @name:	name of the set for logs and tools

@@ -90,7 +90,7 @@ int caretaker_arm(struct caretaker_block *b)
 void caretaker_disarm(struct caretaker_block *b)
 {
 	smp_store_release(&b->ccb->doorbell, KVM_CARETAKER_BELL_HALT);
-	queue_work(system_unbound_wq, &b->online);
+	queue_work(system_dfl_wq, &b->online);
 }
 
 /**
@@ -241,7 +241,7 @@ int caretaker_adopt(struct kvm_caretaker *ct)
 	WRITE_ONCE(ct->adopted, true);
 	WRITE_ONCE(ct->orphan, false);
 	caretaker_block_get(b);
-	queue_work(system_unbound_wq, &b->online);
+	queue_work(system_dfl_wq, &b->online);
 	pr_info("vCPU %d: adopted from the pCPU with APIC id %u\n", ct->vcpu->vcpu_id, b->apic_id);
 	return 0;
 }

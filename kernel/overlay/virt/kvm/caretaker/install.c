@@ -152,6 +152,11 @@ static int payload_read(int fd, void **buf, struct caretaker_log *log)
 		caretaker_log_printf(log, "payload: fd %d is not open for reading\n", fd);
 		return -EBADF;
 	}
+	if (S_ISREG(file_inode(fd_file(f))->i_mode) &&
+	    inode_is_open_for_write(file_inode(fd_file(f)))) {
+		caretaker_log_printf(log, "payload: the file is open for writing: close it first\n");
+		return -ETXTBSY;
+	}
 	r = kernel_read_file(fd_file(f), 0, buf, CARETAKER_ELF_FILE_MAX, &size,
 			     READING_KEXEC_IMAGE);
 	if (r < 0) {

@@ -478,7 +478,7 @@ static void vcpu_unpreserve(struct liveupdate_file_op_args *args)
 		vm->lost = true;
 		return;
 	}
-	queue_work(system_unbound_wq, &b->online);
+	queue_work(system_dfl_wq, &b->online);
 	caretaker_block_unpreserve(b);
 	ct->preserved = false;
 }
