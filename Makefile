@@ -48,7 +48,7 @@ all: $(present)	## everything but the kernels' debug variant
 
 ##@ Run
 demo: all	## a Debian guest runs on while its host is replaced by kexec
-	$(Q)selftests/demo/run
+	$(Q)scripts/demo
 
 test: all kernel-debug smoke	## all tests; the last line is the sum
 	$(Q)selftests/run

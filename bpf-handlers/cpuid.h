@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0 OR LGPL-2.1 OR BSD-2-Clause */
 /* State of cpuid.bpf.c: offset 0 of the handlers' writable memory, or the object's .bss map. */
 #ifndef CARETAKER_CPUID_H
 #define CARETAKER_CPUID_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0 OR LGPL-2.1 OR BSD-2-Clause */
 /*
  * State of uart.bpf.c, as its user finds it at offset 0 of the handlers' writable memory
  * (KVM_GET_CARETAKER with KVM_CARETAKER_GET_STATE, or the object's .bss map).

@@ -198,21 +198,36 @@ int caretaker_get_state(int vcpu_fd, void **buf, size_t *len)
 const char *caretaker_strerror(int err)
 {
 	switch (err < 0 ? -err : err) {
-	case EPERM:	return "not permitted: CAP_SYS_ADMIN is needed, or lockdown wants a signature";
-	case EINVAL:	return "invalid flag, size or kind of file descriptor";
-	case E2BIG:	return "too large, or over the time budget";
-	case EFAULT:	return "a buffer cannot be read or written";
-	case EBADF:	return "a file descriptor is not open";
-	case ENOEXEC:	return "the payload is not an ELF file that the Caretaker accepts";
-	case EACCES:	return "a handler uses an instruction, map or function that is not allowed";
-	case EPROTONOSUPPORT: return "payload or handlers speak another ABI version";
-	case EOPNOTSUPP: return "the VM, vCPU or CPU has something that cannot be carried";
-	case EBUSY:	return "the vCPU is detached, or the pCPU belongs to another vCPU";
-	case ENODEV:	return "the pCPU does not exist, is the boot CPU or cannot go offline";
-	case EAGAIN:	return "the vCPU is in a passing state that cannot be carried: try again";
-	case ETIMEDOUT:	return "a pCPU or vCPU did not answer in time, nothing was changed";
-	case ENOENT:	return "no Caretaker on this vCPU, or no such session or token";
-	case ENOTTY:	return "this kernel has no Caretaker support";
+	case EPERM:
+		return "CAP_SYS_ADMIN is needed, or lockdown wants a signature";
+	case EINVAL:
+		return "invalid flag, size or kind of file descriptor";
+	case E2BIG:
+		return "too large, or over the time budget";
+	case EFAULT:
+		return "a buffer cannot be read or written";
+	case EBADF:
+		return "a file descriptor is not open";
+	case ENOEXEC:
+		return "the payload is not an ELF file that the Caretaker accepts";
+	case EACCES:
+		return "a handler uses an instruction, map or function that is not allowed";
+	case EPROTONOSUPPORT:
+		return "payload or handlers speak another ABI version";
+	case EOPNOTSUPP:
+		return "the VM, vCPU or CPU has something that cannot be carried";
+	case EBUSY:
+		return "the vCPU is detached, or the pCPU belongs to another vCPU";
+	case ENODEV:
+		return "the pCPU does not exist, is the boot CPU or cannot go offline";
+	case EAGAIN:
+		return "the vCPU is in a passing state that cannot be carried: try again";
+	case ETIMEDOUT:
+		return "a pCPU or vCPU did not answer in time, nothing was changed";
+	case ENOENT:
+		return "no Caretaker on this vCPU, or no such session or token";
+	case ENOTTY:
+		return "this kernel has no Caretaker support";
 	default:	return strerror(err < 0 ? -err : err);
 	}
 }

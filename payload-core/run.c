@@ -193,11 +193,15 @@ static void __noreturn run_park(void)
 }
 
 /*
- * ccb.state changes hands here. When the move fails the kernel took the vCPU back before it was
- * run, and the pCPU is not needed any more.
+ * The vCPU changes hands with the move. Before it nothing of the CCB is written, for when the move
+ * fails the kernel has taken the vCPU back and may be running it; and what can fault is done
+ * before it, so that a kernel that sees DETACHING become FAULTED knows that the guest never ran.
  */
 static bool run_begin(void)
 {
+	struct vmcb *vmcb = (struct vmcb *)ccb.gap_vmcb;
+
+	run_registers_load(vmcb);
 	if (!payload_move(DETACHING, RUNNING))
 		return false;
 	store_release(&ccb.pcpu, KVM_CARETAKER_PCPU_GUEST);
@@ -205,8 +209,7 @@ static bool run_begin(void)
 	ccb.vmcb_pa = ccb.gap_vmcb_pa;
 	ccb.counters = (u64)payload_telemetry()->gap_exits;
 	ccb.exit.flags |= KVM_CARETAKER_EXIT_DETACHED;
-	payload_event_begin(payload_vmcb());
-	run_registers_load(payload_vmcb());
+	payload_event_begin(vmcb);
 	return true;
 }
 

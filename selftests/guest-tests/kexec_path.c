@@ -7,5 +7,5 @@
 
 int main(void)
 {
-	return handover_main(false);
+	return handover_main(HANDOVER_COUNTS);
 }

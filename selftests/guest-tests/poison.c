@@ -7,5 +7,5 @@
 
 int main(void)
 {
-	return handover_main(true);
+	return handover_main(HANDOVER_POISON);
 }

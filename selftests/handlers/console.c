@@ -4,8 +4,7 @@
 
 extern const char console_start[], console_end[];
 
-asm(
-"	.pushsection .rodata, \"a\"\n"
+asm("	.pushsection .rodata, \"a\"\n"
 "console_start:\n"
 "	movl	$0x100000, %edi\n"
 "1:	incq	(%rdi)\n"
@@ -22,8 +21,7 @@ asm(
 "	incq	16(%rdi)\n"
 "	jmp	1b\n"
 "console_end:\n"
-"	.popsection\n"
-);
+"	.popsection\n");
 
 const struct guest_code guest_console = { .start = console_start, .end = console_end };
 

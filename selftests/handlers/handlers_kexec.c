@@ -59,7 +59,8 @@ static enum ktap_result preserved(void)
 	CHECK(session >= 0, "no session: %s", strerror(-session));
 	fd = state_create(&saved);
 	CHECK(fd >= 0 && !luo_preserve(session, fd, TOKEN_STATE), "the state is not preserved");
-	CHECK(!luo_preserve_guest(session, &guest), "not preserved");
+	klog_mark();
+	CHECK(!luo_preserve_guest(session, &guest), "not preserved: %.900s", klog_since());
 	CHECK(!state_save(&guest, saved), "the vCPU could not be saved");
 	return KTAP_PASS;
 }

@@ -42,7 +42,8 @@ static int install(struct handlers *h)
 	a.handlers_fd = bpf_map__fd(h->map);
 	err = caretaker_ioctl_set(&guest, &a);
 	if (!err)
-		ktap_diag("verified and compiled in %llu us", (unsigned long long)a.verify_ns / 1000);
+		ktap_diag("verified and compiled in %llu us",
+			  (unsigned long long)a.verify_ns / 1000);
 	return err;
 }
 

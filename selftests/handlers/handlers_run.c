@@ -155,8 +155,9 @@ static enum ktap_result live_state(void)
 static enum ktap_result all_classes(void)
 {
 	static const struct script_line lines[] = {
-		{ .op = SCRIPT_CPUID }, { .op = SCRIPT_CPUID, .a = 1 }, { .op = SCRIPT_OUT, .a = 0x80 },
-		{ .op = SCRIPT_IN, .a = GUEST_PORT_UNSERVED }, { .op = SCRIPT_VMMCALL, .a = 0x7fff },
+		{ .op = SCRIPT_CPUID }, { .op = SCRIPT_CPUID, .a = 1 },
+		{ .op = SCRIPT_OUT, .a = 0x80 }, { .op = SCRIPT_IN, .a = GUEST_PORT_UNSERVED },
+		{ .op = SCRIPT_VMMCALL, .a = 0x7fff },
 	};
 	uint64_t *count;
 
@@ -168,6 +169,37 @@ static enum ktap_result all_classes(void)
 	CHECK(count[KVM_CARETAKER_CLASS_IO] == 3, "%lu I/O", count[KVM_CARETAKER_CLASS_IO]);
 	CHECK(count[KVM_CARETAKER_CLASS_HYPERCALL] == 1, "%lu hypercalls",
 	      count[KVM_CARETAKER_CLASS_HYPERCALL]);
+	return KTAP_PASS;
+}
+
+/* .rodata, .data and .bss of one object, each at its place */
+static enum ktap_result constants(void)
+{
+	static const struct script_line lines[] = {
+		{ .op = SCRIPT_OUT, .a = 0x3f8 }, { .op = SCRIPT_IN, .a = 0x2f8 },
+		{ .op = SCRIPT_OUT, .a = 0x2f8 }, { .op = SCRIPT_OUT, .a = 0x80 },
+	};
+	uint64_t *count;
+
+	CHECK(!use("accept/constants", 0), "no handlers");
+	count = state();
+	CHECK(count, "no .bss");
+	CHECK(!script_run(&guest, lines, ARRAY_SIZE(lines)), "the guest does not run");
+	CHECK(*count == 1 + 2, "%lu", *count);
+	return KTAP_PASS;
+}
+
+static enum ktap_result calls(void)
+{
+	static const struct script_line line = { .op = SCRIPT_OUT, .a = 0x80 };
+	uint64_t *sum;
+
+	CHECK(!use("accept/calls", 0), "no handlers");
+	sum = state();
+	CHECK(sum, "no .bss");
+	CHECK(!script_run(&guest, &line, 1), "the guest does not run");
+	/* info1 + 1 and info1 + 2 for port 0x80 and for the port that ends the script */
+	CHECK((*sum - 6) / 2 >> 16 == 0x80 + GUEST_PORT_DONE, "%#lx", *sum);
 	return KTAP_PASS;
 }
 
@@ -237,7 +269,8 @@ static enum ktap_result console_begin(const char *handlers)
 	session = luo_session_create(luo, "handlers");
 	close(luo);
 	CHECK(session >= 0, "no session: %s", strerror(-session));
-	CHECK(!luo_preserve_guest(session, &guest), "not preserved");
+	klog_mark();
+	CHECK(!luo_preserve_guest(session, &guest), "not preserved: %.900s", klog_since());
 	return KTAP_PASS;
 }
 
@@ -323,6 +356,8 @@ int main(void)
 		{ "a handler answers CPUID, isolated page tables", cpuid_isolated },
 		{ "state is shared with user space while the guest runs", live_state },
 		{ "each exit comes to the handler of its class, and on to KVM", all_classes },
+		{ "constants, initial values and state are told apart", constants },
+		{ "functions of a handler call each other", calls },
 		{ "fuel ends a handler, and KVM serves the exit", fuel },
 		{ "handlers are replaced and taken away, and outlive their link", replaced },
 		{ "the console is kept in the gap", uart_in_gap },

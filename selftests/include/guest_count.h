@@ -14,6 +14,7 @@ enum count_command {
 	COUNT_HLT,	/* HLT, with interrupts on */
 	COUNT_DONE,	/* OUT to GUEST_PORT_DONE */
 	COUNT_CPUID,	/* CPUID of cpuid[0], cpuid[1]; result to cpuid[2] to cpuid[5] */
+	COUNT_SHUTDOWN,	/* triple fault */
 };
 
 /* At GUEST_AREA; the guest's code knows the offsets */

@@ -11,6 +11,7 @@
 #include "kvm_guest.h"
 
 #define HANDOVER_SESSION	"caretaker-test"
+#define HANDOVER_MSRS		256
 
 /* The VMM's own notes, in a preserved memfd */
 struct handover_state {
@@ -27,6 +28,9 @@ struct handover_state {
 	struct kvm_vcpu_events events;
 	struct kvm_xcrs xcrs;
 	struct kvm_mp_state mp;
+	uint32_t nr_msrs;
+	uint32_t pad;
+	struct kvm_msr_entry msrs[HANDOVER_MSRS];
 	struct kvm_cpuid_entry2 cpuid[GUEST_MAX_CPUID];
 };
 

@@ -3,9 +3,16 @@
 #ifndef SELFTESTS_HANDOVER_TEST_H
 #define SELFTESTS_HANDOVER_TEST_H
 
-#include <stdbool.h>
+/* What the guest does while its host is replaced */
+enum handover_guest {
+	HANDOVER_COUNTS,
+	HANDOVER_POISON,	/* counts, and the next kernel overwrites all free memory */
+	HANDOVER_STALLS,	/* waits in a blocking exit */
+	HANDOVER_HALTS,		/* waits in HLT */
+	HANDOVER_SHUTS_DOWN,	/* triple-faults in the next kernel, before it is adopted */
+};
 
-/* @poison: overwrite all free memory before the vCPU is adopted. Returns the exit status. */
-int handover_main(bool poison);
+/* Returns the exit status; stage 1 does not return when all went well. */
+int handover_main(enum handover_guest guest_does);
 
 #endif /* SELFTESTS_HANDOVER_TEST_H */

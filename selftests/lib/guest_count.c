@@ -39,8 +39,7 @@ extern const char count_start[], count_end[], count_irq[];
 	"	cmpq	8+" #off "(%rdi), %rdx\n"			\
 	"	jne	81f\n"
 
-asm(
-"	.pushsection .rodata, \"a\"\n"
+asm("	.pushsection .rodata, \"a\"\n"
 "count_start:\n"
 "	movl	$0x100000, %edi\n"
 "	movl	$0x80f, %ecx\n"			/* x2APIC SVR: enable */
@@ -119,7 +118,13 @@ XMM_CHECK(12, 0x1c0) XMM_CHECK(13, 0x1d0) XMM_CHECK(14, 0x1e0) XMM_CHECK(15, 0x1
 "	jne	10f\n"
 "	outb	%al, $0xe0\n"
 "	jmp	11f\n"
-"10:	movq	%rbx, %rsi\n"			/* CPUID changes RBX */
+"10:	cmpl	$5, %eax\n"
+"	jne	12f\n"
+"	movq	$0, -16(%rsp)\n"
+"	movq	$0, -8(%rsp)\n"
+"	lidt	-16(%rsp)\n"			/* no IDT: an exception is a shutdown */
+"	int3\n"
+"12:	movq	%rbx, %rsi\n"			/* CPUID changes RBX */
 "	movl	0x80(%rdi), %eax\n"
 "	movl	0x84(%rdi), %ecx\n"
 "	cpuid\n"
@@ -276,8 +281,10 @@ int count_reset(struct kvm_guest *g)
 	}
 	for (i = 0; i < ARRAY_SIZE(a->gpr); i++)
 		a->gpr[i] = 0x9e3779b97f4a7c15UL * (i + 3);
-	for (i = 0; i < ARRAY_SIZE(a->base); i++)
-		a->base[i] = a->base_want[i] = 0xba5e000000000000UL + i;
+	for (i = 0; i < ARRAY_SIZE(a->base); i++) {
+		a->base[i] = 0xba5e000000000000UL + i;
+		a->base_want[i] = a->base[i];
+	}
 	return count_set_regs(g);
 }
 

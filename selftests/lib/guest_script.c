@@ -13,8 +13,7 @@ extern const char script_start[], script_end[], script_gp[], script_irq[];
  * RSI: the line, RDI: the area. A #GP skips two bytes, the length of RDMSR and WRMSR. The
  * interrupt vector and the area are GUEST_IRQ_VECTOR and GUEST_AREA.
  */
-asm(
-"	.pushsection .rodata, \"a\"\n"
+asm("	.pushsection .rodata, \"a\"\n"
 "script_start:\n"
 "	movl	$0x100000, %edi\n"
 "	movl	$0x80f, %ecx\n"			/* x2APIC SVR: enable */

@@ -18,6 +18,10 @@
 #include "handover.h"
 #include "ktap.h"
 
+#define MSR_TSC			0x10
+#define MSR_TSC_ADJUST		0x3b
+#define MSR_TSC_DEADLINE	0x6e0
+
 #define STATE_MAGIC	0x6574617473736d76UL
 #define STATE_SIZE	((sizeof(struct handover_state) + 4095) & ~4095UL)
 
@@ -55,6 +59,57 @@ static struct kvm_device_attr tsc_offset_attr(int64_t *offset)
 	};
 }
 
+/* These would be stale after the gap: KVM takes them over at adoption, by other means. */
+static bool msr_goes_on(uint32_t msr)
+{
+	return msr == MSR_TSC || msr == MSR_TSC_ADJUST || msr == MSR_TSC_DEADLINE;
+}
+
+/* One at a time: not every MSR of KVM's list exists for every guest */
+static int msr_each(struct kvm_guest *g, unsigned long ioc, struct kvm_msr_entry *e)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} m = { .head.nmsrs = 1, .entry = *e };
+	int n = ioctl(g->vcpu_fd, ioc, &m);
+
+	*e = m.entry;
+	return n;
+}
+
+static int msrs_save(struct kvm_guest *g, struct handover_state *s)
+{
+	struct {
+		struct kvm_msr_list head;
+		uint32_t index[HANDOVER_MSRS];
+	} list = { .head.nmsrs = HANDOVER_MSRS };
+	unsigned int i;
+
+	if (ioctl(g->kvm_fd, KVM_GET_MSR_INDEX_LIST, &list))
+		return failed("KVM_GET_MSR_INDEX_LIST");
+	for (i = 0; i < list.head.nmsrs; i++) {
+		struct kvm_msr_entry *e = &s->msrs[s->nr_msrs];
+
+		*e = (struct kvm_msr_entry){ .index = list.index[i] };
+		if (!msr_goes_on(e->index) && msr_each(g, KVM_GET_MSRS, e) == 1)
+			s->nr_msrs++;
+	}
+	return 0;
+}
+
+static void msrs_restore(struct kvm_guest *g, const struct handover_state *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->nr_msrs && i < HANDOVER_MSRS; i++) {
+		struct kvm_msr_entry e = s->msrs[i];
+
+		/* Those that KVM only reports cannot be set, and need not be */
+		msr_each(g, KVM_SET_MSRS, &e);
+	}
+}
+
 int state_save(struct kvm_guest *g, struct handover_state *s)
 {
 	struct kvm_device_attr attr = tsc_offset_attr(&s->tsc_offset);
@@ -75,7 +130,7 @@ int state_save(struct kvm_guest *g, struct handover_state *s)
 	s->nr_cpuid = g->cpuid->nent;
 	memcpy(s->cpuid, g->cpuid->entries, s->nr_cpuid * sizeof(s->cpuid[0]));
 	s->magic = STATE_MAGIC;
-	return 0;
+	return msrs_save(g, s);
 }
 
 static int restore_cpuid(struct kvm_guest *g, const struct handover_state *s)
@@ -109,6 +164,7 @@ int state_restore(struct kvm_guest *g, const struct handover_state *s)
 	    ioctl(g->vcpu_fd, KVM_SET_VCPU_EVENTS, &s->events) ||
 	    ioctl(g->vcpu_fd, KVM_SET_MP_STATE, &s->mp))
 		return failed("restoring the vCPU");
+	msrs_restore(g, s);
 	return 0;
 }
 

@@ -26,6 +26,32 @@ static struct kvm_guest guest;
 static struct guest_runner runner;
 static struct handover_state *state;
 static int luo = -1, session = -1, state_fd = -1;
+static enum handover_guest guest_does;
+
+static bool guest_waits(void)
+{
+	return guest_does == HANDOVER_STALLS || guest_does == HANDOVER_HALTS;
+}
+
+/* What the Caretaker's state is in the gap */
+static unsigned int gap_state(void)
+{
+	return guest_does == HANDOVER_STALLS ? KVM_CARETAKER_STALLED : KVM_CARETAKER_RUNNING;
+}
+
+/* A guest that counts goes on, one that waits stands still; no register is wrong. */
+static bool guest_as_it_should(void)
+{
+	struct count_area *a = count_area(&guest);
+	uint64_t counter = a->counter;
+
+	if (!guest_waits())
+		return count_alive(&guest, 2000);
+	sleep_ms(50);
+	if (a->counter != counter)
+		ktap_diag("the guest went on from %lu to %lu", counter, a->counter);
+	return a->counter == counter && !a->errors;
+}
 
 /* Stage 1 */
 
@@ -61,6 +87,12 @@ static enum ktap_result preserved(void)
 	CHECK(caretaker_state(&guest) == KVM_CARETAKER_RUNNING, "state %d",
 	      caretaker_state(&guest));
 	CHECK(count_alive(&guest, 2000), "the guest does not count detached");
+	if (guest_does == HANDOVER_STALLS)
+		CHECK(!count_command(&guest, COUNT_IN, 200), "a port that nobody serves answered");
+	if (guest_does == HANDOVER_HALTS)
+		CHECK(!count_command(&guest, COUNT_HLT, 200) && count_area(&guest)->in_hlt,
+		      "no HLT");
+	CHECK(caretaker_wait_state(&guest, gap_state(), 1000), "not as expected");
 	CHECK(!state_save(&guest, state), "the vCPU could not be saved");
 	CHECK(!caretaker_info(&guest, &info), "no information");
 	state->vm_id = info.vm_id;
@@ -125,6 +157,12 @@ static enum ktap_result counted_in_gap(void)
 	struct count_area *a = count_area(&guest);
 	uint64_t khz = state->tsc_khz, now = a->counter;
 
+	if (guest_waits()) {
+		CHECK(now == state->counter, "the counter went from %lu to %lu", state->counter,
+		      now);
+		CHECK(guest_as_it_should(), "the guest does not stand still");
+		return KTAP_PASS;
+	}
 	CHECK(now > state->counter, "the counter stands at %lu, it was %lu", now, state->counter);
 	ktap_diag("%lu rounds in %lu ms of the guest's time, largest step %lu us",
 		  now - state->counter, (a->tsc - state->tsc) / khz, a->tsc_max * 1000 / khz);
@@ -143,7 +181,7 @@ static enum ktap_result finish_refused(void)
 	int err = luo_finish(session);
 
 	CHECK(err < 0, "FINISH went through while the vCPU is detached");
-	CHECK(count_alive(&guest, 2000), "the guest does not count any more");
+	CHECK(guest_as_it_should(), "FINISH changed the guest");
 	return KTAP_PASS;
 }
 
@@ -213,9 +251,9 @@ static enum ktap_result vcpu_retrieved(void)
 	CHECK(!retrieve_vcpu(session, &guest, state), "no vCPU");
 	CHECK(!caretaker_info(&guest, &info), "no information");
 	CHECK(info.flags & KVM_CARETAKER_INFO_ORPHAN, "flags %#x", info.flags);
-	CHECK(info.state == KVM_CARETAKER_RUNNING, "state %u", info.state);
+	CHECK(info.state == gap_state(), "state %u", info.state);
 	CHECK(info.vm_id == state->vm_id, "another VM: %#llx", info.vm_id);
-	CHECK(count_alive(&guest, 2000), "the guest does not count any more");
+	CHECK(guest_as_it_should(), "retrieve changed the guest");
 	return KTAP_PASS;
 }
 
@@ -253,9 +291,33 @@ static enum ktap_result registers_imported(void)
 	return KTAP_PASS;
 }
 
+/* The wait ends: KVM does the IN, or an interrupt ends HLT */
+static enum ktap_result wait_ends(void)
+{
+	struct count_area *a = count_area(&guest);
+	uint64_t irqs = a->irqs;
+
+	if (guest_does == HANDOVER_STALLS) {
+		CHECK(wait_equal(&a->in_value, GUEST_IN_VALUE, 2000), "IN gave %#lx", a->in_value);
+		CHECK(wait_equal(&runner.served, 1, 100), "IN came %lu times to the VMM",
+		      runner.served);
+	}
+	if (guest_does == HANDOVER_HALTS) {
+		sleep_ms(50);
+		CHECK(a->in_hlt, "HLT ended without an interrupt");
+		CHECK(!guest_msi(&guest, GUEST_IRQ_VECTOR), "no interrupt");
+		CHECK(wait_equal(&a->in_hlt, 0, 2000), "the interrupt does not end HLT");
+		CHECK(a->irqs == irqs + 1, "%lu interrupts", a->irqs - irqs);
+		a->irqs = 0;
+	}
+	return KTAP_PASS;
+}
+
 static enum ktap_result runs_in_kvm(void)
 {
 	CHECK(!runner_start(&runner, &guest), "no thread");
+	if (wait_ends() != KTAP_PASS)
+		return KTAP_FAIL;
 	CHECK(count_alive(&guest, 5000), "the guest does not count in KVM");
 	CHECK(count_command(&guest, COUNT_IN, 2000), "no IN");
 	CHECK(count_area(&guest)->in_value == GUEST_IN_VALUE, "IN gave %#lx",
@@ -278,6 +340,11 @@ static enum ktap_result telemetry_of_gap(void)
 	      t.tsc_stop, t.tsc_run, t.tsc_kick, t.tsc_park, t.tsc_adopt);
 	CHECK(!t.fault, "fault %#llx at %#llx", t.fault, t.fault_rip);
 	CHECK(t.tsc_khz, "no TSC frequency");
+	CHECK(t.nr_stalls == (guest_does == HANDOVER_STALLS), "%llu stalls", t.nr_stalls);
+	if (guest_does == HANDOVER_STALLS)
+		CHECK(t.stalls[0].tsc_start < t.tsc_kick && t.stalls[0].tsc_end >= t.tsc_kick,
+		      "the stall lasted from %llu to %llu", t.stalls[0].tsc_start,
+		      t.stalls[0].tsc_end);
 	ktap_diag("gap %llu ms, stop to run %llu us, kick to adopt %llu us",
 		  (t.tsc_adopt - t.tsc_stop) / t.tsc_khz,
 		  (t.tsc_run - t.tsc_stop) * 1000 / t.tsc_khz,
@@ -320,11 +387,66 @@ static enum ktap_result registers_intact(void)
 	return KTAP_PASS;
 }
 
-static int stage_2(bool poison)
+static enum ktap_result shuts_down(void)
+{
+	static struct kvm_caretaker_telemetry t;
+
+	CHECK(!count_command(&guest, COUNT_SHUTDOWN, 100), "the guest is still there");
+	CHECK(caretaker_wait_state(&guest, KVM_CARETAKER_FAULTED, 2000), "not FAULTED");
+	CHECK(!caretaker_telemetry(&guest, &t), "no telemetry");
+	CHECK(t.fault && t.fault_rip >= GUEST_CODE && t.fault_rip < GUEST_CODE + 0x1000,
+	      "fault %#llx at %#llx", t.fault, t.fault_rip);
+	return KTAP_PASS;
+}
+
+static enum ktap_result not_adopted(void)
+{
+	int err;
+
+	guest.run->immediate_exit = 1;
+	err = guest_run(&guest);
+	guest.run->immediate_exit = 0;
+	CHECK(err == -EIO, "KVM_RUN gave %d", err);
+	return KTAP_PASS;
+}
+
+static enum ktap_result given_up(void)
+{
+	int err;
+
+	CHECK(cpu_wait_online(PCPU, ONLINE_MS), "the pCPU does not return");
+	err = luo_finish(session);
+	CHECK(!err, "FINISH: %s", strerror(-err));
+	close(session);
+	guest_destroy(&guest);
+	return KTAP_PASS;
+}
+
+static enum ktap_result next_guest(void)
+{
+	return guest_ready();
+}
+
+static int stage_2_fault(void)
+{
+	static const struct ktap_case cases[] = {
+		{ "session, state and RAM are retrieved", ram_retrieved },
+		{ "the guest counted in the gap and still does", counted_in_gap },
+		{ "VM and vCPU are retrieved, the guest counts on", vcpu_retrieved },
+		{ "a shutdown makes the orphan FAULTED, with a record", shuts_down },
+		{ "it cannot be adopted", not_adopted },
+		{ "its pCPU comes online, and FINISH is accepted", given_up },
+		{ "the next guest can use the pCPU", next_guest },
+	};
+
+	return ktap_run(cases, ARRAY_SIZE(cases), 200);
+}
+
+static int stage_2(void)
 {
 	static struct ktap_case cases[] = {
 		{ "session, state and RAM are retrieved", ram_retrieved },
-		{ "the guest counted in the gap and still does", counted_in_gap },
+		{ "the guest counted or waited in the gap and still does", counted_in_gap },
 		{ "the next kernel leaves the pCPU alone", pcpu_left_alone },
 		{ "FINISH is refused while the vCPU is detached", finish_refused },
 		{ "VM and vCPU are retrieved, the guest counts on", vcpu_retrieved },
@@ -338,13 +460,16 @@ static int stage_2(bool poison)
 		{ "all registers are intact at the end", registers_intact },
 	};
 
-	if (poison)
+	if (guest_does == HANDOVER_POISON)
 		cases[3] = (struct ktap_case){ "the guest survives that free memory is overwritten",
 					       memory_overwritten };
 	return ktap_run(cases, ARRAY_SIZE(cases), 200);
 }
 
-int handover_main(bool poison)
+int handover_main(enum handover_guest does)
 {
-	return cmdline_number("ct_stage", 1) == 1 ? stage_1() : stage_2(poison);
+	guest_does = does;
+	if (cmdline_number("ct_stage", 1) == 1)
+		return stage_1();
+	return guest_does == HANDOVER_SHUTS_DOWN ? stage_2_fault() : stage_2();
 }

@@ -24,7 +24,7 @@ static const char * const klog_bad[] = {
 	"sleeping function called", "scheduling while atomic", "lock held when returning",
 	"held lock freed", "Invalid wait context", "double fault", "unable to handle",
 	"list_add corruption", "list_del corruption", "refcount_t:", "Bad page state",
-	"not handling NMI", "Unknown NMI", "DEBUG_LOCKS_WARN_ON", "DMA-API:", "kmemleak",
+	"Unknown NMI", "DEBUG_LOCKS_WARN_ON", "new suspected memory leaks",
 };
 
 static bool is_complaint(const char *line)

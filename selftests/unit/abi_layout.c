@@ -26,6 +26,7 @@ struct layout {
 	{ #t, NULL, 0, s, 0, sizeof(struct t) },
 #define F(t, f, o, s) \
 	{ #t, #f, o, s, offsetof(struct t, f), sizeof(((struct t *)0)->f) },
+
 static const struct layout layouts[] = {
 #include "abi_layout_table.h"
 };

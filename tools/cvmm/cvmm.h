@@ -112,6 +112,8 @@ struct stamps {
 	uint64_t restored;
 	uint64_t adopted;
 	uint64_t replayed;
+	uint64_t finish_start;
+	uint64_t finished;
 };
 
 /* Command line of run and resume */

@@ -16,7 +16,7 @@
 
 #define VCPU_TRIES	50
 #define STALL_TRIES	5
-#define WATCH_MS	10
+#define WATCH_MS	10ULL
 #define SVM_EXIT_MSR	0x7c
 
 static int fail(char *why, size_t size, int ret, const char *fmt, ...)
@@ -101,19 +101,21 @@ static int preserve_all(struct vm *vm, char *why, size_t size)
  */
 static bool stalled_at_once(struct vm *vm)
 {
-	const struct timespec pause = { .tv_nsec = 1000 * 1000 };
+	const struct timespec pause = { .tv_nsec = 200 * 1000 };
 	static struct kvm_caretaker_telemetry t;
-	struct kvm_caretaker_info info;
-	int i;
+	uint64_t end = rdtsc() + WATCH_MS * (uint64_t)ioctl(vm->vcpu.fd, KVM_GET_TSC_KHZ, 0);
+	struct kvm_caretaker_info info = { 0 };
 
-	for (i = 0; i < WATCH_MS; i++) {
+	while (rdtsc() < end) {
 		if (caretaker_get_info(vm->vcpu.fd, &info))
 			return false;
 		if (info.state == KVM_CARETAKER_STALLED)
 			break;
 		nanosleep(&pause, NULL);
 	}
-	if (i == WATCH_MS || caretaker_get_telemetry(vm->vcpu.fd, &t) || !t.nr_stalls)
+	if (info.state != KVM_CARETAKER_STALLED)
+		return false;
+	if (caretaker_get_telemetry(vm->vcpu.fd, &t) || !t.nr_stalls)
 		return false;
 	return t.stalls[(t.nr_stalls - 1) % KVM_CARETAKER_NR_STALLS].reason == SVM_EXIT_MSR;
 }
@@ -122,8 +124,6 @@ static int preserve_try(struct vm *vm, char *why, size_t size)
 {
 	int ret;
 
-	memset(&vm->stamps, 0, sizeof(vm->stamps));
-	vm->stamps.preserve_start = rdtsc();
 	ret = caretaker_session_create(vm->opt->session, &vm->session);
 	if (ret)
 		return fail(why, size, ret, "session %s: create", vm->opt->session);
@@ -156,6 +156,8 @@ int handover_preserve(struct vm *vm, char *why, size_t size)
 		snprintf(why, size, "no Caretaker is installed: \"update PAYLOAD HANDLERS\" first");
 		return -ENOENT;
 	}
+	memset(&vm->stamps, 0, sizeof(vm->stamps));
+	vm->stamps.preserve_start = rdtsc();
 	for (i = 0; ; i++) {
 		ret = preserve_try(vm, why, size);
 		if (ret || !vm->caretaker || i == STALL_TRIES || !stalled_at_once(vm))
@@ -339,9 +341,12 @@ int handover_resume(struct vm *vm)
  */
 int handover_finish(struct vm *vm)
 {
-	int ret = caretaker_session_finish(vm->session);
 	char why[2048];
+	int ret;
 
+	vm->stamps.finish_start = rdtsc();
+	ret = caretaker_session_finish(vm->session);
+	vm->stamps.finished = rdtsc();
 	if (ret) {
 		err("session %s: finish: %s", vm->opt->session, caretaker_strerror(ret));
 		return ret;

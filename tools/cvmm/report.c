@@ -53,7 +53,8 @@ static void stamps_write(FILE *f, const struct stamps *s)
 		{ "cancel_start", s->cancel_start }, { "cancelled", s->cancelled },
 		{ "resume_start", s->resume_start }, { "retrieved", s->retrieved },
 		{ "restored", s->restored }, { "adopted", s->adopted },
-		{ "replayed", s->replayed },
+		{ "replayed", s->replayed }, { "finish_start", s->finish_start },
+		{ "finished", s->finished },
 	};
 	size_t i;
 

@@ -338,8 +338,8 @@ int state_check(struct vm *vm)
 	else if (ram < 0 || s->ram_size != (uint64_t)ram || ram < (off_t)MEM_MIN)
 		err("state: %llu bytes of guest memory, the file has %lld",
 		    (unsigned long long)s->ram_size, (long long)ram);
-	else if (s->nr_msrs > CVMM_NR_MSRS || s->nr_cpuid > CVMM_NR_CPUID)
-		err("state: counts out of range");
+	else if (!s->tsc_khz || s->nr_msrs > CVMM_NR_MSRS || s->nr_cpuid > CVMM_NR_CPUID)
+		err("state: numbers out of range");
 	else
 		return 0;
 	return -EPROTO;
@@ -363,14 +363,18 @@ int state_restore_vm(struct vm *vm)
 	return 0;
 }
 
+static uint64_t tsc_to_ns(uint64_t cycles, uint32_t khz)
+{
+	return cycles / khz * 1000000 + cycles % khz * 1000000 / khz;
+}
+
 /* kvmclock goes on as if it had never stopped: it counts the same TSC. */
 static int clock_restore(struct vm *vm, const struct cvmm_state *s)
 {
-	struct kvm_clock_data c = { 0 };
-	unsigned __int128 ns;
+	struct kvm_clock_data c = {
+		.clock = s->clock.clock + tsc_to_ns(rdtsc() - s->clock_tsc, s->tsc_khz),
+	};
 
-	ns = (unsigned __int128)(rdtsc() - s->clock_tsc) * 1000000 / s->tsc_khz;
-	c.clock = s->clock.clock + (uint64_t)ns;
 	return call(vm->fd, KVM_SET_CLOCK, &c, "KVM_SET_CLOCK");
 }
 

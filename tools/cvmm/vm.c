@@ -246,6 +246,7 @@ int vm_update(struct vm *vm, const char *payload, const char *handlers, char *wh
 	}
 	caretaker_handlers_free(vm->handlers);
 	vm->handlers = h;
+	vm->replay_next = 0;	/* a new set counts from the start */
 	vm->caretaker = true;
 	return 0;
 

@@ -48,10 +48,14 @@ static void *address(struct interp *in, u64 addr, u32 size)
 static u32 size_of(u8 code)
 {
 	switch (CTV_SIZE(code)) {
-	case CTV_B: return 1;
-	case CTV_H: return 2;
-	case CTV_W: return 4;
-	default: return 8;
+	case CTV_B:
+		return 1;
+	case CTV_H:
+		return 2;
+	case CTV_W:
+		return 4;
+	default:
+		return 8;
 	}
 }
 
@@ -117,19 +121,45 @@ static void alu(struct interp *in, const struct ctv_insn *insn)
 	u64 r = 0;
 
 	switch (CTV_OP(insn->code)) {
-	case CTV_ADD: r = a + b; break;
-	case CTV_SUB: r = a - b; break;
-	case CTV_MUL: r = a * b; break;
-	case CTV_DIV: r = divide(a, b, bits, insn->off == 1, false); break;
-	case CTV_MOD: r = divide(a, b, bits, insn->off == 1, true); break;
-	case CTV_OR: r = a | b; break;
-	case CTV_AND: r = a & b; break;
-	case CTV_XOR: r = a ^ b; break;
-	case CTV_LSH: r = a << (b & (bits - 1)); break;
-	case CTV_RSH: r = a >> (b & (bits - 1)); break;
-	case CTV_ARSH: r = (u64)((s64)sign(a, bits) >> (b & (bits - 1))); break;
-	case CTV_NEG: r = 0 - a; break;
-	case CTV_MOV: r = insn->off ? sign(b, (u32)insn->off) : b; break;
+	case CTV_ADD:
+		r = a + b;
+		break;
+	case CTV_SUB:
+		r = a - b;
+		break;
+	case CTV_MUL:
+		r = a * b;
+		break;
+	case CTV_DIV:
+		r = divide(a, b, bits, insn->off == 1, false);
+		break;
+	case CTV_MOD:
+		r = divide(a, b, bits, insn->off == 1, true);
+		break;
+	case CTV_OR:
+		r = a | b;
+		break;
+	case CTV_AND:
+		r = a & b;
+		break;
+	case CTV_XOR:
+		r = a ^ b;
+		break;
+	case CTV_LSH:
+		r = a << (b & (bits - 1));
+		break;
+	case CTV_RSH:
+		r = a >> (b & (bits - 1));
+		break;
+	case CTV_ARSH:
+		r = (u64)((s64)sign(a, bits) >> (b & (bits - 1)));
+		break;
+	case CTV_NEG:
+		r = 0 - a;
+		break;
+	case CTV_MOV:
+		r = insn->off ? sign(b, (u32)insn->off) : b;
+		break;
 	case CTV_END:
 		in->reg[insn->dst] = byte_order(insn, in->reg[insn->dst]);
 		return;
@@ -146,18 +176,30 @@ static bool condition(struct interp *in, const struct ctv_insn *insn)
 	s64 sa = (s64)sign(a, bits), sb = (s64)sign(b, bits);
 
 	switch (CTV_OP(insn->code)) {
-	case CTV_JA: return true;
-	case CTV_JEQ: return a == b;
-	case CTV_JNE: return a != b;
-	case CTV_JGT: return a > b;
-	case CTV_JGE: return a >= b;
-	case CTV_JLT: return a < b;
-	case CTV_JLE: return a <= b;
-	case CTV_JSGT: return sa > sb;
-	case CTV_JSGE: return sa >= sb;
-	case CTV_JSLT: return sa < sb;
-	case CTV_JSLE: return sa <= sb;
-	default: return a & b;
+	case CTV_JA:
+		return true;
+	case CTV_JEQ:
+		return a == b;
+	case CTV_JNE:
+		return a != b;
+	case CTV_JGT:
+		return a > b;
+	case CTV_JGE:
+		return a >= b;
+	case CTV_JLT:
+		return a < b;
+	case CTV_JLE:
+		return a <= b;
+	case CTV_JSGT:
+		return sa > sb;
+	case CTV_JSGE:
+		return sa >= sb;
+	case CTV_JSLT:
+		return sa < sb;
+	case CTV_JSLE:
+		return sa <= sb;
+	default:
+		return a & b;
 	}
 }
 
@@ -177,11 +219,21 @@ static void atomic(struct interp *in, const struct ctv_insn *insn)
 	}
 	old = load(in, addr, size);
 	switch (insn->imm & 0xf0) {
-	case CTV_ADD: store(in, addr, size, old + src); break;
-	case CTV_OR: store(in, addr, size, old | src); break;
-	case CTV_AND: store(in, addr, size, old & src); break;
-	case CTV_XOR: store(in, addr, size, old ^ src); break;
-	case CTV_XCHG & 0xf0: store(in, addr, size, src); break;
+	case CTV_ADD:
+		store(in, addr, size, old + src);
+		break;
+	case CTV_OR:
+		store(in, addr, size, old | src);
+		break;
+	case CTV_AND:
+		store(in, addr, size, old & src);
+		break;
+	case CTV_XOR:
+		store(in, addr, size, old ^ src);
+		break;
+	case CTV_XCHG & 0xf0:
+		store(in, addr, size, src);
+		break;
 	case CTV_CMPXCHG & 0xf0:
 		if (old == (in->reg[0] & mask))
 			store(in, addr, size, src);

@@ -31,7 +31,8 @@ static u8 *file_read(const char *path, size_t *len)
 
 	if (!f)
 		return NULL;
-	if (!fseek(f, 0, SEEK_END) && (n = ftell(f)) > 0 && !fseek(f, 0, SEEK_SET)) {
+	n = fseek(f, 0, SEEK_END) ? -1 : ftell(f);
+	if (n > 0 && !fseek(f, 0, SEEK_SET)) {
 		buf = calloc(1, (size_t)n + 1);
 		*len = fread(buf, 1, (size_t)n, f);
 	}

@@ -249,7 +249,7 @@ static void gen_body(struct gen *g, u32 nr_funcs, u32 f)
 /* Pointers in two of r6 to r9, all other registers and the stack filled. */
 static void gen_start(struct gen *g, u32 f)
 {
-	struct ctv_insn ld[2];
+	const struct ctv_insn map[2] = { LD64(0, MAP_ADDR + MAP_SIZE / 2) };
 	u8 r;
 
 	g->ctx = (u8)(6 + rnd(4));
@@ -258,10 +258,9 @@ static void gen_start(struct gen *g, u32 f)
 	while (g->map == g->ctx);
 	g->data = 0x3ff & ~(1U << g->ctx) & ~(1U << g->map);
 	put(g, f ? MOV_X(g->ctx, 1) : LDX(CTV_DW, g->ctx, 1, 0));
-	ld[0] = (struct ctv_insn[]){ LD64(g->map, MAP_ADDR + MAP_SIZE / 2) }[0];
-	ld[1] = (struct ctv_insn[]){ LD64(g->map, MAP_ADDR + MAP_SIZE / 2) }[1];
-	put(g, ld[0]);
-	put(g, ld[1]);
+	put(g, map[0]);
+	g->insns[g->len - 1].dst = g->map & 15;
+	put(g, map[1]);
 	for (r = 0; r < 10; r++)
 		if (g->data & 1U << r && (!f || r < 2 || r > 5))
 			put(g, MOV(r, rnd_imm()));

@@ -15,7 +15,8 @@ struct refusal {
 static const struct refusal raw[] = {
 	{ "raw: helper", CTV_RULE_HELPER, { INSN(CTV_JMP | CTV_CALL, 0, 0, 0, 5), EXIT() } },
 	{ "raw: tail call", CTV_RULE_TAILCALL, { INSN(CTV_JMP | CTV_CALL, 0, 0, 0, 12), EXIT() } },
-	{ "raw: kernel function", CTV_RULE_KFUNC, { INSN(CTV_JMP | CTV_CALL, 0, 2, 0, 9), EXIT() } },
+	{ "raw: kernel function", CTV_RULE_KFUNC,
+	  { INSN(CTV_JMP | CTV_CALL, 0, 2, 0, 9), EXIT() } },
 	{ "raw: unknown kind of call", CTV_RULE_OPCODE,
 	  { INSN(CTV_JMP | CTV_CALL, 0, 3, 0, 9), EXIT() } },
 	{ "raw: map by descriptor", CTV_RULE_MAPREF, { LD_PSEUDO(CTV_PSEUDO_MAP_FD), EXIT() } },
@@ -158,7 +159,9 @@ static void refuse_funcs(const char *name, enum ctv_rule rule, const struct ctv_
 static void refuse_layouts(void)
 {
 	static const struct ctv_insn two[] = { CALL(1), EXIT(), MOV(0, 0), EXIT() };
-	static const struct ctv_insn circle[] = { CALL(1), EXIT(), CALL(1), EXIT(), CALL(-3), EXIT() };
+	static const struct ctv_insn circle[] = {
+		CALL(1), EXIT(), CALL(1), EXIT(), CALL(-3), EXIT(),
+	};
 	static const struct ctv_insn across[] = { JA(1), EXIT(), MOV(0, 0), EXIT() };
 	static const struct ctv_func deep[] = { FUNC(0, 2, 264), FUNC(2, 2, 256) };
 	static const struct ctv_func gap[] = { FUNC(0, 2, 0), FUNC(3, 1, 0) };

@@ -2,7 +2,7 @@
 /* The console handler, compiled and run: what the demo's guest depends on. */
 #include <linux/kvm_caretaker_bpf.h>
 
-#include "../../bpf-handlers/uart.h"
+#include "uart.h"
 #include "test.h"
 
 #define OUT(port, size)	((u64)(port) << 16 | (size) << 4)

@@ -208,6 +208,7 @@ static const u64 values[] = {
 	0, 1, 2, 31, 63, 64, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0x7fffffff, 0x80000000, 0xffffffff,
 	0x100000000, 0x7fffffffffffffff, 0x8000000000000000, ~0ULL,
 };
+
 #define NR_VALUES (sizeof(values) / sizeof(values[0]))
 
 /*

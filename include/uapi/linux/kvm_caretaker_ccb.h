@@ -231,6 +231,15 @@ struct kvm_caretaker_handlers {
  * @dr:		 kernel, at detach: guest DR0 to DR3
  * @tsc_deadline: kernel, at detach: guest TSC_DEADLINE, read by the kernel that adopts
  * @apic_base:	 kernel, at detach: guest APIC_BASE
+ * @timer_expiry: host TSC at which the guest's LAPIC timer fires, 0 when it is not running;
+ *		 kernel at detach, payload while detached, read by the kernel that adopts
+ * @timer_period: kernel at detach, payload while detached: TSC cycles from one expiry to the next,
+ *		 0 when the timer is not periodic
+ * @host_apic:	 kernel: the pCPU's LAPIC registers (uncached), 0 when it is in x2APIC mode
+ * @host_apic_khz: kernel: frequency of the pCPU's LAPIC timer before its divider in kHz, 0 when
+ *		 it has TSC-deadline mode
+ * @tsc_khz:	 kernel: TSC frequency in kHz
+ * @apic_cycle_ns: kernel, at detach: ns per tick of the guest's LAPIC timer before its divider
  * @exit:	 see there; GPRs of the vCPU live here between VMRUNs
  *
  * While attached the kernel copies the GPRs into exit.gpr before it calls the payload and out of
@@ -271,7 +280,14 @@ struct kvm_caretaker_ccb {
 	__u64 dr[4];
 	__u64 tsc_deadline;
 	__u64 apic_base;
-	__u64 reserved[12];
+	__u64 timer_expiry;
+	__u64 timer_period;
+	__u64 host_apic;
+	__u32 host_apic_khz;
+	__u32 tsc_khz;
+	__u32 apic_cycle_ns;
+	__u32 pad;
+	__u64 reserved[7];
 	struct kvm_caretaker_exit exit;
 };
 

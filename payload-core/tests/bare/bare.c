@@ -20,6 +20,11 @@
 #define INTERCEPT(vmcb, code) ((vmcb)->intercepts[(code) / 32] |= 1U << ((code) % 32))
 
 struct kvm_caretaker_ccb *test_ccb;
+
+/* Isolated tables. Never cleared: a pCPU that is halted in a payload still needs them for NMIs. */
+static u64 pml4[512] __aligned(4096), pdpt[512] __aligned(4096);
+static u64 pd[512] __aligned(4096), pt[512] __aligned(4096);
+
 static u32 nr_tests, nr_failed;
 
 struct elf_header {
@@ -113,15 +118,15 @@ static void map_isolated(u64 base, const struct elf_segment *segment)
 	flags |= segment->flags & 2 ? PTE_W : 0;
 	flags |= segment->flags & 1 ? 0 : PTE_NX;
 	for (address = segment->vaddr; address < segment->vaddr + segment->memsz; address += PAGE)
-		arena->pt[(base + address) / PAGE % 512] = (base + address) | flags;
+		pt[(base + address) / PAGE % 512] = (base + address) | flags;
 }
 
 static void isolated_init(void)
 {
-	arena->pml4[0] = (u64)arena->pdpt | PTE_P | PTE_W;
-	arena->pdpt[0] = (u64)arena->pd | PTE_P | PTE_W;
-	arena->pd[IMAGE_BASE >> 21] = (u64)arena->pt | PTE_P | PTE_W;
-	arena->pd[ARENA_BASE >> 21] = ARENA_BASE | PTE_P | PTE_W | PTE_PS;
+	pml4[0] = (u64)pdpt | PTE_P | PTE_W;
+	pdpt[0] = (u64)pd | PTE_P | PTE_W;
+	pd[IMAGE_BASE >> 21] = (u64)pt | PTE_P | PTE_W;
+	pd[ARENA_BASE >> 21] = ARENA_BASE | PTE_P | PTE_W | PTE_PS;
 }
 
 static void image_load(const u8 *image, u64 base)
@@ -223,7 +228,7 @@ void setup(const u8 *image, u64 base, const u8 *guest, u32 flags)
 	C.telemetry = (u64)&arena->telemetry;
 	C.vmcb = (u64)&arena->kvm_vmcb;
 	C.vmcb_pa = C.vmcb;
-	C.cr3 = (u64)arena->pml4;
+	C.cr3 = (u64)pml4;
 	C.gap_vmcb = (u64)&arena->gap_vmcb;
 	C.gap_vmcb_pa = C.gap_vmcb;
 	C.hsave_pa = (u64)arena->gap_hsave;

@@ -165,6 +165,22 @@ static void test_arm_and_halt(void)
 	report("armed pCPU lets go when no guest comes", ok);
 }
 
+/* The kernel lost patience before the payload took the doorbell. */
+static void test_taken_back(void)
+{
+	bool ok;
+
+	setup_detached(guest_spin, 0);
+	ok = arm();
+	store_release(&C.doorbell, KVM_CARETAKER_BELL_RUN);	/* state is still ATTACHED */
+	ok = ok && wait_pcpu(HALTED);
+	ok &= check("state", C.state, KVM_CARETAKER_ATTACHED);
+	ok &= check("vmcb", C.vmcb, (u64)&arena->kvm_vmcb);
+	ok &= check("detached flag", C.exit.flags, 0);
+	ok &= check("counter", guest_count(), 0);
+	report("vCPU taken back before the doorbell is not touched", ok);
+}
+
 static void test_run_and_park(void)
 {
 	bool ok = detach(guest_xmm_loop, 0) && wait_state(RUNNING) && wait_counter(1000);
@@ -351,6 +367,8 @@ static void test_bad_fpu_image(void)
 	store_release(&C.doorbell, KVM_CARETAKER_BELL_RUN);
 	ok = ok && wait_state(FAULTED) && wait_pcpu(HALTED);
 	ok &= check("fault", arena->telemetry.fault, 13 + 1);
+	ok &= check("time of the first VMRUN", arena->telemetry.tsc_run, 0);
+	ok &= check("detached flag", C.exit.flags, 0);
 	report("broken FPU image ends FAULTED, not in a triple fault", ok);
 }
 
@@ -364,6 +382,7 @@ static void test_pcpu_after_fault(void)
 void test_detached(void)
 {
 	test_arm_and_halt();
+	test_taken_back();
 	test_run_and_park();
 	test_no_exits();
 	test_cycles();

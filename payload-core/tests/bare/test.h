@@ -22,7 +22,6 @@ struct arena {
 	u8 kvm_hsave[PAGE], gap_hsave[PAGE];
 	u8 kvm_vmsave[PAGE], gap_vmsave[PAGE];
 	u8 msrpm[2 * PAGE], iopm[3 * PAGE];
-	u64 pml4[512], pdpt[512], pd[512], pt[512];
 	u8 lapic[PAGE];
 	u8 fpu[PAGE];
 	u8 code[PAGE];

@@ -22,9 +22,9 @@ COUNT(timer, TIMER)
 COUNT(pause, PAUSE)
 COUNT(other, OTHER)
 
-CARETAKER_HANDLERS(set,
-	.hlt = (void *)count_hlt, .cpuid = (void *)count_cpuid, .rdmsr = (void *)count_rdmsr,
-	.wrmsr = (void *)count_wrmsr, .io = (void *)count_io, .mmio = (void *)count_mmio,
-	.hypercall = (void *)count_hypercall, .ipi = (void *)count_ipi,
-	.timer = (void *)count_timer, .pause = (void *)count_pause,
-	.other = (void *)count_other);
+CARETAKER_HANDLERS(set, .hlt = (void *)count_hlt, .cpuid = (void *)count_cpuid,
+		   .rdmsr = (void *)count_rdmsr, .wrmsr = (void *)count_wrmsr,
+		   .io = (void *)count_io, .mmio = (void *)count_mmio,
+		   .hypercall = (void *)count_hypercall, .ipi = (void *)count_ipi,
+		   .timer = (void *)count_timer, .pause = (void *)count_pause,
+		   .other = (void *)count_other);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "expect.bpf.h"
 
-extern void bpf_rcu_read_lock(void) KSYM;
-extern void bpf_rcu_read_unlock(void) KSYM;
+KSYM extern void bpf_rcu_read_lock(void);
+KSYM extern void bpf_rcu_read_unlock(void);
 
 CARETAKER_HANDLER(io, kfunc)
 {

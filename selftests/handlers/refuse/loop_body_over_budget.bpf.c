@@ -2,7 +2,7 @@
 /* Two turns of a loop with 300 divisions: longest path and one turn do not fit together. */
 #include "expect.bpf.h"
 
-#define D1	asm volatile("%0 /= %1" : "+r"(a) : "r"(b));
+#define D1	"%0 /= %1\n"
 #define D10	D1 D1 D1 D1 D1 D1 D1 D1 D1 D1
 #define D100	D10 D10 D10 D10 D10 D10 D10 D10 D10 D10
 
@@ -13,7 +13,7 @@ CARETAKER_HANDLER(io, loop_body_over_budget)
 	__u64 a = exit->info1, b = exit->info2, i = 0;
 
 	do {
-		D100 D100 D100
+		asm volatile(D100 D100 D100 : "+r"(a) : "r"(b));
 		hide(i);
 	} while (++i < 2);
 	result = a;

@@ -2,7 +2,7 @@
 /* 600 divisions in a row cost more than the default budget. */
 #include "expect.bpf.h"
 
-#define D1	asm volatile("%0 /= %1" : "+r"(a) : "r"(b));
+#define D1	"%0 /= %1\n"
 #define D10	D1 D1 D1 D1 D1 D1 D1 D1 D1 D1
 #define D100	D10 D10 D10 D10 D10 D10 D10 D10 D10 D10
 
@@ -12,7 +12,7 @@ CARETAKER_HANDLER(io, over_budget)
 {
 	__u64 a = exit->info1, b = exit->info2;
 
-	D100 D100 D100 D100 D100 D100
+	asm volatile(D100 D100 D100 D100 D100 D100 : "+r"(a) : "r"(b));
 	result = a;
 	return KVM_CARETAKER_NEXT;
 }

@@ -4,7 +4,9 @@
 
 CARETAKER_HANDLER(io, write_across)
 {
-	*(volatile __u64 *)((char *)exit + __builtin_offsetof(struct kvm_caretaker_exit, gpr[3]) + 4) = 0;
+	char *last = (char *)&exit->gpr[KVM_CARETAKER_RBX];
+
+	*(volatile __u64 *)(last + 4) = 0;
 	return KVM_CARETAKER_HANDLED;
 }
 

@@ -25,7 +25,9 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include <asm/apic.h>
 #include <asm/caretaker.h>
+#include <asm/msr.h>
 #include <asm/pgtable.h>
 
 #include "caretaker.h"
@@ -163,6 +165,14 @@ static u64 block_prot(const struct caretaker_block *b, unsigned int page)
 	return PROT_RW;
 }
 
+static u64 host_apic_pa(void)
+{
+	u64 base;
+
+	rdmsrq(MSR_IA32_APICBASE, base);
+	return base & MSR_IA32_APICBASE_BASE;
+}
+
 static int block_map_isolated(struct caretaker_block *b, struct page *kvm_vmcb)
 {
 	unsigned int i, nr = block_mapped_pages(b);
@@ -181,6 +191,12 @@ static int block_map_isolated(struct caretaker_block *b, struct page *kvm_vmcb)
 	r = block_map(b, b->va_vmcb, page_to_phys(kvm_vmcb), PROT_RW);
 	for (i = 0; !r && i < META_PAGES; i++)
 		r = block_map(b, b->va_empty + i * PAGE_SIZE, __pa(empty_zero_page), PROT_R);
+	/* The pCPU's own LAPIC, where vmap() left a guard page. */
+	if (!r && !x2apic_enabled()) {
+		b->ccb->host_apic = b->va_empty + META_PAGES * PAGE_SIZE;
+		r = block_map(b, b->ccb->host_apic, host_apic_pa(),
+			      PROT_RW | _PAGE_PCD | _PAGE_PWT);
+	}
 	return r;
 }
 
@@ -280,7 +296,7 @@ static struct caretaker_block *block_alloc(unsigned int nr_pages)
 	if (!b)
 		return NULL;
 	refcount_set(&b->ref, 1);
-	INIT_WORK(&b->online, caretaker_block_online);
+	INIT_DELAYED_WORK(&b->online, caretaker_block_online);
 	b->nr_pages = nr_pages;
 	return b;
 }
@@ -583,7 +599,7 @@ void caretaker_block_unpreserve(struct caretaker_block *b)
 
 static void caretaker_block_online(struct work_struct *work)
 {
-	struct caretaker_block *b = container_of(work, struct caretaker_block, online);
+	struct caretaker_block *b = container_of(to_delayed_work(work), struct caretaker_block, online);
 
 	caretaker_pcpu_return(b);
 	caretaker_block_put(b);

@@ -96,7 +96,7 @@ struct caretaker_block {
 	u32 apic_id;
 	unsigned int pcpu;
 	void *owner;
-	struct work_struct online;
+	struct delayed_work online;
 };
 
 /**
@@ -154,6 +154,7 @@ void caretaker_disarm(struct caretaker_block *b);
 int caretaker_ring(struct caretaker_block *b);
 int caretaker_reclaim(struct caretaker_block *b);
 void caretaker_pcpu_return(struct caretaker_block *b);
+void caretaker_pcpu_return_later(struct caretaker_block *b);
 int caretaker_adopt(struct kvm_caretaker *ct);
 
 /* luo.c */
@@ -178,6 +179,7 @@ void caretaker_svm_refresh(struct kvm_vcpu *vcpu, struct caretaker_block *b, boo
 int caretaker_svm_can_export(struct kvm_vcpu *vcpu, const char **why);
 int caretaker_svm_export(struct kvm_vcpu *vcpu, struct caretaker_block *b, u64 npt_root,
 			 const char **why);
+void caretaker_svm_unexport(struct kvm_vcpu *vcpu, struct caretaker_block *b);
 int caretaker_svm_can_import(struct kvm_vcpu *vcpu, struct caretaker_block *b, const char **why);
 int caretaker_svm_import(struct kvm_vcpu *vcpu, struct caretaker_block *b);
 

@@ -20,6 +20,7 @@
 #define RING_TIMEOUT_MS		2000
 #define PARK_TIMEOUT_MS		2000
 #define HALT_TIMEOUT_MS		5000
+#define RETURN_DELAY		(HZ / 5)
 /* A kick can hit the payload between its look at the state and VMRUN: repeat it. */
 #define KICK_INTERVAL_US	200
 
@@ -66,7 +67,7 @@ int caretaker_arm(struct caretaker_block *b)
 	};
 	int r;
 
-	flush_work(&b->online);
+	flush_delayed_work(&b->online);
 	if (b->ccb->pcpu != KVM_CARETAKER_PCPU_NONE)
 		return -EBUSY;
 	b->ccb->doorbell = KVM_CARETAKER_BELL_NONE;
@@ -90,7 +91,7 @@ int caretaker_arm(struct caretaker_block *b)
 void caretaker_disarm(struct caretaker_block *b)
 {
 	smp_store_release(&b->ccb->doorbell, KVM_CARETAKER_BELL_HALT);
-	queue_work(system_dfl_wq, &b->online);
+	caretaker_pcpu_return_later(b);
 }
 
 /**
@@ -177,6 +178,17 @@ int caretaker_reclaim(struct caretaker_block *b)
 }
 
 /**
+ * caretaker_pcpu_return_later - bring the pCPU back in the background
+ * @b:		the block that it is in; the pCPU's reference goes with the work
+ *
+ * Not at once: the vCPU has just begun to run in KVM, and CPU hotplug is heavy work.
+ */
+void caretaker_pcpu_return_later(struct caretaker_block *b)
+{
+	queue_delayed_work(system_dfl_wq, &b->online, RETURN_DELAY);
+}
+
+/**
  * caretaker_pcpu_return - make the pCPU part of the host again
  * @b:		the block that it is in
  *
@@ -197,6 +209,8 @@ void caretaker_pcpu_return(struct caretaker_block *b)
 	if ((int)b->pcpu < 0) {
 		pr_warn("pCPU with APIC id %u: not known to this kernel, left offline\n",
 			b->apic_id);
+		/* It halts in there, and may still get an NMI. */
+		caretaker_block_get(b);
 		return;
 	}
 	r = caretaker_cpu_online(b->pcpu);
@@ -241,7 +255,7 @@ int caretaker_adopt(struct kvm_caretaker *ct)
 	WRITE_ONCE(ct->adopted, true);
 	WRITE_ONCE(ct->orphan, false);
 	caretaker_block_get(b);
-	queue_work(system_dfl_wq, &b->online);
+	caretaker_pcpu_return_later(b);
 	pr_info("vCPU %d: adopted from the pCPU with APIC id %u\n", ct->vcpu->vcpu_id, b->apic_id);
 	return 0;
 }

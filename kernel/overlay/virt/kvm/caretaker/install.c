@@ -139,7 +139,6 @@ static int set_check_pcpu(struct kvm_caretaker *ct, u32 pcpu, struct caretaker_l
 /* Reads the payload by its fd: the kernel, not user space, decides where its parts go. */
 static int payload_read(int fd, void **buf, struct caretaker_log *log)
 {
-	size_t size;
 	ssize_t r;
 
 	if (security_locked_down(LOCKDOWN_KEXEC)) {
@@ -157,7 +156,7 @@ static int payload_read(int fd, void **buf, struct caretaker_log *log)
 		caretaker_log_printf(log, "payload: the file is open for writing: close it first\n");
 		return -ETXTBSY;
 	}
-	r = kernel_read_file(fd_file(f), 0, buf, CARETAKER_ELF_FILE_MAX, &size,
+	r = kernel_read_file(fd_file(f), 0, buf, CARETAKER_ELF_FILE_MAX, NULL,
 			     READING_KEXEC_IMAGE);
 	if (r < 0) {
 		caretaker_log_printf(log, "payload: cannot read: error %zd (a regular file, not open for writing, is needed)\n",

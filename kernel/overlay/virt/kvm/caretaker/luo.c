@@ -355,11 +355,14 @@ static int vcpu_hand_over(struct kvm_caretaker *ct, struct caretaker_vm *vm)
 	if (r)
 		return vcpu_refuse(ct->vcpu, r, why);
 	r = caretaker_move(b, KVM_CARETAKER_ATTACHED, KVM_CARETAKER_DETACHING);
-	if (r)
+	if (r) {
+		caretaker_svm_unexport(ct->vcpu, b);
 		return vcpu_refuse(ct->vcpu, r, "the Caretaker is not attached");
+	}
 	b->telemetry->tsc_run = 0;
 	r = caretaker_ring(b);
 	if (r) {
+		caretaker_svm_unexport(ct->vcpu, b);
 		caretaker_svm_attach(ct->vcpu, b);
 		return vcpu_refuse(ct->vcpu, r, "the pCPU does not take it");
 	}
@@ -478,7 +481,7 @@ static void vcpu_unpreserve(struct liveupdate_file_op_args *args)
 		vm->lost = true;
 		return;
 	}
-	queue_work(system_dfl_wq, &b->online);
+	caretaker_pcpu_return_later(b);
 	caretaker_block_unpreserve(b);
 	ct->preserved = false;
 }

@@ -11,6 +11,8 @@
 #include <linux/kvm_host.h>
 #include <linux/vmalloc.h>
 
+#include <asm/apic.h>
+#include <asm/cpuid/api.h>
 #include <asm/fpu/api.h>
 #include <asm/svm.h>
 
@@ -87,6 +89,9 @@ int caretaker_svm_supported(struct kvm_vcpu *vcpu, struct caretaker_log *log)
 		why = "this CPU needs its buffers cleared before VMRUN";
 	else if (!lapic_in_kernel(vcpu))
 		why = "the VM has no in-kernel LAPIC: create the irqchip first";
+	else if (boot_cpu_has(X86_FEATURE_XSAVE) &&
+		 cpuid_ebx(0xd) > CARETAKER_FPU_PAGES * PAGE_SIZE)
+		why = "the host's FPU state is larger than the Caretaker's pages";
 	if (!why)
 		return 0;
 	caretaker_log_printf(log, "vCPU %d: %s\n", vcpu->vcpu_id, why);
@@ -208,6 +213,9 @@ void caretaker_svm_attach(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 	ccb->flags &= ~KVM_CARETAKER_CCB_HALTED;
 	if (boot_cpu_has(X86_FEATURE_NRIPS))
 		ccb->flags |= KVM_CARETAKER_CCB_NRIPS;
+	ccb->tsc_khz = tsc_khz;
+	ccb->host_apic_khz = boot_cpu_has(X86_FEATURE_TSC_DEADLINE_TIMER) ? 0 :
+			     mul_u64_u32_div(lapic_timer_period, HZ, 1000);
 }
 
 /* What makes a vCPU impossible to carry for good (EOPNOTSUPP). */
@@ -346,6 +354,38 @@ static void export_vmcb(struct kvm_vcpu *vcpu, struct caretaker_block *b, u64 np
 	c->clean = 0;
 }
 
+/* The timer runs on in the Caretaker: as a host TSC, whatever its mode. */
+static void export_timer(struct kvm_vcpu *vcpu, struct kvm_caretaker_ccb *ccb)
+{
+	struct kvm_timer *t = &vcpu->arch.apic->lapic_timer;
+	bool active = hrtimer_active(&t->timer) || atomic_read(&t->pending);
+
+	ccb->timer_expiry = 0;
+	ccb->timer_period = 0;
+	ccb->apic_cycle_ns = vcpu->kvm->arch.apic_bus_cycle_ns;
+	/* KVM keeps tscdeadline, a guest TSC, in all modes; it stays set when a one-shot is over. */
+	if (t->tscdeadline && (active || t->timer_mode == APIC_LVT_TIMER_TSCDEADLINE))
+		ccb->timer_expiry = t->tscdeadline - vcpu->arch.l1_tsc_offset;
+	if (t->timer_mode == APIC_LVT_TIMER_PERIODIC)
+		ccb->timer_period = mul_u64_u32_div(t->period, tsc_khz, 1000000);
+}
+
+/*
+ * Interrupts belong to one side at a time: what is pending goes along, and what KVM gets for the
+ * vCPU from now on (from a device, from another vCPU) is added at import.
+ */
+static int export_lapic(struct kvm_vcpu *vcpu, struct caretaker_block *b)
+{
+	unsigned int i;
+	int r = kvm_apic_get_state(vcpu, b->lapic);
+
+	if (r)
+		return r;
+	for (i = 0; i < 8; i++)
+		*(u32 *)(vcpu->arch.apic->regs + APIC_IRR + i * 0x10) = 0;
+	return 0;
+}
+
 static void export_cpu(struct kvm_vcpu *vcpu, struct kvm_caretaker_ccb *ccb)
 {
 	unsigned int i;
@@ -368,6 +408,7 @@ static void export_cpu(struct kvm_vcpu *vcpu, struct kvm_caretaker_ccb *ccb)
 	ccb->xcr0_guest = vcpu->arch.xcr0;
 	ccb->apic_base = vcpu->arch.apic_base;
 	ccb->tsc_deadline = kvm_get_lapic_tscdeadline_msr(vcpu);
+	export_timer(vcpu, ccb);
 }
 
 /**
@@ -377,14 +418,13 @@ static void export_cpu(struct kvm_vcpu *vcpu, struct kvm_caretaker_ccb *ccb)
  * @npt_root:	physical address of the frozen NPT
  * @why:	reason of a refusal
  *
- * Context: vcpu->mutex held, vCPU not in the guest. KVM's own state stays as it is, so that
- * nothing has to be undone when the handover stops here.
+ * Context: vcpu->mutex held, vCPU not in the guest. KVM's own state stays as it is but for the
+ * pending interrupts: see caretaker_svm_unexport().
  * Return: 0, -EOPNOTSUPP or -EAGAIN.
  */
 int caretaker_svm_export(struct kvm_vcpu *vcpu, struct caretaker_block *b, u64 npt_root,
 			 const char **why)
 {
-	struct kvm_lapic_state *lapic = b->lapic;
 	int r = caretaker_svm_can_export(vcpu, why);
 
 	if (r)
@@ -393,14 +433,31 @@ int caretaker_svm_export(struct kvm_vcpu *vcpu, struct caretaker_block *b, u64 n
 	export_vmcb(vcpu, b, npt_root);
 	export_cpu(vcpu, b->ccb);
 	b->ccb->meta = b->va_meta;
-	*why = "the LAPIC state cannot be read";
-	if (kvm_apic_get_state(vcpu, lapic))
-		return -EOPNOTSUPP;
 	fpu_copy_guest_fpstate_to_uabi(&vcpu->arch.guest_fpu, b->fpu,
 				       CARETAKER_FPU_PAGES * PAGE_SIZE,
 				       vcpu->arch.guest_supported_xcr0 | XFEATURE_MASK_FPSSE,
 				       vcpu->arch.pkru);
-	return 0;
+	/* Last, because it takes something away from KVM. */
+	*why = "the LAPIC state cannot be read";
+	return export_lapic(vcpu, b) ? -EOPNOTSUPP : 0;
+}
+
+/**
+ * caretaker_svm_unexport - give KVM back what export took away
+ * @vcpu:	the vCPU, exported and not handed over
+ * @b:		its block
+ *
+ * Context: vcpu->mutex held.
+ */
+void caretaker_svm_unexport(struct kvm_vcpu *vcpu, struct caretaker_block *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < 8; i++)
+		*(u32 *)(vcpu->arch.apic->regs + APIC_IRR + i * 0x10) |=
+			*(u32 *)(b->lapic + APIC_IRR + i * 0x10);
+	vcpu->arch.apic->irr_pending = true;
+	kvm_make_request(KVM_REQ_EVENT, vcpu);
 }
 
 /**
@@ -421,6 +478,9 @@ int caretaker_svm_can_import(struct kvm_vcpu *vcpu, struct caretaker_block *b, c
 	*why = NULL;
 	if (!lapic_in_kernel(vcpu))
 		*why = "the VM has no in-kernel LAPIC";
+	/* Changes to other bits than TS and MP are intercepted. */
+	else if ((gap->save.cr0 ^ own->save.cr0) & ~(X86_CR0_TS | X86_CR0_MP))
+		*why = "CR0 differs: restore SREGS";
 	else if (gap->save.efer != own->save.efer)
 		*why = "EFER differs: restore SREGS";
 	else if (gap->save.cr4 != own->save.cr4)
@@ -429,6 +489,8 @@ int caretaker_svm_can_import(struct kvm_vcpu *vcpu, struct caretaker_block *b, c
 		*why = "APIC_BASE differs: restore SREGS";
 	else if (gap->control.tsc_offset != own->control.tsc_offset)
 		*why = "the TSC offset differs: restore attribute KVM_VCPU_TSC_OFFSET";
+	else if (gap->save.dr7 != own->save.dr7)
+		*why = "DR7 differs: restore DEBUGREGS";
 	else if (b->ccb->xcr0_guest != vcpu->arch.xcr0)
 		*why = "XCR0 differs: restore XCRS";
 	return *why ? -EINVAL : 0;
@@ -478,24 +540,55 @@ static void import_vmcb(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 	vcpu->arch.cr0 = gap->save.cr0;
 	vcpu->arch.cr2 = gap->save.cr2;
 	vcpu->arch.cr3 = gap->save.cr3;
+	vcpu->arch.pat = gap->save.g_pat;
+	svm->tsc_aux = b->ccb->tsc_aux;
 	vmcb_mark_all_dirty(own);
 }
 
-/* Only EOI and TPR change these registers without a kernel. */
+static unsigned int lapic_divider(const void *regs)
+{
+	u32 tdcr = *(u32 *)(regs + APIC_TDCR);
+
+	return 1 << ((((tdcr & 3) | (tdcr & 8) >> 1) + 1) & 7);
+}
+
+/* What is left of a one-shot or periodic timer, in the guest's timer ticks, at least one. */
+static u32 import_timer_count(const struct kvm_caretaker_ccb *ccb, const void *regs)
+{
+	u64 now = rdtsc(), left = ccb->timer_expiry > now ? ccb->timer_expiry - now : 0;
+	u32 tick_ns = ccb->apic_cycle_ns * lapic_divider(regs);
+
+	left = mul_u64_u32_div(left, 1000000, tsc_khz);
+	return clamp_t(u64, left / max(tick_ns, 1U), 1, *(u32 *)(regs + APIC_TMICT));
+}
+
 static void import_lapic(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 {
+	const struct kvm_caretaker_ccb *ccb = b->ccb;
+	u32 *tmict = b->lapic + APIC_TMICT, count = *tmict;
 	struct kvm_lapic *apic = vcpu->arch.apic;
 	const struct vmcb *gap = b->vmcb;
-	unsigned int i, count = 0;
+	unsigned int i;
 
 	for (i = 0; i < 8; i++) {
-		u32 isr = *(u32 *)(b->lapic + APIC_ISR + i * 0x10);
+		unsigned int off = i * 0x10;
+		u32 irr = *(u32 *)(apic->regs + APIC_IRR + off);
 
-		*(u32 *)(apic->regs + APIC_ISR + i * 0x10) = isr;
-		count += hweight32(isr);
+		*(u32 *)(b->lapic + APIC_IRR + off) |= irr;
+		*(u32 *)(b->lapic + APIC_TMR + off) |= irr & *(u32 *)(apic->regs + APIC_TMR + off);
 	}
-	apic->isr_count = count;
-	apic->highest_isr_cache = -1;
+	/* KVM starts a timer from what is in TMCCT; one that is not running has to look unset. */
+	if (ccb->timer_expiry && *tmict)
+		*(u32 *)(b->lapic + APIC_TMCCT) = import_timer_count(ccb, b->lapic);
+	else
+		*tmict = 0;
+	apic->lapic_timer.tscdeadline = 0;
+	if (kvm_apic_set_state(vcpu, b->lapic))
+		pr_err("vCPU %d: LAPIC state refused\n", vcpu->vcpu_id);
+	*(u32 *)(apic->regs + APIC_TMICT) = count;
+	if (apic->lapic_timer.timer_mode == APIC_LVT_TIMER_TSCDEADLINE)
+		kvm_set_lapic_tscdeadline_msr(vcpu, ccb->timer_expiry ?
+					      ccb->timer_expiry + vcpu->arch.l1_tsc_offset : 0);
 	kvm_set_cr8(vcpu, gap->control.int_ctl & V_TPR_MASK);
 }
 
