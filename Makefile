@@ -54,6 +54,7 @@ test: all kernel-debug smoke	## all tests; the last line is the sum
 	$(Q)selftests/run
 
 bench: all	## instructions per exit
+	$(Q)$(MAKE) -C selftests/bench
 	$(Q)selftests/bench/run
 
 smoke: kernel	## do both kernels boot, the second one by kexec?

@@ -107,16 +107,6 @@ handler_prepare(const struct kvm_caretaker_handlers *handlers, u32 class, u32 in
 	return PAYLOAD_CALL;
 }
 
-static inline u32 handler_try(const struct vmcb *vmcb, u32 index, u64 next)
-{
-	const struct kvm_caretaker_handlers *handlers = payload_handlers();
-	u32 class = reason_class(vmcb, index);
-
-	if (likely(!handlers->entry[class]))
-		return PAYLOAD_ENTER;
-	return handler_prepare(handlers, class, index, next);
-}
-
 /**
  * payload_handler() - prepare the call of the handler for an exit, if there is one
  * @vmcb:	VMCB in use
@@ -130,7 +120,12 @@ static inline u32 handler_try(const struct vmcb *vmcb, u32 index, u64 next)
  */
 u32 payload_handler(const struct vmcb *vmcb, u32 index, u64 next)
 {
-	return handler_try(vmcb, index, next);
+	const struct kvm_caretaker_handlers *handlers = payload_handlers();
+	u32 class = reason_class(vmcb, index);
+
+	if (!handlers->entry[class])
+		return PAYLOAD_ENTER;
+	return handler_prepare(handlers, class, index, next);
 }
 
 static noinline u32 attached_forward(u32 index)
@@ -149,22 +144,21 @@ attached_enter(struct vmcb *vmcb, u32 index, u64 next, enum kvm_caretaker_server
 	return PAYLOAD_ENTER;
 }
 
-/* All but CPUID; apart from it so that the hot path saves no registers. */
+/* All but the common CPUID leaves; apart from them so that the hot path saves no registers. */
 static noinline u32 attached_native(struct vmcb *vmcb, u32 index, u64 next)
 {
 	bool read = index == VMEXIT_MSR && !(vmcb->info1 & VMCB_MSR_WRITE);
 
-	if (index == VMEXIT_PAUSE || (read && payload_rdmsr(vmcb, KVM_CARETAKER_MSR_READ)))
+	if ((read && payload_rdmsr(vmcb, KVM_CARETAKER_MSR_READ)) || index == VMEXIT_PAUSE ||
+	    (index == VMEXIT_CPUID && payload_cpuid(vmcb)))
 		return attached_enter(vmcb, index, next, KVM_CARETAKER_NATIVE);
 	return attached_forward(index);
 }
 
 static inline u32 attached_serve(struct vmcb *vmcb, u32 index, u64 next)
 {
-	if (unlikely(index != VMEXIT_CPUID))
+	if (unlikely(index != VMEXIT_CPUID || !payload_cpuid_direct(vmcb)))
 		return attached_native(vmcb, index, next);
-	if (unlikely(!payload_cpuid(vmcb)))
-		return attached_forward(index);
 	return attached_enter(vmcb, index, next, KVM_CARETAKER_NATIVE);
 }
 
@@ -181,14 +175,16 @@ u32 payload_exit_attached(void)
 {
 	struct vmcb *vmcb = payload_vmcb();
 	u32 index = payload_reason_index(vmcb->exit_code);
+	const struct kvm_caretaker_handlers *handlers;
 	u64 next = next_rip(vmcb, index);
-	u32 action;
+	u32 class;
 
 	if (unlikely(!next || payload_must_not_finish(vmcb)))
 		return attached_forward(index);
-	action = handler_try(vmcb, index, next);
-	if (unlikely(action))
-		return action;
+	handlers = payload_handlers();
+	class = reason_class(vmcb, index);
+	if (unlikely(handlers->entry[class]))
+		return handler_prepare(handlers, class, index, next);
 	return attached_serve(vmcb, index, next);
 }
 

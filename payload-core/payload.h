@@ -49,6 +49,7 @@ u32 payload_handler(const struct vmcb *vmcb, u32 index, u64 next);
 u64 payload_next_rip(const struct vmcb *vmcb, u32 index);
 
 /* native.c */
+bool payload_cpuid(struct vmcb *vmcb);
 void payload_cpuid_detached(struct vmcb *vmcb);
 bool payload_rdmsr(struct vmcb *vmcb, u32 may);
 void payload_rdmsr_result(struct vmcb *vmcb, u64 value);

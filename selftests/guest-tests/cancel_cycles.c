@@ -369,7 +369,7 @@ static enum ktap_result end_while_detached(void)
 int main(void)
 {
 	static const struct ktap_case cases[] = {
-		{ "20 cycles of a counting guest", counting },
+		{ "20 cycles of a counting guest", counting, true },
 		{ "a cycle with isolated page tables", isolated },
 		{ "KVM keeps its hands off a detached vCPU", kvm_keeps_off },
 		{ "CPUID in the gap gives the guest's own table", cpuid_in_gap },

@@ -114,7 +114,7 @@ static enum ktap_result end_with_caretaker(void)
 int main(void)
 {
 	static const struct ktap_case cases[] = {
-		{ "a Caretaker is installed on a running vCPU", install_on_running },
+		{ "a Caretaker is installed on a running vCPU", install_on_running, true },
 		{ "it is replaced 20 times while the vCPU runs", replace_on_running },
 		{ "telemetry is carried over to the new payload", telemetry_carried_over },
 		{ "it is removed and installed again", remove_and_again },

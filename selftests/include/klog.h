@@ -9,4 +9,7 @@
  */
 int klog_complaints(void);
 
+/* The same for a text; it is changed. */
+int klog_scan(char *log);
+
 #endif /* SELFTESTS_KLOG_H */

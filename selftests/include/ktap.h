@@ -8,6 +8,8 @@
 #ifndef SELFTESTS_KTAP_H
 #define SELFTESTS_KTAP_H
 
+#include <stdbool.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -23,9 +25,16 @@ enum ktap_result {
 #define KTAP_EXIT_FAIL	1
 #define KTAP_EXIT_SKIP	4
 
+/**
+ * struct ktap_case - one line of a table of tests
+ * @name:	its name
+ * @run:	the test
+ * @needed:	when it fails, the cases after it fail, too, without being run
+ */
 struct ktap_case {
 	const char *name;
 	enum ktap_result (*run)(void);
+	bool needed;
 };
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))

@@ -114,8 +114,8 @@ static enum ktap_result log_clean(void)
 static int stage_1(void)
 {
 	static const struct ktap_case cases[] = {
-		{ "the guest runs with a Caretaker", guest_ready },
-		{ "the next kernel is loaded", next_loaded },
+		{ "the guest runs with a Caretaker", guest_ready, true },
+		{ "the next kernel is loaded", next_loaded, true },
 		{ "RAM, VM and vCPU are preserved", preserved },
 		{ "the old kernel's log has no complaint", log_clean },
 	};
@@ -430,9 +430,9 @@ static enum ktap_result next_guest(void)
 static int stage_2_fault(void)
 {
 	static const struct ktap_case cases[] = {
-		{ "session, state and RAM are retrieved", ram_retrieved },
+		{ "session, state and RAM are retrieved", ram_retrieved, true },
 		{ "the guest counted in the gap and still does", counted_in_gap },
-		{ "VM and vCPU are retrieved, the guest counts on", vcpu_retrieved },
+		{ "VM and vCPU are retrieved, the guest counts on", vcpu_retrieved, true },
 		{ "a shutdown makes the orphan FAULTED, with a record", shuts_down },
 		{ "it cannot be adopted", not_adopted },
 		{ "its pCPU comes online, and FINISH is accepted", given_up },
@@ -445,12 +445,12 @@ static int stage_2_fault(void)
 static int stage_2(void)
 {
 	static struct ktap_case cases[] = {
-		{ "session, state and RAM are retrieved", ram_retrieved },
+		{ "session, state and RAM are retrieved", ram_retrieved, true },
 		{ "the guest counted or waited in the gap and still does", counted_in_gap },
 		{ "the next kernel leaves the pCPU alone", pcpu_left_alone },
 		{ "FINISH is refused while the vCPU is detached", finish_refused },
-		{ "VM and vCPU are retrieved, the guest counts on", vcpu_retrieved },
-		{ "the first KVM_RUN adopts the vCPU", adopted },
+		{ "VM and vCPU are retrieved, the guest counts on", vcpu_retrieved, true },
+		{ "the first KVM_RUN adopts the vCPU", adopted, true },
 		{ "KVM has the registers of the gap", registers_imported },
 		{ "the vCPU goes on in KVM", runs_in_kvm },
 		{ "the telemetry of the gap is there", telemetry_of_gap },

@@ -37,7 +37,7 @@ static bool is_complaint(const char *line)
 	return false;
 }
 
-static int scan(char *log)
+int klog_scan(char *log)
 {
 	char *line, *save = NULL;
 	int bad = 0, show = 0;
@@ -69,7 +69,7 @@ int klog_complaints(void)
 	n = klogctl(KLOG_READ_ALL, log, size);
 	if (n >= 0) {
 		log[n] = '\0';
-		n = scan(log);
+		n = klog_scan(log);
 	}
 	free(log);
 	return n;

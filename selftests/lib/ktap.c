@@ -97,6 +97,7 @@ int ktap_run(const struct ktap_case *cases, unsigned int n, unsigned int secs)
 {
 	struct sigaction sa = { .sa_handler = ktap_timeout };
 	enum ktap_result res;
+	bool lost = false;
 	unsigned int i;
 
 	sigaction(SIGALRM, &sa, NULL);
@@ -104,8 +105,11 @@ int ktap_run(const struct ktap_case *cases, unsigned int n, unsigned int secs)
 	for (i = 0; i < n; i++) {
 		ktap_current = cases[i].name;
 		alarm(secs);
-		res = cases[i].run();
+		res = lost ? KTAP_FAIL : cases[i].run();
 		alarm(0);
+		if (lost)
+			ktap_diag("not run: a case before it is needed for it");
+		lost |= cases[i].needed && res == KTAP_FAIL;
 		ktap_result(res, "%s", cases[i].name);
 	}
 	return ktap_finish();

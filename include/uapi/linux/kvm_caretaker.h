@@ -43,7 +43,7 @@
  */
 
 /* flags of struct kvm_caretaker_set */
-#define KVM_CARETAKER_ISOLATE		(1U << 0)	/* isolated page tables while attached too */
+#define KVM_CARETAKER_ISOLATE		(1U << 0)	/* isolated tables while attached */
 #define KVM_CARETAKER_REMOVE		(1U << 1)	/* take the Caretaker off the vCPU */
 #define KVM_CARETAKER_HANDLERS_ONLY	(1U << 2)	/* keep the payload, replace the handlers */
 #define KVM_CARETAKER_SET_FLAGS		0x7U
@@ -107,8 +107,8 @@ struct kvm_caretaker_get {
 /* flags of struct kvm_caretaker_info */
 #define KVM_CARETAKER_INFO_ISOLATE	(1U << 0)	/* installed with KVM_CARETAKER_ISOLATE */
 #define KVM_CARETAKER_INFO_HANDLERS	(1U << 1)	/* a handler set is installed */
-#define KVM_CARETAKER_INFO_ADOPTED	(1U << 2)	/* came from an earlier kernel and was adopted */
-#define KVM_CARETAKER_INFO_ORPHAN	(1U << 3)	/* came from an earlier kernel, not adopted yet */
+#define KVM_CARETAKER_INFO_ADOPTED	(1U << 2)	/* from an earlier kernel, adopted */
+#define KVM_CARETAKER_INFO_ORPHAN	(1U << 3)	/* from an earlier kernel, not yet adopted */
 
 /**
  * struct kvm_caretaker_info - what the kernel knows about one Caretaker (all written by kernel)

@@ -35,7 +35,7 @@ enum kvm_caretaker_verdict {
 	KVM_CARETAKER_NEXT	= 1,	/* not mine: let the native code try */
 	KVM_CARETAKER_FORWARD	= 2,	/* attached: to KVM; detached: block */
 	KVM_CARETAKER_BLOCK	= 3,	/* attached: to KVM; detached: block */
-	KVM_CARETAKER_FUEL	= 4,	/* written by compiled code that ran out of fuel: as BLOCK */
+	KVM_CARETAKER_FUEL	= 4,	/* compiled code ran out of fuel: as BLOCK */
 };
 
 /* flags of struct kvm_caretaker_exit */

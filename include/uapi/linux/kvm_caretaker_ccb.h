@@ -150,8 +150,8 @@ struct kvm_caretaker_msr {
 	__u64 value;
 };
 
-#define KVM_CARETAKER_MSR_READ		(1U << 0)	/* RDMSR served while attached and detached */
-#define KVM_CARETAKER_MSR_READ_GAP	(1U << 1)	/* RDMSR served while detached only */
+#define KVM_CARETAKER_MSR_READ		(1U << 0)	/* RDMSR: attached and detached */
+#define KVM_CARETAKER_MSR_READ_GAP	(1U << 1)	/* RDMSR: detached only */
 #define KVM_CARETAKER_NR_MSRS		64
 
 /**
@@ -192,8 +192,8 @@ struct kvm_caretaker_handlers {
 #define KVM_CARETAKER_CCB_XSAVE		(1U << 2)	/* kernel: FPU image in XSAVE form */
 #define KVM_CARETAKER_CCB_NRIPS		(1U << 3)	/* kernel: CPU writes next_rip */
 #define KVM_CARETAKER_CCB_PKU		(1U << 4)	/* kernel: reserved */
-#define KVM_CARETAKER_CCB_HALTED	(1U << 5)	/* both: guest is in HLT (at detach, at park) */
-#define KVM_CARETAKER_CCB_X2APIC	(1U << 6)	/* kernel: the guest's LAPIC is in x2APIC mode */
+#define KVM_CARETAKER_CCB_HALTED	(1U << 5)	/* both: in HLT at detach or park */
+#define KVM_CARETAKER_CCB_X2APIC	(1U << 6)	/* kernel: guest uses x2APIC mode */
 
 /**
  * struct kvm_caretaker_ccb - Caretaker Control Block

@@ -503,6 +503,7 @@ static void handlers_publish(struct caretaker_block *b, struct caretaker_handler
 		t->fuel[i] = h->fuel[i];
 	}
 	t->generation = generation + 1;
+	/* The payload reads the pointer with acquire: it sees the whole table or the old one. */
 	smp_store_release(&b->ccb->handlers, caretaker_block_va(b, t));
 }
 
@@ -599,7 +600,8 @@ void caretaker_block_unpreserve(struct caretaker_block *b)
 
 static void caretaker_block_online(struct work_struct *work)
 {
-	struct caretaker_block *b = container_of(to_delayed_work(work), struct caretaker_block, online);
+	struct delayed_work *online = to_delayed_work(work);
+	struct caretaker_block *b = container_of(online, struct caretaker_block, online);
 
 	caretaker_pcpu_return(b);
 	caretaker_block_put(b);

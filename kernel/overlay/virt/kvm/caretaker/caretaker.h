@@ -108,6 +108,7 @@ struct caretaker_block {
  * @detached:	the guest runs on the pCPU, in this kernel
  * @orphan:	it came from an earlier kernel and was not adopted yet
  * @adopted:	it came from an earlier kernel and was adopted; block is for reading only
+ * @lost:	its Caretaker FAULTED: the vCPU cannot run any more
  * @preserved:	LUO holds the vCPU file
  * @stop:	leave KVM_RUN, so many wait for vcpu->mutex
  * @pcpu:	logical number of the pCPU
@@ -115,7 +116,7 @@ struct caretaker_block {
  * @vm_id:	identity of the VM
  */
 struct kvm_caretaker {
-	struct mutex lock;
+	struct mutex lock;	/* @block, for readers without vcpu->mutex */
 	struct kvm_vcpu *vcpu;
 	struct caretaker_block *block;
 	bool attached;
@@ -123,6 +124,7 @@ struct kvm_caretaker {
 	bool orphan;
 	bool adopted;
 	bool preserved;
+	bool lost;
 	atomic_t stop;
 	unsigned int pcpu;
 	u32 generation;
@@ -143,9 +145,11 @@ u64 caretaker_block_va(const struct caretaker_block *b, const void *mem);
 /* install.c */
 struct kvm_caretaker *caretaker_of(struct kvm_vcpu *vcpu);
 long caretaker_set(struct kvm_vcpu *vcpu, unsigned long arg);
-long caretaker_get(struct kvm_vcpu *vcpu, unsigned long arg);
 int caretaker_stop(struct kvm_caretaker *ct, bool complete);
 void caretaker_go(struct kvm_caretaker *ct);
+
+/* readout.c */
+long caretaker_get(struct kvm_vcpu *vcpu, unsigned long arg);
 
 /* gap.c */
 int caretaker_move(struct caretaker_block *b, u32 from, u32 to);
@@ -156,6 +160,7 @@ int caretaker_reclaim(struct caretaker_block *b);
 void caretaker_pcpu_return(struct caretaker_block *b);
 void caretaker_pcpu_return_later(struct caretaker_block *b);
 int caretaker_adopt(struct kvm_caretaker *ct);
+void caretaker_give_up(struct kvm_caretaker *ct);
 
 /* luo.c */
 u64 caretaker_npt_bytes(struct kvm *kvm);

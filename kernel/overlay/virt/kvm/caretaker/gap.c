@@ -43,6 +43,7 @@ static int wait_pcpu(struct caretaker_block *b, u32 want, unsigned int ms)
 {
 	ktime_t end = ktime_add_ms(ktime_get(), ms);
 
+	/* Pairs with the payload's release: what it wrote before is visible. */
 	while (smp_load_acquire(&b->ccb->pcpu) != want) {
 		if (ktime_after(ktime_get(), end))
 			return -ETIMEDOUT;
@@ -90,6 +91,7 @@ int caretaker_arm(struct caretaker_block *b)
  */
 void caretaker_disarm(struct caretaker_block *b)
 {
+	/* Pairs with the acquire of the armed payload. */
 	smp_store_release(&b->ccb->doorbell, KVM_CARETAKER_BELL_HALT);
 	caretaker_pcpu_return_later(b);
 }
@@ -106,7 +108,9 @@ int caretaker_ring(struct caretaker_block *b)
 {
 	ktime_t end = ktime_add_ms(ktime_get(), RING_TIMEOUT_MS);
 
+	/* Pairs with the acquire of the armed payload: it sees the whole copied vCPU. */
 	smp_store_release(&b->ccb->doorbell, KVM_CARETAKER_BELL_RUN);
+	/* Pairs with the release of the payload's move. */
 	while (smp_load_acquire(&b->ccb->state) == KVM_CARETAKER_DETACHING) {
 		bool dead = READ_ONCE(b->ccb->pcpu) == KVM_CARETAKER_PCPU_HALTED;
 
@@ -132,7 +136,7 @@ static int reclaim_ask(struct caretaker_block *b)
 	    !caretaker_move(b, KVM_CARETAKER_RUNNING, KVM_CARETAKER_ADOPTING))
 		return 0;
 	/* An earlier attempt may have asked already and run out of time. */
-	switch (smp_load_acquire(&b->ccb->state)) {
+	switch (READ_ONCE(b->ccb->state)) {
 	case KVM_CARETAKER_ADOPTING:
 	case KVM_CARETAKER_PARKED:
 		return 0;
@@ -158,6 +162,7 @@ int caretaker_reclaim(struct caretaker_block *b)
 
 	b->telemetry->tsc_kick = rdtsc();
 	r = reclaim_ask(b);
+	/* PARKED is published with release, after all of the vCPU's state. */
 	while (!r && smp_load_acquire(&b->ccb->state) != KVM_CARETAKER_PARKED) {
 		ktime_t now = ktime_get();
 
@@ -165,7 +170,7 @@ int caretaker_reclaim(struct caretaker_block *b)
 			r = -EIO;
 		else if (ktime_after(now, end))
 			r = -ETIMEDOUT;
-		else if (!kick || ktime_after(now, ktime_add_us(kick, KICK_INTERVAL_US))) {
+		if (!r && (!kick || ktime_after(now, ktime_add_us(kick, KICK_INTERVAL_US)))) {
 			caretaker_cpu_kick(b->apic_id);
 			kick = now;
 		}
@@ -224,6 +229,27 @@ void caretaker_pcpu_return(struct caretaker_block *b)
 }
 
 /**
+ * caretaker_give_up - end a vCPU whose Caretaker has FAULTED
+ * @ct:		its Caretaker; its block holds a reference for the pCPU
+ *
+ * The record of the fault stays readable, the pCPU goes back to the host, KVM_RUN gives EIO.
+ *
+ * Context: vcpu->mutex held.
+ */
+void caretaker_give_up(struct kvm_caretaker *ct)
+{
+	struct caretaker_block *b = ct->block;
+
+	pr_err("vCPU %d: lost: its Caretaker faulted: code 0x%llx, rip 0x%llx, address 0x%llx\n",
+	       ct->vcpu->vcpu_id, b->telemetry->fault, b->telemetry->fault_rip,
+	       b->telemetry->fault_addr);
+	caretaker_move(b, KVM_CARETAKER_FAULTED, KVM_CARETAKER_EMPTY);
+	WRITE_ONCE(ct->lost, true);
+	WRITE_ONCE(ct->orphan, false);
+	caretaker_pcpu_return_later(b);
+}
+
+/**
  * caretaker_adopt - end an orphan: its vCPU continues in this kernel's KVM
  * @ct:		its Caretaker
  *
@@ -243,6 +269,10 @@ int caretaker_adopt(struct kvm_caretaker *ct)
 		return r;
 	}
 	r = caretaker_reclaim(b);
+	if (r == -EIO) {
+		caretaker_block_get(b);
+		caretaker_give_up(ct);
+	}
 	if (r)
 		return r;
 	r = caretaker_svm_import(ct->vcpu, b);

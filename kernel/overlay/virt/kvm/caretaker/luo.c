@@ -474,14 +474,17 @@ static void vcpu_unpreserve(struct liveupdate_file_op_args *args)
 
 	mutex_lock(&vcpu->mutex);
 	r = vcpu_take_back(ct);
+	if (r == -EIO)
+		caretaker_give_up(ct);
 	mutex_unlock(&vcpu->mutex);
 	cpus_set(b->apic_id, 0);
-	if (r) {
+	if (r && !ct->lost) {
 		pr_err("vCPU %d: not taken back: error %d\n", vcpu->vcpu_id, r);
 		vm->lost = true;
 		return;
 	}
-	caretaker_pcpu_return_later(b);
+	if (!r)
+		caretaker_pcpu_return_later(b);
 	caretaker_block_unpreserve(b);
 	ct->preserved = false;
 }

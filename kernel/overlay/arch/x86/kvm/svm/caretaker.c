@@ -52,15 +52,15 @@ noinstr void caretaker_svm_run(struct vcpu_svm *svm)
 {
 	struct svm_cpu_data *sd = per_cpu_ptr(&svm_data, svm->vcpu.cpu);
 	struct caretaker_block *b = svm->vcpu.caretaker->block;
-	volatile u64 *gpr = b->ccb->exit.gpr;
+	u64 *gpr = b->ccb->exit.gpr;
 	unsigned int i;
 
 	for (i = 0; i < 16; i++)
-		gpr[i] = svm->vcpu.arch.regs[i];
+		WRITE_ONCE(gpr[i], svm->vcpu.arch.regs[i]);
 	b->ccb->meta = cpuid_settled(&svm->vcpu) ? b->va_meta : b->va_empty;
 	caretaker_svm_enter(b->va_entry, svm->vmcb01.pa, sd->save_area_pa);
 	for (i = 0; i < 16; i++)
-		svm->vcpu.arch.regs[i] = gpr[i];
+		svm->vcpu.arch.regs[i] = READ_ONCE(gpr[i]);
 }
 
 /**
@@ -363,7 +363,7 @@ static void export_timer(struct kvm_vcpu *vcpu, struct kvm_caretaker_ccb *ccb)
 	ccb->timer_expiry = 0;
 	ccb->timer_period = 0;
 	ccb->apic_cycle_ns = vcpu->kvm->arch.apic_bus_cycle_ns;
-	/* KVM keeps tscdeadline, a guest TSC, in all modes; it stays set when a one-shot is over. */
+	/* KVM keeps tscdeadline, a guest TSC, in all modes, and after a one-shot is over. */
 	if (t->tscdeadline && (active || t->timer_mode == APIC_LVT_TIMER_TSCDEADLINE))
 		ccb->timer_expiry = t->tscdeadline - vcpu->arch.l1_tsc_offset;
 	if (t->timer_mode == APIC_LVT_TIMER_PERIODIC)

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The benchmark's numbers as a table, with the targets beside them.
+
+function verdict(met)
+{
+	return met ? "met" : "not met"
+}
+
+function target(reason, by, cr3, value)
+{
+	if (reason != "cpuid" || cr3 != "shared")
+		return ""
+	if (by == "kvm")
+		return "2785 when the targets were set"
+	if (by == "native")
+		return "<= 200: " verdict(value <= 200)
+	if (by == "bpf" && native != "")
+		return sprintf("<= native + 80 = %.2f: %s", native + 80, verdict(value <= native + 80))
+	return ""
+}
+
+function row(reason, by, cr3, value, spread, note)
+{
+	printf "  %-9s %-24s %-9s %12s %7s  %s\n", reason, by, cr3, value, spread, note
+}
+
+$1 == "bench-loop" { loop = $5; next }
+$1 == "bench-leaves" { leaves = $2; low = $3; high = $4; next }
+$1 == "bench-none" { none = none " " $2; next }
+$1 != "bench-case" && $1 != "bench-forward" { next }
+!n++ { row("exit", "served by", "CR3", "instructions", "spread", "target") }
+{
+	by = $1 == "bench-case" ? $3 : "kvm, payload of " $3
+	if ($2 == "cpuid" && $3 == "native" && $4 == "shared")
+		native = $5
+	if ($3 == "kvm")
+		$4 = $4 == "shared" ? "-" : $4
+	row($2, by, $4, $5, $6, target($2, $3, $4 == "-" ? "shared" : $4, $5))
+}
+END {
+	if (leaves)
+		printf "  Native CPUID over all %d leaves of the guest: %.2f to %.2f instructions.\n", leaves, low, high
+	if (loop != "")
+		printf "  Already taken off: the loop itself, %.2f instructions per round.\n", loop
+	print "  Spread: difference of two runs in one boot, each with a new VM."
+	if (none != "")
+		print "  Not measured, KVM does not intercept it on this host:" none
+}
