@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * KVM Caretaker payload core: CPUID from the vCPU's metadata, what of it is the hot path.
+ * KVM Caretaker payload core: CPUID from the vCPU's metadata. Inline, for it is the hot path.
  *
  * The guest sees what KVM configured for it, never what the CPU would say.
  */
@@ -8,6 +8,32 @@
 #define PAYLOAD_CPUID_H
 
 #include "payload.h"
+
+/**
+ * payload_cpuid_find() - look up a CPUID leaf of the guest
+ * @function:	EAX input
+ * @index:	ECX input
+ *
+ * Return: the entry, or NULL when the guest has none.
+ */
+static inline const struct kvm_caretaker_cpuid *payload_cpuid_find(u32 function, u32 index)
+{
+	const struct kvm_caretaker_cpuid *table = payload_meta()->cpuid;
+	u32 slot = KVM_CARETAKER_CPUID_HASH(function);
+	u32 left = KVM_CARETAKER_CPUID_SLOTS;
+
+	do {
+		const struct kvm_caretaker_cpuid *entry = &table[slot];
+
+		if (unlikely(!(entry->flags & KVM_CARETAKER_CPUID_USED)))
+			return NULL;
+		if (entry->function == function &&
+		    (!(entry->flags & KVM_CARETAKER_CPUID_INDEXED) || entry->index == index))
+			return entry;
+		slot = (slot + 1) & (KVM_CARETAKER_CPUID_SLOTS - 1);
+	} while (--left);
+	return NULL;
+}
 
 /**
  * payload_cpuid_result() - what CPUID leaves in EAX, EBX, ECX and EDX
@@ -26,25 +52,17 @@ static inline void payload_cpuid_result(struct vmcb *vmcb, u32 eax, u32 ebx, u32
 }
 
 /**
- * payload_cpuid_direct() - CPUID by the table, the common case
+ * payload_cpuid() - CPUID by the table
  * @vmcb:	VMCB in use
  *
- * Most leaves lie in the slot that they hash to. No loop and no call, so that the caller needs no
- * more registers than a call may change. An unused slot is all zeros and looks like leaf 0 until
- * its flags are read.
- *
- * Return: false for all other leaves: payload_cpuid() knows.
+ * Return: false for a leaf that is not in the table.
  */
-static inline bool payload_cpuid_direct(struct vmcb *vmcb)
+static inline bool payload_cpuid(struct vmcb *vmcb)
 {
-	u32 function = vmcb->rax;
-	const struct kvm_caretaker_cpuid *entry =
-		&payload_meta()->cpuid[KVM_CARETAKER_CPUID_HASH(function)];
+	const struct kvm_caretaker_cpuid *entry;
 
-	if (unlikely(entry->function != function || !(entry->flags & KVM_CARETAKER_CPUID_USED)))
-		return false;
-	if (unlikely(entry->flags & KVM_CARETAKER_CPUID_INDEXED) &&
-	    entry->index != (u32)ccb.exit.gpr[KVM_CARETAKER_RCX])
+	entry = payload_cpuid_find(vmcb->rax, ccb.exit.gpr[KVM_CARETAKER_RCX]);
+	if (unlikely(!entry))
 		return false;
 	payload_cpuid_result(vmcb, entry->eax, entry->ebx, entry->ecx, entry->edx);
 	return true;

@@ -144,21 +144,22 @@ attached_enter(struct vmcb *vmcb, u32 index, u64 next, enum kvm_caretaker_server
 	return PAYLOAD_ENTER;
 }
 
-/* All but the common CPUID leaves; apart from them so that the hot path saves no registers. */
+/* All but CPUID; apart from it so that the hot path saves no registers. */
 static noinline u32 attached_native(struct vmcb *vmcb, u32 index, u64 next)
 {
 	bool read = index == VMEXIT_MSR && !(vmcb->info1 & VMCB_MSR_WRITE);
 
-	if ((read && payload_rdmsr(vmcb, KVM_CARETAKER_MSR_READ)) || index == VMEXIT_PAUSE ||
-	    (index == VMEXIT_CPUID && payload_cpuid(vmcb)))
+	if (index == VMEXIT_PAUSE || (read && payload_rdmsr(vmcb, KVM_CARETAKER_MSR_READ)))
 		return attached_enter(vmcb, index, next, KVM_CARETAKER_NATIVE);
 	return attached_forward(index);
 }
 
 static inline u32 attached_serve(struct vmcb *vmcb, u32 index, u64 next)
 {
-	if (unlikely(index != VMEXIT_CPUID || !payload_cpuid_direct(vmcb)))
+	if (unlikely(index != VMEXIT_CPUID))
 		return attached_native(vmcb, index, next);
+	if (unlikely(!payload_cpuid(vmcb)))
+		return attached_forward(index);
 	return attached_enter(vmcb, index, next, KVM_CARETAKER_NATIVE);
 }
 

@@ -6,11 +6,11 @@
  * exit blocks: RIP stays on the instruction, the vCPU stalls, and the kernel that adopts it lets
  * KVM do the instruction.
  *
- * Limits of this version: no timer and no interrupt is delivered to the guest while detached.
- * What is pending in IRR stays there until adoption, and so does a guest in HLT, even if an
- * interrupt in IRR could be delivered.
+ * Interrupts are delivered in x2APIC mode only; for the limits of the timer see timer.c.
  */
 #include "payload.h"
+
+#define MSR_TSC_DEADLINE	0x6e0
 
 /* Fault record for an exit that no vCPU survives and that has no vector of its own. */
 #define FAULT_OF_EXIT(index)	(0x100 + (index))
@@ -83,6 +83,8 @@ u32 payload_enter_detached(void)
 		return PAYLOAD_LEAVE;
 	payload_reentry(vmcb, gap_event);
 	vmcb->event_inj_err = gap_event >> 32;
+	payload_timer_check();
+	payload_inject(vmcb);
 	return PAYLOAD_ENTER;
 }
 
@@ -127,6 +129,10 @@ static bool gap_rdmsr(struct vmcb *vmcb)
 	u32 msr = ccb.exit.gpr[KVM_CARETAKER_RCX];
 	u64 value;
 
+	if (msr == MSR_TSC_DEADLINE && (ccb.flags & KVM_CARETAKER_CCB_X2APIC)) {
+		payload_rdmsr_result(vmcb, payload_deadline_read(vmcb));
+		return true;
+	}
 	if (payload_rdmsr(vmcb, KVM_CARETAKER_MSR_READ | KVM_CARETAKER_MSR_READ_GAP))
 		return true;
 	if (msr == 0x10)	/* TSC; KVM lets the guest's ratio be 1 only */
@@ -144,6 +150,12 @@ static bool gap_msr(struct vmcb *vmcb)
 	if (!(vmcb->info1 & VMCB_MSR_WRITE))
 		return gap_rdmsr(vmcb);
 	value = (u32)vmcb->rax | ccb.exit.gpr[KVM_CARETAKER_RDX] << 32;
+	if ((u32)ccb.exit.gpr[KVM_CARETAKER_RCX] == MSR_TSC_DEADLINE) {
+		if (!(ccb.flags & KVM_CARETAKER_CCB_X2APIC))
+			return false;
+		payload_deadline_write(vmcb, value);
+		return true;
+	}
 	return payload_lapic_write(vmcb, ccb.exit.gpr[KVM_CARETAKER_RCX], value);
 }
 
@@ -163,6 +175,23 @@ static bool gap_native(struct vmcb *vmcb, u32 index)
 	return false;
 }
 
+/**
+ * payload_halted() - the guest is in HLT, until an interrupt or a kernel wants it
+ * @vmcb:	VMCB in use, RIP after the HLT
+ */
+void payload_halted(const struct vmcb *vmcb)
+{
+	ccb.flags |= KVM_CARETAKER_CCB_HALTED;
+	payload_timer_check();
+	while (!payload_inject_wakes(vmcb)) {
+		payload_idle();
+		if (payload_state() == KVM_CARETAKER_ADOPTING)
+			return;
+		payload_timer_check();
+	}
+	ccb.flags &= ~KVM_CARETAKER_CCB_HALTED;
+}
+
 /* RIP is past the HLT when the pCPU halts: an adopting kernel finds the vCPU halted. */
 static u32 gap_serve(struct vmcb *vmcb, u32 index, u64 next)
 {
@@ -172,8 +201,7 @@ static u32 gap_serve(struct vmcb *vmcb, u32 index, u64 next)
 		return gap_enter(vmcb, index, next, KVM_CARETAKER_NATIVE);
 	payload_skip(vmcb, next);
 	payload_count(index, KVM_CARETAKER_NATIVE);
-	ccb.flags |= KVM_CARETAKER_CCB_HALTED;
-	payload_idle();
+	payload_halted(vmcb);
 	return payload_enter_detached();
 }
 
@@ -186,6 +214,10 @@ static u32 gap_other(struct vmcb *vmcb, u32 index)
 	case VMEXIT_SMI:
 		payload_count(index, KVM_CARETAKER_NATIVE);
 		payload_window();
+		return payload_enter_detached();
+	case VMEXIT_VINTR:
+		payload_count(index, KVM_CARETAKER_NATIVE);
+		payload_inject_look();
 		return payload_enter_detached();
 	case VMEXIT_EXCP_MC:
 		payload_count(index, KVM_CARETAKER_BLOCKED);

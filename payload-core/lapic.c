@@ -30,9 +30,11 @@
 #define LAPIC_TMICT	0x380
 #define LAPIC_TMCCT	0x390
 #define LAPIC_TDCR	0x3e0
+#define LAPIC_SELF_IPI	0x3f0
 
 #define LAPIC_BANKS	8
 #define LVTT_MODE	(3U << 17)
+#define LVT_MASKED	(1U << 16)
 #define LVTT_DEADLINE	(2U << 17)
 
 static u32 *lapic_reg(u32 offset)
@@ -155,6 +157,7 @@ static bool lapic_eoi(u64 value)
 	if (*lapic_vector_reg(LAPIC_TMR, vector) & bit)
 		return false;
 	*lapic_vector_reg(LAPIC_ISR, vector) &= ~bit;
+	payload_inject_look();
 	return true;
 }
 
@@ -164,6 +167,25 @@ static bool lapic_set_tpr(struct vmcb *vmcb, u64 value)
 		return false;
 	*lapic_reg(LAPIC_TPR) = value;
 	vmcb->int_ctl = (vmcb->int_ctl & ~VMCB_V_TPR) | value >> 4;
+	payload_inject_look();
+	return true;
+}
+
+/* One more edge-triggered interrupt, unless it is pending already. */
+static void lapic_raise(u32 vector)
+{
+	u32 bit = 1U << (vector & 31);
+
+	*lapic_vector_reg(LAPIC_TMR, vector) &= ~bit;
+	*lapic_vector_reg(LAPIC_IRR, vector) |= bit;
+	payload_inject_look();
+}
+
+static bool lapic_self_ipi(u64 value)
+{
+	if (value > 0xff || value < 16)
+		return false;
+	lapic_raise(value);
 	return true;
 }
 
@@ -184,6 +206,8 @@ bool payload_lapic_write(struct vmcb *vmcb, u32 msr, u64 value)
 		return lapic_set_tpr(vmcb, value);
 	case LAPIC_EOI:
 		return lapic_eoi(value);
+	case LAPIC_SELF_IPI:
+		return lapic_self_ipi(value);
 	}
 	return false;
 }
@@ -196,4 +220,67 @@ void payload_lapic_park(const struct vmcb *vmcb)
 {
 	if (ccb.lapic)
 		*lapic_reg(LAPIC_TPR) = lapic_tpr(vmcb);
+}
+
+/**
+ * payload_lapic_deliverable() - highest interrupt that the processor priority lets pass
+ * @vmcb:	VMCB in use
+ *
+ * Return: its vector, 0 for none. RFLAGS.IF and interrupt shadow are not looked at.
+ */
+u32 payload_lapic_deliverable(const struct vmcb *vmcb)
+{
+	u32 vector;
+
+	if (!(ccb.flags & KVM_CARETAKER_CCB_X2APIC))
+		return 0;
+	vector = lapic_highest(LAPIC_IRR);
+	return vector >> 4 > lapic_ppr(vmcb) >> 4 ? vector : 0;
+}
+
+/**
+ * payload_lapic_held_by_tpr() - highest interrupt, if nothing but TPR can hold it back
+ *
+ * Return: its vector, 0 when there is none or one in service holds it back.
+ */
+u32 payload_lapic_held_by_tpr(void)
+{
+	u32 vector;
+
+	if (!(ccb.flags & KVM_CARETAKER_CCB_X2APIC))
+		return 0;
+	vector = lapic_highest(LAPIC_IRR);
+	return vector >> 4 > lapic_highest(LAPIC_ISR) >> 4 ? vector : 0;
+}
+
+/**
+ * payload_lapic_accept() - an interrupt goes from pending to in service
+ * @vector:	vector, pending
+ */
+void payload_lapic_accept(u32 vector)
+{
+	u32 bit = 1U << (vector & 31);
+
+	*lapic_vector_reg(LAPIC_IRR, vector) &= ~bit;
+	*lapic_vector_reg(LAPIC_ISR, vector) |= bit;
+}
+
+/**
+ * payload_lapic_timer_fires() - the timer's interrupt, unless it is masked
+ */
+void payload_lapic_timer_fires(void)
+{
+	u32 lvtt = *lapic_reg(LAPIC_LVTT);
+
+	if (!(lvtt & LVT_MASKED) && (lvtt & 0xff) >= 16)
+		lapic_raise(lvtt & 0xff);
+}
+
+/**
+ * payload_lapic_deadline_mode() - whether the timer is in TSC-deadline mode
+ */
+bool payload_lapic_deadline_mode(void)
+{
+	return (ccb.flags & KVM_CARETAKER_CCB_X2APIC) &&
+	       (*lapic_reg(LAPIC_LVTT) & LVTT_MODE) == LVTT_DEADLINE;
 }

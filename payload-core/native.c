@@ -1,52 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KVM Caretaker payload core: CPUID and RDMSR from the vCPU's metadata.
+ * KVM Caretaker payload core: CPUID while detached, and RDMSR from the vCPU's metadata.
  */
 #include "cpuid.h"
 #include "payload.h"
-
-#define CPUID_SLOT_BYTES	sizeof(struct kvm_caretaker_cpuid)
-#define CPUID_TABLE_BYTES	(KVM_CARETAKER_CPUID_SLOTS * CPUID_SLOT_BYTES)
-
-/*
- * The entry of a leaf, or NULL when the guest has none. Walks by byte offset, which is an address
- * without further arithmetic.
- */
-static const struct kvm_caretaker_cpuid *cpuid_find(u32 function, u32 index)
-{
-	const void *table = payload_meta()->cpuid;
-	u64 offset = KVM_CARETAKER_CPUID_HASH(function) * CPUID_SLOT_BYTES;
-	u32 left = KVM_CARETAKER_CPUID_SLOTS;
-
-	do {
-		const struct kvm_caretaker_cpuid *entry = table + offset;
-
-		if (unlikely(!(entry->flags & KVM_CARETAKER_CPUID_USED)))
-			return NULL;
-		if (entry->function == function &&
-		    (!(entry->flags & KVM_CARETAKER_CPUID_INDEXED) || entry->index == index))
-			return entry;
-		offset = (offset + CPUID_SLOT_BYTES) & (CPUID_TABLE_BYTES - 1);
-	} while (--left);
-	return NULL;
-}
-
-/**
- * payload_cpuid() - CPUID by the table
- * @vmcb:	VMCB in use
- *
- * Return: false for a leaf that is not in the table.
- */
-bool payload_cpuid(struct vmcb *vmcb)
-{
-	const struct kvm_caretaker_cpuid *entry;
-
-	entry = cpuid_find(vmcb->rax, ccb.exit.gpr[KVM_CARETAKER_RCX]);
-	if (unlikely(!entry))
-		return false;
-	payload_cpuid_result(vmcb, entry->eax, entry->ebx, entry->ecx, entry->edx);
-	return true;
-}
 
 /**
  * payload_cpuid_detached() - CPUID while detached
@@ -64,7 +21,7 @@ void payload_cpuid_detached(struct vmcb *vmcb)
 	if (payload_cpuid(vmcb))
 		return;
 	if (function == 0xb || function == 0x1f)
-		entry = cpuid_find(function, 0);
+		entry = payload_cpuid_find(function, 0);
 	if (entry)
 		payload_cpuid_result(vmcb, 0, 0, index & 0xff, entry->edx);
 	else

@@ -5,7 +5,8 @@
  * One copy of the image, and so of all data here, belongs to one vCPU. Data is reached relative to
  * RIP alone: GS belongs to the guest, and the image has no relocations.
  *
- * Files that run no privileged instruction (dispatch.c, native.c, lapic.c, gap.c) are also built
+ * Files that run no privileged instruction (dispatch.c, native.c, lapic.c, inject.c, timer.c,
+ * gap.c) are also built
  * hosted for the unit tests.
  */
 #ifndef PAYLOAD_PAYLOAD_H
@@ -49,7 +50,6 @@ u32 payload_handler(const struct vmcb *vmcb, u32 index, u64 next);
 u64 payload_next_rip(const struct vmcb *vmcb, u32 index);
 
 /* native.c */
-bool payload_cpuid(struct vmcb *vmcb);
 void payload_cpuid_detached(struct vmcb *vmcb);
 bool payload_rdmsr(struct vmcb *vmcb, u32 may);
 void payload_rdmsr_result(struct vmcb *vmcb, u64 value);
@@ -58,11 +58,28 @@ void payload_rdmsr_result(struct vmcb *vmcb, u64 value);
 bool payload_lapic_read(const struct vmcb *vmcb, u32 msr, u64 *value);
 bool payload_lapic_write(struct vmcb *vmcb, u32 msr, u64 value);
 void payload_lapic_park(const struct vmcb *vmcb);
+u32 payload_lapic_deliverable(const struct vmcb *vmcb);
+u32 payload_lapic_held_by_tpr(void);
+void payload_lapic_accept(u32 vector);
+void payload_lapic_timer_fires(void);
+bool payload_lapic_deadline_mode(void);
+
+/* inject.c */
+void payload_inject_look(void);
+void payload_inject(struct vmcb *vmcb);
+bool payload_inject_wakes(const struct vmcb *vmcb);
+void payload_inject_park(struct vmcb *vmcb);
+
+/* timer.c */
+bool payload_timer_check(void);
+u64 payload_deadline_read(const struct vmcb *vmcb);
+void payload_deadline_write(const struct vmcb *vmcb, u64 value);
 
 /* gap.c */
 u32 payload_enter_detached(void);
 u32 payload_exit_detached(void);
 u32 payload_verdict_detached(u32 verdict);
+void payload_halted(const struct vmcb *vmcb);
 void payload_event_begin(const struct vmcb *vmcb);
 void payload_event_park(struct vmcb *vmcb);
 

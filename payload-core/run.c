@@ -70,6 +70,12 @@ void payload_idle(void)
 		if (payload_state() == KVM_CARETAKER_ADOPTING)
 			break;
 		start = payload_tsc();
+		if (ccb.timer_expiry) {
+			if (start >= ccb.timer_expiry)
+				break;
+			cpu_pause();
+			continue;
+		}
 		payload_halt_until_kicked();
 		telemetry->idle_tsc += payload_tsc() - start;
 	}
@@ -183,6 +189,7 @@ static void __noreturn run_park(void)
 	run_own_load();
 	run_registers_save();
 	payload_event_park(vmcb);
+	payload_inject_park(vmcb);
 	payload_lapic_park(vmcb);
 	ccb.exit.flags &= ~KVM_CARETAKER_EXIT_DETACHED;
 	ccb.counters = (u64)telemetry->exits;
@@ -222,10 +229,13 @@ static void __noreturn run_guest(void)
 	debug_crumb('R');
 	run_guest_load();
 	payload_telemetry()->tsc_run = payload_tsc();
+	payload_inject_look();
 	if (ccb.flags & KVM_CARETAKER_CCB_HALTED)
-		payload_idle();
+		payload_halted(payload_vmcb());
 	if (payload_state() == KVM_CARETAKER_ADOPTING)
 		run_park();
+	payload_timer_check();
+	payload_inject(payload_vmcb());
 	payload_run_loop();
 }
 

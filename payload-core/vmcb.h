@@ -16,6 +16,7 @@
 #define VMEXIT_NMI		0x61
 #define VMEXIT_SMI		0x62
 #define VMEXIT_INIT		0x63
+#define VMEXIT_VINTR		0x64
 #define VMEXIT_RDTSC		0x6e
 #define VMEXIT_RDPMC		0x6f
 #define VMEXIT_CPUID		0x72
@@ -49,6 +50,9 @@
 
 /* int_ctl and int_state */
 #define VMCB_V_TPR		0x0fU
+#define VMCB_V_IRQ		(1U << 8)
+#define VMCB_V_PRIO_SHIFT	16
+#define VMCB_V_PRIO		(0xfU << VMCB_V_PRIO_SHIFT)
 #define VMCB_INT_SHADOW		(1U << 0)
 
 /*
@@ -64,6 +68,10 @@
  */
 #define VMCB_CLEAN_REENTRY	0x80001df7U
 
+/* Intercepts, TSC offset, pause filter */
+#define VMCB_CLEAN_INTERCEPTS	(1U << 0)
+
+#define RFLAGS_IF		(1ULL << 9)
 #define RFLAGS_TF		(1ULL << 8)
 #define CR4_OSXSAVE		(1ULL << 18)
 

@@ -17,7 +17,7 @@ number=0
 failed=0
 
 core_objects=()
-for name in dispatch native lapic gap run tables entry handler ccb stacks; do
+for name in dispatch native lapic inject timer gap run tables entry handler ccb stacks; do
 	core_objects+=("$objects/core/$name.o")
 done
 

@@ -164,7 +164,7 @@ static unsigned int run(const struct test *tests, unsigned int *nr)
 int main(void)
 {
 	const struct test *all[] = {
-		tests_attached, tests_gap, tests_cpuid, tests_lapic, tests_state,
+		tests_attached, tests_gap, tests_cpuid, tests_lapic, tests_inject, tests_state,
 	};
 	unsigned int i, nr = 0, failed = 0;
 

@@ -104,9 +104,38 @@ static void test_x2apic_msrs(void)
 	EXPECT_EQ(h.vmcb.rip, RIP + 4);
 }
 
+/* The deadline is kept as a host TSC; a write in another LVTT mode does nothing. */
+static void test_deadline(void)
+{
+	ccb.flags |= KVM_CARETAKER_CCB_X2APIC;
+	*lapic_at(0x320) = 0x400ec;
+	h.vmcb.tsc_offset = -0x1000;
+	h.tsc = 0x2000;
+	GPR(RCX) = 0x6e0;
+	GPR(RDX) = 0xdead00000001;
+	h.vmcb.rax = 0xffffffff00002000;
+	h.vmcb.info1 = VMCB_MSR_WRITE;
+	EXPECT_EQ(exit_detached(VMEXIT_MSR), PAYLOAD_ENTER);
+	EXPECT_EQ(ccb.timer_expiry, 0x100003000);
+	h.vmcb.info1 = 0;
+	EXPECT_EQ(exit_detached(VMEXIT_MSR), PAYLOAD_ENTER);
+	EXPECT_EQ(h.vmcb.rax, 0x2000);
+	EXPECT_EQ(GPR(RDX), 1);
+	GPR(RDX) = 0;
+	h.vmcb.rax = 0;
+	h.vmcb.info1 = VMCB_MSR_WRITE;
+	EXPECT_EQ(exit_detached(VMEXIT_MSR), PAYLOAD_ENTER);
+	EXPECT_EQ(ccb.timer_expiry, 0);
+	*lapic_at(0x320) = 0x200ec;
+	h.vmcb.rax = 5;
+	EXPECT_EQ(exit_detached(VMEXIT_MSR), PAYLOAD_ENTER);
+	EXPECT_EQ(ccb.timer_expiry, 0);
+	EXPECT_EQ(payload_deadline_read(&h.vmcb), 0);
+}
+
 static void test_wrmsr_blocks(void)
 {
-	GPR(RCX) = 0x6e0;
+	GPR(RCX) = 0x123;
 	h.vmcb.info1 = VMCB_MSR_WRITE;
 	expect_blocked(exit_detached(VMEXIT_MSR), VMEXIT_MSR);
 }
@@ -120,7 +149,7 @@ static void test_rdmsr_blocks(void)
 static void test_unknown_blocks(void)
 {
 	static const u64 codes[] = {
-		0, 0x40, 0x64, VMEXIT_RDTSC, VMEXIT_IOIO, VMEXIT_VMMCALL, VMEXIT_NPF, 0x41f, 0x8d,
+		0, 0x40, 0x65, VMEXIT_RDTSC, VMEXIT_IOIO, VMEXIT_VMMCALL, VMEXIT_NPF, 0x41f, 0x8d,
 	};
 	u32 i;
 
@@ -329,6 +358,7 @@ const struct test tests_gap[] = {
 	{ "gap: RDMSR by the gap policy", test_rdmsr },
 	{ "gap: RDMSR of the TSC applies the offset", test_tsc },
 	{ "gap: x2APIC registers through RDMSR and WRMSR", test_x2apic_msrs },
+	{ "gap: TSC_DEADLINE is noted for the kernel that adopts", test_deadline },
 	{ "gap: other WRMSR blocks", test_wrmsr_blocks },
 	{ "gap: other RDMSR blocks", test_rdmsr_blocks },
 	{ "gap: everything unknown blocks with RIP on it", test_unknown_blocks },

@@ -34,8 +34,12 @@
 #define SPREAD_MAX	1.0		/* instructions between the runs */
 
 /* SVM exit codes are their own reason index (APM volume 2, appendix C) */
-enum { REASON_NONE = 0, REASON_CPUID = 0x72, REASON_PAUSE = 0x77, REASON_MSR = 0x7c,
-       REASON_VMMCALL = 0x81 };
+enum {
+	REASON_CPUID = 0x72,
+	REASON_PAUSE = 0x77,
+	REASON_MSR = 0x7c,
+	REASON_VMMCALL = 0x81,
+};
 
 /* An instruction. Its answer is in the first @nr_out of EAX, EDX, EBX, ECX. */
 struct exit_case {
@@ -53,7 +57,7 @@ static const struct exit_case exits[NR_EXITS] = {
 	[EXIT_CPUID] = { "cpuid", &bench_cpuid, REASON_CPUID, CPUID_LEAF, 0, 4, false },
 	[EXIT_RDMSR] = { "rdmsr", &bench_rdmsr, REASON_MSR, 0, MSR_MTRRCAP, 2, false },
 	[EXIT_PAUSE] = { "pause", &bench_pause, REASON_PAUSE, 0, 0, 0, true },
-	[EXIT_VMMCALL] = { "vmmcall", &bench_vmmcall, REASON_VMMCALL, HYPERCALL_NONE, 0, 1, false },
+	[EXIT_VMMCALL] = { "vmmcall", &bench_vmmcall, REASON_VMMCALL, HYPERCALL_NONE, 0, 1, false }
 };
 
 #define BIT(n)		(1U << (n))
@@ -85,7 +89,7 @@ static const struct server servers[NR_SERVERS] = {
 static const char *const cr3_names[NR_CR3] = { "shared", "isolated" };
 
 struct number {
-	bool known;
+	unsigned int nr;	/* runs that have a value */
 	double value[RUNS];
 };
 
@@ -96,7 +100,14 @@ static uint32_t answers[NR_EXITS][4];
 static struct kvm_caretaker_telemetry before, after;
 static unsigned int failures;
 
-#define fail(...) ({ failures++; printf("bench-error "); printf(__VA_ARGS__); printf("\n"); false; })
+/* One line about what could not be measured; false, for the caller to return. */
+#define fail(...) ({			\
+	failures++;			\
+	printf("bench-error ");		\
+	printf(__VA_ARGS__);		\
+	printf("\n");			\
+	false;				\
+})
 
 /* ---- the Caretaker under the guest ---- */
 
@@ -273,102 +284,129 @@ static bool answer_right(const struct setup *s, unsigned int nr)
 	return true;
 }
 
-static bool exit_measure(struct setup *s, unsigned int nr, bool forwarded, double *cost)
+static bool exit_check(const struct setup *s, unsigned int nr, int64_t count)
 {
-	const struct exit_case *e = &exits[nr];
-	int64_t kvm_before, kvm_after, count;
-	int err;
+	const char *exit = exits[nr].name, *server = s->server->name;
 
-	if (!counters_read(s, &before, &kvm_before))
-		return fail("%s %s: no counters", e->name, s->server->name);
-	err = code_run(s, e->code, e->eax, e->ecx, cost);
-	if (err)
-		return fail("%s %s: the guest did not end: %s", e->name, s->server->name, strerror(-err));
-	if (!counters_read(s, &after, &kvm_after))
-		return fail("%s %s: no counters", e->name, s->server->name);
-	count = forwarded ? kvm_after - kvm_before : served(s, e, kvm_after - kvm_before);
-	if (count < BENCH_EXITS && e->optional) {
+	if (count < BENCH_EXITS && exits[nr].optional && s->server == &servers[KVM_ALONE]) {
 		not_intercepted[nr] = true;
 		return false;
 	}
 	if (count < BENCH_EXITS)
-		return fail("%s %s: %ld of %u exits counted", e->name, s->server->name, count, BENCH_EXITS);
+		return fail("%s %s: %ld of %u exits counted", exit, server, count, BENCH_EXITS);
 	/* The floor by its nature answers nothing */
 	if (s->server != &servers[FLOOR] && !answer_right(s, nr))
-		return fail("%s %s: another answer than from KVM", e->name, s->server->name);
+		return fail("%s %s: another answer than from KVM", exit, server);
 	return true;
+}
+
+static bool exit_measure(struct setup *s, unsigned int nr, bool forwarded, double *cost)
+{
+	const struct exit_case *e = &exits[nr];
+	int64_t kvm_before, kvm_after;
+
+	if (!counters_read(s, &before, &kvm_before))
+		return fail("%s %s: no counters", e->name, s->server->name);
+	if (code_run(s, e->code, e->eax, e->ecx, cost))
+		return fail("%s %s: the guest did not end", e->name, s->server->name);
+	if (!counters_read(s, &after, &kvm_after))
+		return fail("%s %s: no counters", e->name, s->server->name);
+	kvm_after -= kvm_before;
+	return exit_check(s, nr, forwarded ? kvm_after : served(s, e, kvm_after));
 }
 
 /* ---- all of them ---- */
 
-static void server_measure(unsigned int run, unsigned int nr_server, unsigned int cr3)
+static void number_add(struct number *n, double value)
 {
-	const struct server *server = &servers[nr_server];
-	unsigned int all = server->exits | server->forwarded, nr;
-	struct setup s;
+	n->value[n->nr++] = value;
+}
+
+static void exits_measure(struct setup *s, struct number *to)
+{
+	const struct server *server = s->server;
 	double empty, cost;
-	int err = setup_begin(&s, server, cr3);
+	unsigned int nr;
+
+	if (code_run(s, &bench_empty, 0, 0, &empty)) {
+		fail("%s: the empty loop did not end", server->name);
+		return;
+	}
+	if (server == &servers[KVM_ALONE])
+		number_add(&loop_cost, empty);
+	for (nr = 0; nr < NR_EXITS; nr++) {
+		if (!((server->exits | server->forwarded) & BIT(nr)) || not_intercepted[nr])
+			continue;
+		if (exit_measure(s, nr, server->forwarded & BIT(nr), &cost))
+			number_add(&to[nr], cost - empty);
+	}
+}
+
+static void server_measure(unsigned int nr, unsigned int cr3)
+{
+	struct setup s;
+	int err = setup_begin(&s, &servers[nr], cr3);
 
 	if (err) {
-		fail("%s %s: no guest or no Caretaker: %s", server->name, cr3_names[cr3], strerror(-err));
+		fail("%s %s: no guest or no Caretaker: %s", servers[nr].name, cr3_names[cr3],
+		     strerror(-err));
 		return;
 	}
-	err = code_run(&s, &bench_empty, 0, 0, &empty);
-	if (err)
-		fail("%s %s: the empty loop did not end: %s", server->name, cr3_names[cr3], strerror(-err));
-	for (nr = 0; !err && nr < NR_EXITS; nr++) {
-		struct number *n = &numbers[nr_server][cr3][nr];
-
-		if (!(all & BIT(nr)) || !exit_measure(&s, nr, server->forwarded & BIT(nr), &cost))
-			continue;
-		n->known = true;
-		n->value[run] = cost - empty;
-	}
-	loop_cost.known = true;
-	loop_cost.value[run] = empty;
+	exits_measure(&s, numbers[nr][cr3]);
 	setup_end(&s);
 }
 
-/* Where a leaf lies in the payload's table decides what it costs: the range over all of them. */
-static void leaves_measure(void)
-{
-	double cost, empty, min = 1e9, max = 0;
-	struct kvm_cpuid2 *table;
-	struct setup s;
-	unsigned int i;
-
-	if (setup_begin(&s, &servers[NATIVE], 0)) {
-		fail("leaves: no guest or no Caretaker");
-		return;
-	}
-	table = s.guest.cpuid;
-	if (code_run(&s, &bench_empty, 0, 0, &empty) || !telemetry_read(&s, &before))
-		goto err_setup;
-	for (i = 0; i < table->nent; i++) {
-		if (code_run(&s, &bench_cpuid, table->entries[i].function, table->entries[i].index, &cost))
-			goto err_setup;
-		min = cost - empty < min ? cost - empty : min;
-		max = cost - empty > max ? cost - empty : max;
-	}
-	if (!telemetry_read(&s, &after) || after.exits[REASON_CPUID][KVM_CARETAKER_NATIVE] -
-	    before.exits[REASON_CPUID][KVM_CARETAKER_NATIVE] != (uint64_t)table->nent * BENCH_EXITS)
-		goto err_setup;
-	printf("bench-leaves %u %.2f %.2f\n", table->nent, min, max);
-	setup_end(&s);
-	return;
-
-err_setup:
-	fail("leaves: not all were served by the payload");
-	setup_end(&s);
-}
-
-static void run_measure(unsigned int run)
+static void all_measure(void)
 {
 	unsigned int i, cr3;
 
 	for (i = 0; i < NR_SERVERS; i++)
 		for (cr3 = 0; cr3 < (servers[i].payload ? NR_CR3 : 1); cr3++)
-			server_measure(run, i, cr3);
+			server_measure(i, cr3);
+}
+
+static bool leaves_run(struct setup *s, double *min, double *max)
+{
+	const struct kvm_cpuid2 *table = s->guest.cpuid;
+	double cost, empty;
+	unsigned int i;
+
+	*min = 1e9;
+	*max = 0;
+	if (code_run(s, &bench_empty, 0, 0, &empty))
+		return false;
+	for (i = 0; i < table->nent; i++) {
+		const struct kvm_cpuid_entry2 *e = &table->entries[i];
+
+		if (code_run(s, &bench_cpuid, e->function, e->index, &cost))
+			return false;
+		cost -= empty;
+		*min = cost < *min ? cost : *min;
+		*max = cost > *max ? cost : *max;
+	}
+	return true;
+}
+
+/* Where a leaf lies in the payload's table decides what it costs: the range over all of them. */
+static void leaves_measure(void)
+{
+	__u64 *old = before.exits[REASON_CPUID], *new = after.exits[REASON_CPUID];
+	double min, max;
+	struct setup s;
+
+	if (setup_begin(&s, &servers[NATIVE], 0)) {
+		fail("leaves: no guest or no Caretaker");
+		return;
+	}
+	if (!telemetry_read(&s, &before) || !leaves_run(&s, &min, &max) ||
+	    !telemetry_read(&s, &after))
+		fail("leaves: the guest did not end, or no counters");
+	else if (new[KVM_CARETAKER_NATIVE] - old[KVM_CARETAKER_NATIVE] !=
+		 (uint64_t)s.guest.cpuid->nent * BENCH_EXITS)
+		fail("leaves: not all were served by the payload");
+	else
+		printf("bench-leaves %u %.2f %.2f\n", s.guest.cpuid->nent, min, max);
+	setup_end(&s);
 }
 
 static double spread(const struct number *n)
@@ -381,40 +419,44 @@ static double spread(const struct number *n)
 static void number_print(const char *what, const char *exit, const char *server, const char *cr3,
 			 const struct number *n)
 {
-	if (!n->known)
+	/* What has no value in one run has said why. */
+	if (n->nr < RUNS)
 		return;
-	if (spread(n) > SPREAD_MAX)
-		fail("%s %s %s: %.2f and %.2f instructions in two runs", exit, server, cr3, n->value[0],
-		     n->value[1]);
+	if (spread(n) > SPREAD_MAX) {
+		fail("%s %s %s: %.2f and %.2f instructions in two runs", exit, server, cr3,
+		     n->value[0], n->value[1]);
+		return;
+	}
 	printf("%s %s %s %s %.2f %.2f\n", what, exit, server, cr3,
 	       (n->value[0] + n->value[1]) / 2, spread(n));
 }
 
-static void numbers_print(void)
+static void exit_print(unsigned int nr)
 {
-	unsigned int i, cr3, nr;
+	unsigned int i, cr3;
 
-	number_print("bench-loop", "-", "-", "-", &loop_cost);
-	for (nr = 0; nr < NR_EXITS; nr++) {
-		if (not_intercepted[nr])
-			printf("bench-none %s\n", exits[nr].name);
-		for (i = 0; i < NR_SERVERS; i++)
-			for (cr3 = 0; cr3 < NR_CR3; cr3++)
-				number_print(servers[i].forwarded & BIT(nr) ? "bench-forward" : "bench-case",
-					     exits[nr].name, servers[i].name, cr3_names[cr3],
-					     &numbers[i][cr3][nr]);
+	if (not_intercepted[nr])
+		printf("bench-none %s\n", exits[nr].name);
+	for (i = 0; i < NR_SERVERS; i++) {
+		const char *what = servers[i].forwarded & BIT(nr) ? "bench-forward" : "bench-case";
+
+		for (cr3 = 0; cr3 < NR_CR3; cr3++)
+			number_print(what, exits[nr].name, servers[i].name, cr3_names[cr3],
+				     &numbers[i][cr3][nr]);
 	}
 }
 
 int main(void)
 {
-	unsigned int run;
+	unsigned int i;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	for (run = 0; run < RUNS; run++)
-		run_measure(run);
+	for (i = 0; i < RUNS; i++)
+		all_measure();
 	leaves_measure();
-	numbers_print();
+	number_print("bench-loop", "-", "-", "-", &loop_cost);
+	for (i = 0; i < NR_EXITS; i++)
+		exit_print(i);
 	printf("bench-end %u\n", failures);
 	return failures ? 1 : 0;
 }

@@ -15,12 +15,24 @@
 
 #define CYCLES		20
 #define ONLINE_MS	30000
+#define REASON_CPUID	0x72
 #define REASON_IOIO	0x7b
 
 static struct kvm_guest guest;
 static struct guest_runner runner;
 static int luo, session = -1;
 static uint64_t tsc_khz;
+
+/* A CPUID leaf that tells the guest's table from the host's CPU */
+static int own_brand(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < guest.cpuid->nent; i++)
+		if (guest.cpuid->entries[i].function == 0x80000002)
+			guest.cpuid->entries[i].eax = 0x43415245;
+	return guest_set_cpuid2(&guest);
+}
 
 static enum ktap_result start(void)
 {
@@ -29,6 +41,7 @@ static enum ktap_result start(void)
 	CHECK(!pin_to_cpu0(), "cannot stay on CPU 0");
 	CHECK(!guest_create(&guest, &guest_count), "no guest");
 	CHECK(!count_reset(&guest), "no patterns");
+	CHECK(!own_brand(), "KVM_SET_CPUID2 was refused");
 	CHECK(!caretaker_install(&guest, 0), "no Caretaker");
 	/* Not later: this waits for the vCPU to leave KVM_RUN */
 	tsc_khz = ioctl(guest.vm_fd, KVM_GET_TSC_KHZ, 0);
@@ -129,29 +142,49 @@ static enum ktap_result kvm_keeps_off(void)
 	return res == KTAP_PASS ? pcpu_back() : res;
 }
 
+/* CPUID in the guest for each entry of its table, and for one that is not there */
+static enum ktap_result cpuid_all(uint32_t (*result)[4])
+{
+	struct count_area *a = count_area(&guest);
+	unsigned int i;
+
+	for (i = 0; i <= guest.cpuid->nent; i++) {
+		bool listed = i < guest.cpuid->nent;
+
+		a->cpuid[0] = listed ? guest.cpuid->entries[i].function : 0x8fffffff;
+		a->cpuid[1] = listed ? guest.cpuid->entries[i].index : 0;
+		CHECK(count_command(&guest, COUNT_CPUID, 2000), "no CPUID %#x", a->cpuid[0]);
+		memcpy(result[i], (void *)&a->cpuid[2], sizeof(result[i]));
+	}
+	a->cpuid[0] = 0;
+	a->cpuid[1] = 0;
+	return KTAP_PASS;
+}
+
 static enum ktap_result cpuid_in_gap(void)
 {
+	static uint32_t attached[GUEST_MAX_CPUID + 1][4], detached[GUEST_MAX_CPUID + 1][4];
 	static struct kvm_caretaker_telemetry before, after;
-	struct count_area *a = count_area(&guest);
-	uint32_t attached[4];
-	enum ktap_result res;
+	unsigned int i, n = guest.cpuid->nent + 1;
+	enum ktap_result res = cpuid_all(attached);
+	uint64_t native;
 
-	a->cpuid[0] = 0x80000002;
-	CHECK(count_command(&guest, COUNT_CPUID, 2000), "no CPUID attached");
-	memcpy(attached, (void *)&a->cpuid[2], sizeof(attached));
-	memset((void *)&a->cpuid[2], 0, sizeof(attached));
 	CHECK(!caretaker_telemetry(&guest, &before), "no telemetry");
-	res = detach();
+	if (res == KTAP_PASS)
+		res = detach();
+	if (res == KTAP_PASS)
+		res = cpuid_all(detached);
 	if (res != KTAP_PASS)
 		return res;
-	CHECK(count_command(&guest, COUNT_CPUID, 2000), "no CPUID detached");
-	CHECK(!memcmp(attached, (void *)&a->cpuid[2], sizeof(attached)), "another result");
+	for (i = 0; i < n; i++)
+		CHECK(!memcmp(attached[i], detached[i], sizeof(attached[i])),
+		      "entry %u: %#x %#x %#x %#x became %#x %#x %#x %#x", i, attached[i][0],
+		      attached[i][1], attached[i][2], attached[i][3], detached[i][0],
+		      detached[i][1], detached[i][2], detached[i][3]);
 	CHECK(!caretaker_telemetry(&guest, &after), "no telemetry");
-	CHECK(after.gap_exits[0x72][KVM_CARETAKER_NATIVE] ==
-	      before.gap_exits[0x72][KVM_CARETAKER_NATIVE] + 1, "%llu became %llu",
-	      before.gap_exits[0x72][KVM_CARETAKER_NATIVE],
-	      after.gap_exits[0x72][KVM_CARETAKER_NATIVE]);
-	a->cpuid[0] = 0;
+	native = after.gap_exits[REASON_CPUID][KVM_CARETAKER_NATIVE] -
+		 before.gap_exits[REASON_CPUID][KVM_CARETAKER_NATIVE];
+	CHECK(native == n, "%lu exits counted, %u made", native, n);
 	res = cancel();
 	return res == KTAP_PASS ? pcpu_back() : res;
 }
@@ -242,6 +275,48 @@ static enum ktap_result halted_before(void)
 	CHECK(wait_equal(&a->in_hlt, 0, 2000), "the interrupt does not end HLT");
 	CHECK(count_alive(&guest, 2000), "the guest does not count after HLT");
 	return pcpu_back();
+}
+
+/* Sets the guest's timer @in_gap or before it, to a time within the gap */
+static enum ktap_result timer_fires_late(bool in_gap)
+{
+	struct count_area *a = count_area(&guest);
+	uint64_t delta = tsc_khz * 100;
+	enum ktap_result res;
+	uint64_t irqs;
+
+	CHECK(count_wrmsr(&guest, MSR_X2APIC_LVTT, LVTT_TSC_DEADLINE | GUEST_IRQ_VECTOR, false,
+			  2000), "LVTT was not written");
+	irqs = a->irqs;
+	/* Long enough to be still running when the vCPU is detached, also on a slow host */
+	if (!in_gap)
+		CHECK(count_wrmsr(&guest, MSR_TSC_DEADLINE, delta * 30, true, 2000), "no timer");
+	res = detach();
+	if (res != KTAP_PASS)
+		return res;
+	CHECK(a->irqs == irqs, "the timer fired before the gap");
+	if (in_gap)
+		CHECK(count_wrmsr(&guest, MSR_TSC_DEADLINE, delta, true, 2000),
+		      "the timer cannot be set in the gap");
+	sleep_ms(in_gap ? 300 : 100);
+	CHECK(count_alive(&guest, 2000), "the guest does not count detached");
+	res = cancel();
+	if (res != KTAP_PASS)
+		return res;
+	CHECK(wait_equal(&a->irqs, irqs + 1, 10000), "the timer fired %lu times", a->irqs - irqs);
+	sleep_ms(50);
+	CHECK(a->irqs == irqs + 1, "the timer fired %lu times", a->irqs - irqs);
+	return pcpu_back();
+}
+
+static enum ktap_result timer_before_gap(void)
+{
+	return timer_fires_late(false);
+}
+
+static enum ktap_result timer_in_gap(void)
+{
+	return timer_fires_late(true);
 }
 
 static enum ktap_result still_counts(void)
@@ -372,10 +447,12 @@ int main(void)
 		{ "20 cycles of a counting guest", counting, true },
 		{ "a cycle with isolated page tables", isolated },
 		{ "KVM keeps its hands off a detached vCPU", kvm_keeps_off },
-		{ "CPUID in the gap gives the guest's own table", cpuid_in_gap },
+		{ "CPUID in the gap gives what it gave before", cpuid_in_gap },
 		{ "a blocking exit stalls, is recorded and completed", blocking_exit },
 		{ "HLT in the gap lasts over the cancel", halt_in_gap },
 		{ "a vCPU that is halted already is carried", halted_before },
+		{ "a timer set before the gap fires, once", timer_before_gap },
+		{ "a timer set in the gap fires, once", timer_in_gap },
 		{ "VM before RAM and vCPU before VM are refused", wrong_order },
 		{ "a vCPU without a Caretaker is refused", without_caretaker },
 		{ "a VM on anonymous memory is refused", other_memory },

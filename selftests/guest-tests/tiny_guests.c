@@ -52,6 +52,10 @@ static enum ktap_result count_works(void)
 	CHECK(!count_command(&guest, COUNT_HLT, 50), "HLT came back on its own");
 	CHECK(!guest_msi(&guest, GUEST_IRQ_VECTOR), "no interrupt");
 	CHECK(wait_equal(&a->in_hlt, 0, 1000) && a->irqs == 1, "HLT did not end");
+	CHECK(count_wrmsr(&guest, MSR_X2APIC_LVTT, LVTT_TSC_DEADLINE | GUEST_IRQ_VECTOR, false,
+			  1000), "LVTT was not written");
+	CHECK(count_wrmsr(&guest, MSR_TSC_DEADLINE, 1000000, true, 1000), "no timer");
+	CHECK(wait_equal(&a->irqs, 2, 1000), "the timer did not fire");
 	CHECK(count_command(&guest, COUNT_DONE, 1000), "OUT was not carried out");
 	CHECK(count_alive(&guest, 1000), "the guest does not count any more");
 	CHECK(!runner_stop(&r), "the thread ended with %d", r.error);

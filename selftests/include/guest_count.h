@@ -15,6 +15,7 @@ enum count_command {
 	COUNT_DONE,	/* OUT to GUEST_PORT_DONE */
 	COUNT_CPUID,	/* CPUID of cpuid[0], cpuid[1]; result to cpuid[2] to cpuid[5] */
 	COUNT_SHUTDOWN,	/* triple fault */
+	COUNT_WRMSR,	/* WRMSR of wrmsr_value, plus the TSC if asked, to wrmsr_index */
 };
 
 /* At GUEST_AREA; the guest's code knows the offsets */
@@ -30,7 +31,10 @@ struct count_area {
 	volatile uint64_t tsc_max;	/* 40 guest: largest step of the TSC between two rounds */
 	volatile uint64_t has_rdtscp;	/* 48 host: check TSC_AUX */
 	volatile uint64_t in_hlt;	/* 50 guest: about to execute HLT; 0 after it */
-	uint64_t pad[5];
+	volatile uint64_t wrmsr_index;	/* 58 host */
+	volatile uint64_t wrmsr_value;	/* 60 host */
+	volatile uint64_t wrmsr_add_tsc; /* 68 host */
+	uint64_t pad[2];
 	volatile uint32_t cpuid[8];	/* 80 */
 	uint64_t pad2[12];
 	uint64_t xmm[16][2];		/* 100 host: what XMM0 to XMM15 hold */
@@ -59,6 +63,13 @@ int count_check_host_side(struct kvm_guest *g);
 bool count_alive(struct kvm_guest *g, unsigned int ms);
 /* Gives a command; waits until it is carried out when @ms is not 0. */
 bool count_command(struct kvm_guest *g, enum count_command cmd, unsigned int ms);
+
+/* WRMSR in the guest; the value counts from the guest's TSC when @add_tsc. */
+bool count_wrmsr(struct kvm_guest *g, uint32_t msr, uint64_t value, bool add_tsc, unsigned int ms);
+
+#define MSR_X2APIC_LVTT		0x832
+#define MSR_TSC_DEADLINE	0x6e0
+#define LVTT_TSC_DEADLINE	(1U << 18)
 
 static inline struct count_area *count_area(struct kvm_guest *g)
 {

@@ -124,7 +124,21 @@ XMM_CHECK(12, 0x1c0) XMM_CHECK(13, 0x1d0) XMM_CHECK(14, 0x1e0) XMM_CHECK(15, 0x1
 "	movq	$0, -8(%rsp)\n"
 "	lidt	-16(%rsp)\n"			/* no IDT: an exception is a shutdown */
 "	int3\n"
-"12:	movq	%rbx, %rsi\n"			/* CPUID changes RBX */
+"12:	cmpl	$6, %eax\n"
+"	jne	14f\n"
+"	movl	0x58(%rdi), %ecx\n"
+"	xorl	%eax, %eax\n"
+"	cmpq	$0, 0x68(%rdi)\n"
+"	je	13f\n"
+"	rdtsc\n"
+"	shlq	$32, %rdx\n"
+"	orq	%rdx, %rax\n"
+"13:	addq	0x60(%rdi), %rax\n"
+"	movq	%rax, %rdx\n"
+"	shrq	$32, %rdx\n"
+"	wrmsr\n"
+"	jmp	11f\n"
+"14:	movq	%rbx, %rsi\n"			/* CPUID changes RBX */
 "	movl	0x80(%rdi), %eax\n"
 "	movl	0x84(%rdi), %ecx\n"
 "	cpuid\n"
@@ -187,6 +201,9 @@ OFFSET_IS(tsc, 0x38);
 OFFSET_IS(tsc_max, 0x40);
 OFFSET_IS(has_rdtscp, 0x48);
 OFFSET_IS(in_hlt, 0x50);
+OFFSET_IS(wrmsr_index, 0x58);
+OFFSET_IS(wrmsr_value, 0x60);
+OFFSET_IS(wrmsr_add_tsc, 0x68);
 OFFSET_IS(cpuid, 0x80);
 OFFSET_IS(xmm, 0x100);
 OFFSET_IS(gpr, 0x200);
@@ -351,4 +368,14 @@ bool count_command(struct kvm_guest *g, enum count_command cmd, unsigned int ms)
 
 	a->command = cmd;
 	return !ms || wait_equal(&a->commands, before + 1, ms);
+}
+
+bool count_wrmsr(struct kvm_guest *g, uint32_t msr, uint64_t value, bool add_tsc, unsigned int ms)
+{
+	struct count_area *a = count_area(g);
+
+	a->wrmsr_index = msr;
+	a->wrmsr_value = value;
+	a->wrmsr_add_tsc = add_tsc;
+	return count_command(g, COUNT_WRMSR, ms);
 }

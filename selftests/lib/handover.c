@@ -15,12 +15,12 @@
 #include <linux/reboot.h>
 
 #include "caretaker_test.h"
+#include "guest_count.h"
 #include "handover.h"
 #include "ktap.h"
 
 #define MSR_TSC			0x10
 #define MSR_TSC_ADJUST		0x3b
-#define MSR_TSC_DEADLINE	0x6e0
 
 #define STATE_MAGIC	0x6574617473736d76UL
 #define STATE_SIZE	((sizeof(struct handover_state) + 4095) & ~4095UL)

@@ -30,7 +30,8 @@ static enum handover_guest guest_does;
 
 static bool guest_waits(void)
 {
-	return guest_does == HANDOVER_STALLS || guest_does == HANDOVER_HALTS;
+	return guest_does == HANDOVER_STALLS || guest_does == HANDOVER_HALTS ||
+	       guest_does == HANDOVER_SLEEPS;
 }
 
 /* What the Caretaker's state is in the gap */
@@ -63,6 +64,22 @@ static enum ktap_result guest_ready(void)
 	CHECK(!caretaker_install(&guest, 0), "no Caretaker");
 	CHECK(!runner_start(&runner, &guest), "no thread");
 	CHECK(count_alive(&guest, 5000), "the guest does not count");
+	CHECK(count_wrmsr(&guest, MSR_X2APIC_LVTT, LVTT_TSC_DEADLINE | GUEST_IRQ_VECTOR, false,
+			  2000), "LVTT was not written");
+	return KTAP_PASS;
+}
+
+/* What the guest does from here on is seen by the next kernel */
+static enum ktap_result guest_prepared(void)
+{
+	if (guest_does == HANDOVER_STALLS)
+		CHECK(!count_command(&guest, COUNT_IN, 200), "a port that nobody serves answered");
+	if (guest_does == HANDOVER_SLEEPS)
+		CHECK(count_wrmsr(&guest, MSR_TSC_DEADLINE, 1000000000, true, 2000), "no timer");
+	if (guest_does == HANDOVER_SLEEPS || guest_does == HANDOVER_HALTS)
+		CHECK(!count_command(&guest, COUNT_HLT, 200) && count_area(&guest)->in_hlt,
+		      "no HLT");
+	CHECK(caretaker_wait_state(&guest, gap_state(), 1000), "not as expected");
 	return KTAP_PASS;
 }
 
@@ -87,12 +104,7 @@ static enum ktap_result preserved(void)
 	CHECK(caretaker_state(&guest) == KVM_CARETAKER_RUNNING, "state %d",
 	      caretaker_state(&guest));
 	CHECK(count_alive(&guest, 2000), "the guest does not count detached");
-	if (guest_does == HANDOVER_STALLS)
-		CHECK(!count_command(&guest, COUNT_IN, 200), "a port that nobody serves answered");
-	if (guest_does == HANDOVER_HALTS)
-		CHECK(!count_command(&guest, COUNT_HLT, 200) && count_area(&guest)->in_hlt,
-		      "no HLT");
-	CHECK(caretaker_wait_state(&guest, gap_state(), 1000), "not as expected");
+	CHECK(guest_prepared() == KTAP_PASS, "the guest does not do its part");
 	CHECK(!state_save(&guest, state), "the vCPU could not be saved");
 	CHECK(!caretaker_info(&guest, &info), "no information");
 	state->vm_id = info.vm_id;
@@ -301,6 +313,11 @@ static enum ktap_result wait_ends(void)
 		CHECK(wait_equal(&a->in_value, GUEST_IN_VALUE, 2000), "IN gave %#lx", a->in_value);
 		CHECK(wait_equal(&runner.served, 1, 100), "IN came %lu times to the VMM",
 		      runner.served);
+	}
+	if (guest_does == HANDOVER_SLEEPS) {
+		CHECK(wait_equal(&a->in_hlt, 0, 10000), "the timer does not end HLT");
+		CHECK(a->irqs == 1, "%lu interrupts", a->irqs);
+		a->irqs = 0;
 	}
 	if (guest_does == HANDOVER_HALTS) {
 		sleep_ms(50);

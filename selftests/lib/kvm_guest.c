@@ -168,6 +168,16 @@ int guest_set_cpuid2(struct kvm_guest *g)
 	return 0;
 }
 
+/* KVM has the timer always, and leaves it to user space to show it */
+static void cpuid_show_deadline_timer(struct kvm_cpuid2 *cpuid)
+{
+	unsigned int i;
+
+	for (i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == 1)
+			cpuid->entries[i].ecx |= 1U << 24;
+}
+
 static int guest_set_cpuid(struct kvm_guest *g)
 {
 	g->cpuid = calloc(1, sizeof(*g->cpuid) + GUEST_MAX_CPUID * sizeof(g->cpuid->entries[0]));
@@ -176,6 +186,7 @@ static int guest_set_cpuid(struct kvm_guest *g)
 	g->cpuid->nent = GUEST_MAX_CPUID;
 	if (ioctl(g->kvm_fd, KVM_GET_SUPPORTED_CPUID, g->cpuid))
 		return guest_fail("KVM_GET_SUPPORTED_CPUID");
+	cpuid_show_deadline_timer(g->cpuid);
 	return guest_set_cpuid2(g);
 }
 

@@ -30,8 +30,6 @@ struct layout {
 static const struct layout layouts[] = {
 #include "abi_layout_table.h"
 };
-#undef S
-#undef F
 
 struct number {
 	const char *name;
@@ -39,6 +37,7 @@ struct number {
 };
 
 #define N(name, want) { #name, want, (unsigned long long)(name) }
+
 static const struct number numbers[] = {
 	N(KVM_CAP_CARETAKER, 0x4354),
 	N(KVM_CARETAKER_ABI, 1),

@@ -285,6 +285,66 @@ GUEST guest_shutdown
 	lidt guest_no_idt
 	ud2
 
+/*
+ * Ten times: a deadline, HLT, one timer interrupt (vector 0x40), which sends a self-IPI (0x30, of
+ * lower priority: taken after its EOI). Then HLT for good. R8 counts the one, guest_counter the other.
+ */
+GUEST guest_ticks
+	lgdt boot_gdt_pointer
+	mov $guest_idt + 0x400, %edi
+	mov $guest_tick, %eax
+	call guest_gate
+	mov $guest_idt + 0x300, %edi
+	mov $guest_self, %eax
+	call guest_gate
+	lidt guest_idt_pointer
+	xor %r8d, %r8d
+	mov $10, %ebx
+1:	rdtsc
+	add $1000000, %eax
+	adc $0, %edx
+	mov $0x6e0, %ecx
+	wrmsr
+	sti
+	hlt
+	cli
+	dec %ebx
+	jnz 1b
+	sti
+2:	hlt
+	jmp 2b
+
+guest_gate:
+	mov %ax, (%rdi)
+	movw $0x10, 2(%rdi)
+	movw $0x8e00, 4(%rdi)
+	shr $16, %eax
+	mov %ax, 6(%rdi)
+	ret
+
+guest_tick:
+	inc %r8
+	mov $0x83f, %ecx
+	mov $0x30, %eax
+	xor %edx, %edx
+	wrmsr
+	mov $0x80b, %ecx
+	xor %eax, %eax
+	wrmsr
+	iretq
+
+guest_self:
+	incq guest_counter
+	mov $0x80b, %ecx
+	xor %eax, %eax
+	xor %edx, %edx
+	wrmsr
+	iretq
+
+guest_idt_pointer:
+	.word 0x40f
+	.quad guest_idt
+
 	.balign 16
 guest_no_idt:
 	.word 0
@@ -311,6 +371,9 @@ image_floor:
 image_floor_end:
 
 	.bss
+	.balign 16
+guest_idt:
+	.skip 0x410
 	.globl host_pml4
 	.balign 4096
 host_pml4:

@@ -277,6 +277,32 @@ static void test_halted_at_detach(void)
 	report("guest in HLT at detach stays halted", ok);
 }
 
+/* Counts are exact: no interrupt is lost or comes twice, and none is left at the end. */
+static void test_ticks(void)
+{
+	bool ok;
+
+	setup_detached(guest_ticks, KVM_CARETAKER_CCB_X2APIC);
+	*(u32 *)(arena->lapic + 0x320) = 0x40040;
+	ok = arm();
+	C.state = KVM_CARETAKER_DETACHING;
+	store_release(&C.doorbell, KVM_CARETAKER_BELL_RUN);
+	ok = ok && wait_state(RUNNING) && wait_counter(10);
+	ok = ok && wait_for("flags", &C.flags, KVM_CARETAKER_CCB_XSAVE |
+			    KVM_CARETAKER_CCB_X2APIC | KVM_CARETAKER_CCB_HALTED);
+	delay(20000000);
+	ok = ok && adopt(KVM_CARETAKER_RUNNING);
+	ok &= check("timer interrupts", C.exit.gpr[8], 10);
+	ok &= check("self-IPIs", guest_count(), 10);
+	ok &= check("ISR", *(u32 *)(arena->lapic + 0x110) | *(u32 *)(arena->lapic + 0x120), 0);
+	ok &= check("IRR", *(u32 *)(arena->lapic + 0x210) | *(u32 *)(arena->lapic + 0x220), 0);
+	ok &= check("V_IRQ", arena->gap_vmcb.int_ctl & VMCB_V_IRQ, 0);
+	ok &= check("event", arena->gap_vmcb.exit_int_info & VMCB_EVENT_VALID, 0);
+	ok &= check("expiry", C.timer_expiry, 0);
+	ok &= check("stalls", arena->telemetry.nr_stalls, 0);
+	report("detached guest gets deadline timer interrupts and self-IPIs in HLT", ok);
+}
+
 static void test_block(void)
 {
 	struct kvm_caretaker_stall *stall = &arena->telemetry.stalls[0];
@@ -389,6 +415,7 @@ void test_detached(void)
 	test_kick_moments();
 	test_hlt();
 	test_halted_at_detach();
+	test_ticks();
 	test_block();
 	test_stray_nmi();
 	test_nmi_storm();

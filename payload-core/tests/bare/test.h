@@ -39,6 +39,7 @@ extern u8 handler_start[], handler_handled[], handler_forward[], handler_fault[]
 extern u8 handler_least[], guest_bench[];
 extern u8 guest_cpuid[], guest_rdmsr[], guest_cpuid_loop[], guest_xmm_loop[];
 extern u8 guest_spin[], guest_hlt[], guest_out[], guest_out_at[], guest_shutdown[];
+extern u8 guest_ticks[];
 extern u64 guest_counter;
 extern const u32 boot_info;
 void stub_attached(u64 entry, u64 guest_pa, u64 host_pa, u64 *route_kvm);

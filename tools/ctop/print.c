@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
+/* One look as a table or as NDJSON. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <x86intrin.h>
+
+#include "ctop.h"
+#include "../lib/output.h"
+
+/* The longest gap of all vCPUs, up to now for those that still are in it */
+struct print_gap {
+	uint64_t ns;
+	uint64_t ended_ns;	/* CLOCK_REALTIME; NS_NONE: not known */
+	unsigned int in_gap;
+};
+
+/* Only for data of this host: its TSC is the clock of the stamps. */
+static uint64_t print_tsc(const struct ctop_options *opts)
+{
+	bool here = !opts->source.file && !strcmp(opts->source.debugfs, CTELE_DEBUGFS);
+
+	return here ? __rdtsc() : 0;
+}
+
+static uint64_t print_realtime(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static void gap_of_vcpu(struct print_gap *all, const struct kvm_caretaker_telemetry *t, uint64_t tsc)
+{
+	struct ctele_gap g;
+	uint64_t ns, ago;
+
+	if (!ctele_gap(t, &g))
+		return;
+	all->in_gap += !g.kick;
+	ns = tsc_span(g.run, g.kick ? g.kick : tsc, t->tsc_khz);
+	if (ns != NS_NONE && ns > all->ns)
+		all->ns = ns;
+	ago = tsc_span(g.kick, tsc, t->tsc_khz);
+	if (ago != NS_NONE && ago < print_realtime() &&
+	    (all->ended_ns == NS_NONE || print_realtime() - ago > all->ended_ns))
+		all->ended_ns = print_realtime() - ago;
+}
+
+static struct print_gap gap_of_set(const struct ctele_set *set, const struct ctop_options *opts)
+{
+	struct print_gap all = { .ended_ns = NS_NONE };
+	uint64_t tsc = print_tsc(opts);
+	size_t i;
+
+	for (i = 0; i < set->nr; i++)
+		gap_of_vcpu(&all, &set->vcpus[i]->tele, tsc);
+	return all;
+}
+
+static const char *print_clock(uint64_t realtime_ns, char *buf, const char *form)
+{
+	time_t t = realtime_ns / 1000000000;
+	struct tm tm;
+
+	if (!localtime_r(&t, &tm) || !strftime(buf, FMT_MAX, form, &tm))
+		return "-";
+	return buf;
+}
+
+static void header_what(const struct ctele_set *set, const struct ctop_options *opts)
+{
+	struct print_gap g = gap_of_set(set, opts);
+	char buf[FMT_MAX];
+
+	if (!opts->gap) {
+		printf("exits since install, gaps included");
+		return;
+	}
+	printf("gap %s", fmt_ns(g.ns, buf));
+	if (g.in_gap)
+		printf(", %u still in it", g.in_gap);
+	else if (g.ended_ns != NS_NONE)
+		printf(", ended %s", print_clock(g.ended_ns, buf, "%H:%M:%S"));
+	printf(", exits of all gaps since install");
+}
+
+static void table_header(const struct ctele_set *set, const struct ctop_options *opts)
+{
+	struct utsname u;
+	char buf[FMT_MAX];
+
+	printf("ctop %s", print_clock(print_realtime(), buf, "%Y-%m-%d %H:%M:%S"));
+	printf("  kernel %s", uname(&u) ? "-" : u.release);
+	printf("  VMs %u  vCPUs %zu  ", set->vms, set->nr);
+	header_what(set, opts);
+	printf("  lost %" PRIu64 "\n", ctele_set_lost(set));
+}
+
+static void cell_pcpu(struct table *t, const struct ctele_vcpu *v)
+{
+	if (v->pcpu >= 0)
+		table_cell(t, "%d", v->pcpu);
+	else if (v->apic_id >= 0)
+		table_cell(t, "apic%ld", v->apic_id);
+	else
+		table_text(t, "-");
+}
+
+static void table_row(struct table *t, const struct ctop_row *row, bool rates)
+{
+	char buf[REASON_NAME_MAX];
+	unsigned int i;
+
+	if (row->v->pid < 0)
+		table_text(t, "-");
+	else
+		table_cell(t, "%ld", row->v->pid);
+	table_cell(t, "%ld", row->v->dir_vcpu);
+	cell_pcpu(t, row->v);
+	table_text(t, row->v->state[0] ? row->v->state : "-");
+	table_number(t, row->v->tele.nr_stalls);
+	table_text(t, row->reason == CTOP_NO_REASON ? "-" : reason_name_index(row->reason, buf));
+	for (i = 0; i < KVM_CARETAKER_NR_SERVERS; i++)
+		table_number(t, row->by[i]);
+	table_number(t, row->total);
+	if (!rates)
+		return;
+	if (row->rate < 0)
+		table_text(t, "-");
+	else
+		table_cell(t, "%.1f", row->rate);
+}
+
+static bool print_table(const struct ctele_set *set, const struct ctop_rows *rows,
+			const struct ctop_options *opts)
+{
+	bool rates = opts->count != 1;
+	struct table t;
+	size_t i;
+
+	table_header(set, opts);
+	table_begin(&t, rates ? 12 : 11, 1 << 3 | 1 << 5, "PID", "VCPU", "PCPU", "STATE", "STALLS",
+		    "REASON", "NATIVE", "HANDLER", "KVM", "BLOCKED", "TOTAL", "RATE/s");
+	for (i = 0; i < rows->nr; i++)
+		table_row(&t, &rows->rows[i], rates);
+	if (!table_end(&t, 0))
+		return false;
+	if (rows->cut)
+		printf("(%zu more rows)\n", rows->cut);
+	return true;
+}
+
+static void json_header(const struct ctele_set *set, const struct ctop_rows *rows,
+			const struct ctop_options *opts, unsigned long look)
+{
+	struct print_gap g = gap_of_set(set, opts);
+	struct utsname u;
+
+	json_begin("header");
+	json_number("schema", TOOL_SCHEMA);
+	json_string("tool", tool_name);
+	json_string("version", TOOL_VERSION);
+	json_string("kernel", uname(&u) ? NULL : u.release);
+	json_number("look", look);
+	json_number("time_ns", print_realtime());
+	json_string("exits", opts->gap ? "gap" : "all");
+	if (opts->gap) {
+		json_number("gap_ns", g.ns);
+		json_number("in_gap", g.in_gap);
+		json_ns("gap_ended_ns", g.ended_ns);
+	}
+	json_number("vms", set->vms);
+	json_number("vcpus", set->nr);
+	json_number("rows_cut", rows->cut);
+	json_number("unreadable", set->unreadable);
+	json_number("lost", ctele_set_lost(set));
+	json_end();
+}
+
+static void json_who(const struct ctele_vcpu *v)
+{
+	json_hex("vm", v->tele.vm_id, 16);
+	if (v->pid < 0)
+		json_null("pid");
+	else
+		json_number("pid", v->pid);
+	json_number("vcpu", v->dir_vcpu);
+}
+
+static void json_or_null(const char *key, long value)
+{
+	if (value < 0)
+		json_null(key);
+	else
+		json_number(key, value);
+}
+
+static void json_vcpu(const struct ctele_vcpu *v)
+{
+	const struct kvm_caretaker_telemetry *t = &v->tele;
+
+	json_begin("vcpu");
+	json_who(v);
+	json_string("state", v->state[0] ? v->state : NULL);
+	json_or_null("pcpu", v->pcpu);
+	json_or_null("apic_id", v->apic_id);
+	json_string("handlers", v->handlers[0] ? v->handlers : NULL);
+	json_number("stalls", t->nr_stalls);
+	json_number("stray", t->stray);
+	json_number("fault", t->fault);
+	json_number("fuel_out", t->fuel_out);
+	json_ns("idle_ns", tsc_to_ns(t->idle_tsc, t->tsc_khz));
+	json_number("lost", ctele_stalls_lost(t));
+	json_end();
+}
+
+static void json_row(const struct ctop_row *row)
+{
+	char buf[REASON_NAME_MAX];
+
+	if (row->reason == CTOP_NO_REASON)
+		return;
+	json_begin("exit");
+	json_who(row->v);
+	json_string("reason", reason_name_index(row->reason, buf));
+	json_number("index", row->reason);
+	json_number("native", row->by[KVM_CARETAKER_NATIVE]);
+	json_number("handler", row->by[KVM_CARETAKER_HANDLER]);
+	json_number("kvm", row->by[KVM_CARETAKER_KVM]);
+	json_number("blocked", row->by[KVM_CARETAKER_BLOCKED]);
+	json_number("total", row->total);
+	if (row->rate < 0)
+		json_null("rate_per_s");
+	else
+		json_real("rate_per_s", row->rate);
+	json_number("lost", ctele_stalls_lost(&row->v->tele));
+	json_end();
+}
+
+static void print_json(const struct ctele_set *set, const struct ctop_rows *rows,
+		       const struct ctop_options *opts, unsigned long look)
+{
+	size_t i;
+
+	json_header(set, rows, opts, look);
+	for (i = 0; i < set->nr; i++)
+		json_vcpu(set->vcpus[i]);
+	for (i = 0; i < rows->nr; i++)
+		json_row(&rows->rows[i]);
+}
+
+/**
+ * print_look() - print one look
+ * @set:	what was read
+ * @rows:	the rows of it
+ * @opts:	form
+ * @look:	number of the look, from 1
+ *
+ * Return: false when memory ran out; a message has told so.
+ */
+bool print_look(const struct ctele_set *set, const struct ctop_rows *rows,
+		const struct ctop_options *opts, unsigned long look)
+{
+	if (opts->json) {
+		print_json(set, rows, opts, look);
+		return true;
+	}
+	if (look > 1)
+		putchar('\n');
+	return print_table(set, rows, opts);
+}

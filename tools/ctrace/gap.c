@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
+/* ctrace gap: the last handover of each vCPU. */
+#include <stdio.h>
+#include <string.h>
+
+#include "ctrace.h"
+
+const char *const gap_step_names[GAP_NR_STEPS] = {
+	[GAP_STOP]	= "stop",
+	[GAP_RUN]	= "run",
+	[GAP_KICK]	= "kick",
+	[GAP_PARK]	= "park",
+	[GAP_ADOPT]	= "adopt",
+};
+
+/* Records of earlier gaps come first: they are in the order of time. */
+static void view_stalls(struct gap_view *view)
+{
+	const struct kvm_caretaker_telemetry *t = &view->v->tele;
+	const struct kvm_caretaker_stall *s;
+	uint64_t i;
+
+	view->end = t->nr_stalls;
+	view->first = t->nr_stalls;
+	for (i = ctele_stall_first(t); i < t->nr_stalls; i++) {
+		s = ctele_stall(t, i);
+		view->bad += !ctele_stall_sane(s);
+		if (s->tsc_start < view->g.run)
+			view->earlier++;
+		else if (view->first == t->nr_stalls)
+			view->first = i;
+	}
+}
+
+/**
+ * gap_view_make() - look at the last gap of a vCPU
+ * @view:	out
+ * @v:		the vCPU
+ *
+ * Return: false when it had none.
+ */
+bool gap_view_make(struct gap_view *view, const struct ctele_vcpu *v)
+{
+	memset(view, 0, sizeof(*view));
+	view->v = v;
+	view->khz = v->tele.tsc_khz;
+	if (!ctele_gap(&v->tele, &view->g))
+		return false;
+	view->at[GAP_STOP] = view->g.stop;
+	view->at[GAP_RUN] = view->g.run;
+	view->at[GAP_KICK] = view->g.kick;
+	view->at[GAP_PARK] = view->g.park;
+	view->at[GAP_ADOPT] = view->g.adopt;
+	view_stalls(view);
+	return true;
+}
+
+/**
+ * gap_offset() - time since the start of the handover
+ * @view:	the gap
+ * @tsc:	TSC stamp, 0: not taken
+ *
+ * Return: nanoseconds or NS_NONE.
+ */
+uint64_t gap_offset(const struct gap_view *view, uint64_t tsc)
+{
+	return tsc_span(view->g.start, tsc, view->khz);
+}
+
+/**
+ * gap_until_next() - how long a step took
+ * @view:	the gap
+ * @step:	the step
+ *
+ * Return: nanoseconds until the step after it; NS_NONE for the last one and when a stamp is
+ * missing.
+ */
+uint64_t gap_until_next(const struct gap_view *view, enum gap_step step)
+{
+	if (step == GAP_ADOPT)
+		return NS_NONE;
+	return tsc_span(view->at[step], view->at[step + 1], view->khz);
+}
+
+void json_vcpu_key(const struct ctele_vcpu *v)
+{
+	json_hex("vm", v->tele.vm_id, 16);
+	if (v->pid < 0)
+		json_null("pid");
+	else
+		json_number("pid", v->pid);
+	json_number("vcpu", v->dir_vcpu);
+}
+
+static void gap_json_header(const struct ctele_set *set)
+{
+	json_begin("header");
+	json_number("schema", TOOL_SCHEMA);
+	json_string("tool", tool_name);
+	json_string("version", TOOL_VERSION);
+	json_string("command", "gap");
+	json_string("clock", "host TSC, ns from the stop of each vCPU, else from its run");
+	json_number("vms", set->vms);
+	json_number("vcpus", set->nr);
+	json_number("unreadable", set->unreadable);
+	json_number("lost", ctele_set_lost(set));
+	json_end();
+}
+
+static enum tool_status gap_damaged(const struct gap_view *view)
+{
+	if (!view->bad)
+		return TOOL_OK;
+	tool_err("vCPU %ld: %llu stall records are damaged: shown as they are", view->v->dir_vcpu,
+		 (unsigned long long)view->bad);
+	return TOOL_FAILED;
+}
+
+/* *shown: vCPUs that had a gap */
+static enum tool_status gap_show_all(const struct ctele_set *set,
+				     const struct ctrace_options *opts, size_t *shown)
+{
+	enum tool_status worst = set->status;
+	struct gap_view view;
+	size_t i;
+
+	for (i = 0; i < set->nr; i++) {
+		if (!gap_view_make(&view, set->vcpus[i]))
+			continue;
+		if (opts->json && !*shown)
+			gap_json_header(set);
+		if (!opts->json && *shown)
+			putchar('\n');
+		++*shown;
+		if (opts->json)
+			gap_print_json(&view);
+		else if (!gap_print(&view))
+			return TOOL_FAILED;
+		if (gap_damaged(&view) != TOOL_OK)
+			worst = TOOL_FAILED;
+	}
+	return worst;
+}
+
+/**
+ * ctrace_gap() - print the last gap of each vCPU
+ * @opts:	what and how
+ */
+enum tool_status ctrace_gap(const struct ctrace_options *opts)
+{
+	enum tool_status status;
+	struct ctele_set set;
+	size_t shown = 0;
+
+	status = ctele_load(&set, &opts->source);
+	if (status == TOOL_OK) {
+		status = gap_show_all(&set, opts, &shown);
+		if (!shown && status == TOOL_OK) {
+			tool_err("no vCPU of these %zu was handed over yet: there is a gap after a preserve",
+				 set.nr);
+			status = TOOL_NODATA;
+		}
+	}
+	ctele_free(&set);
+	return status;
+}

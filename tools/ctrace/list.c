@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
+/* ctrace list: the VMs and vCPUs that have a Caretaker. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "ctrace.h"
+
+static uint64_t list_gap(const struct ctele_vcpu *v)
+{
+	struct ctele_gap g;
+
+	if (!ctele_gap(&v->tele, &g))
+		return NS_NONE;
+	return tsc_span(g.run, g.kick, v->tele.tsc_khz);
+}
+
+static void list_row(struct table *t, const struct ctele_vcpu *v)
+{
+	char buf[FMT_MAX];
+
+	table_cell(t, "%016" PRIx64, (uint64_t)v->tele.vm_id);
+	if (v->pid < 0)
+		table_text(t, "-");
+	else
+		table_cell(t, "%ld", v->pid);
+	table_cell(t, "%ld", v->dir_vcpu);
+	if (v->pcpu >= 0)
+		table_cell(t, "%d", v->pcpu);
+	else if (v->apic_id >= 0)
+		table_cell(t, "apic%ld", v->apic_id);
+	else
+		table_text(t, "-");
+	table_text(t, v->state[0] ? v->state : "-");
+	table_number(t, v->tele.nr_stalls);
+	table_text(t, fmt_ns(list_gap(v), buf));
+	table_text(t, v->handlers[0] ? v->handlers : "-");
+}
+
+static bool list_print(const struct ctele_set *set)
+{
+	struct table t;
+	size_t i;
+
+	table_begin(&t, 8, 1 << 0 | 1 << 4 | 1 << 7, "VM", "PID", "VCPU", "PCPU", "STATE",
+		    "STALLS", "LAST GAP", "HANDLERS");
+	for (i = 0; i < set->nr; i++)
+		list_row(&t, set->vcpus[i]);
+	return table_end(&t, 0);
+}
+
+static void list_json_vcpu(const struct ctele_vcpu *v)
+{
+	json_begin("vcpu");
+	json_vcpu_key(v);
+	json_string("state", v->state[0] ? v->state : NULL);
+	if (v->pcpu < 0)
+		json_null("pcpu");
+	else
+		json_number("pcpu", v->pcpu);
+	json_string("handlers", v->handlers[0] ? v->handlers : NULL);
+	json_number("stalls", v->tele.nr_stalls);
+	json_ns("gap_ns", list_gap(v));
+	json_number("lost", ctele_stalls_lost(&v->tele));
+	json_end();
+}
+
+static void list_json(const struct ctele_set *set)
+{
+	size_t i;
+
+	json_begin("header");
+	json_number("schema", TOOL_SCHEMA);
+	json_string("tool", tool_name);
+	json_string("version", TOOL_VERSION);
+	json_string("command", "list");
+	json_number("vms", set->vms);
+	json_number("vcpus", set->nr);
+	json_number("unreadable", set->unreadable);
+	json_number("lost", ctele_set_lost(set));
+	json_end();
+	for (i = 0; i < set->nr; i++)
+		list_json_vcpu(set->vcpus[i]);
+}
+
+/**
+ * ctrace_list() - print all vCPUs that have a Caretaker
+ * @opts:	what and how
+ */
+enum tool_status ctrace_list(const struct ctrace_options *opts)
+{
+	enum tool_status status;
+	struct ctele_set set;
+
+	status = ctele_load(&set, &opts->source);
+	if (status == TOOL_OK) {
+		status = set.status;
+		if (opts->json)
+			list_json(&set);
+		else if (!list_print(&set))
+			status = TOOL_FAILED;
+	}
+	ctele_free(&set);
+	return status;
+}

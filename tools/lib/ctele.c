@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
+/* Telemetry of one vCPU: is it sound, and what does it say about the last gap? */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctele.h"
+
+_Static_assert(KVM_CARETAKER_TELEMETRY_ABI == 1, "the reader knows ABI 1");
+
+/**
+ * ctele_blob_check() - may this be read as telemetry?
+ * @blob:	what was read
+ * @len:	its length in bytes
+ * @name:	where from, for the message
+ *
+ * A longer struct of the same ABI has more fields at its end, which are left alone.
+ *
+ * Return: TOOL_OK; else a message has told what is wrong.
+ */
+enum tool_status ctele_blob_check(const void *blob, size_t len, const char *name)
+{
+	uint32_t head[2];
+
+	if (len < sizeof(head)) {
+		tool_err("%s: telemetry is cut short: %zu bytes", name, len);
+		return TOOL_FAILED;
+	}
+	memcpy(head, blob, sizeof(head));
+	if (head[1] != KVM_CARETAKER_TELEMETRY_ABI && head[0] >= sizeof(head) && head[1] &&
+	    head[1] < 0x10000) {
+		tool_err("%s: telemetry of ABI %u, this tool reads ABI %u: use the tools that came with that kernel",
+			 name, head[1], KVM_CARETAKER_TELEMETRY_ABI);
+		return TOOL_NODATA;
+	}
+	if (head[1] != KVM_CARETAKER_TELEMETRY_ABI ||
+	    head[0] < sizeof(struct kvm_caretaker_telemetry)) {
+		tool_err("%s: this is no telemetry, or it is damaged: size %u, ABI %u", name,
+			 head[0], head[1]);
+		return TOOL_FAILED;
+	}
+	if (len < sizeof(struct kvm_caretaker_telemetry)) {
+		tool_err("%s: telemetry is cut short: %zu of %u bytes", name, len, head[0]);
+		return TOOL_FAILED;
+	}
+	return TOOL_OK;
+}
+
+/* The first words of the states' names in debugfs; "detached, running" and the like. */
+static void text_state(struct ctele_vcpu *v, const char *value)
+{
+	static const char * const detached = "detached, ";
+	size_t n = strlen(detached);
+
+	if (!strncmp(value, detached, n))
+		value = strcmp(value + n, "stalled") ? "detached" : "stalled";
+	snprintf(v->state, sizeof(v->state), "%.*s", (int)strcspn(value, ", "), value);
+}
+
+static long text_long(const char *value)
+{
+	char *end;
+	long n = strtol(value, &end, 10);
+
+	return end == value || n < 0 ? -1 : n;
+}
+
+/**
+ * ctele_text_parse() - take what debugfs' text file says and the telemetry does not
+ * @v:		where it goes
+ * @text:	the file; is written to
+ */
+void ctele_text_parse(struct ctele_vcpu *v, char *text)
+{
+	char *line, *value, *save = NULL;
+	long n;
+
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		value = strstr(line, ": ");
+		if (!value)
+			continue;
+		*value = '\0';
+		value += 2;
+		if (!strcmp(line, "state"))
+			text_state(v, value);
+		else if (!strcmp(line, "handlers"))
+			snprintf(v->handlers, sizeof(v->handlers), "%s", value);
+		else if (!strcmp(line, "apic_id"))
+			v->apic_id = text_long(value);
+		else if (!strcmp(line, "pcpu")) {
+			n = text_long(value);
+			v->pcpu = n >= 0 && n < 1 << 24 ? n : -1;
+		}
+	}
+}
+
+/**
+ * ctele_gap() - stamps of the last handover
+ * @t:		telemetry
+ * @gap:	out
+ *
+ * Stamps are written over by each handover, and some by other events. tsc_run belongs to the
+ * last handover; those that come after it in a handover but are earlier are of a former one.
+ *
+ * Return: false when there was no handover.
+ */
+bool ctele_gap(const struct kvm_caretaker_telemetry *t, struct ctele_gap *gap)
+{
+	memset(gap, 0, sizeof(*gap));
+	if (!t->tsc_run)
+		return false;
+	gap->run = t->tsc_run;
+	if (t->tsc_stop && t->tsc_stop <= gap->run)
+		gap->stop = t->tsc_stop;
+	if (t->tsc_kick >= gap->run)
+		gap->kick = t->tsc_kick;
+	if (t->tsc_park >= gap->run)
+		gap->park = t->tsc_park;
+	if (gap->park && t->tsc_adopt >= gap->park)
+		gap->adopt = t->tsc_adopt;
+	gap->start = gap->stop ? gap->stop : gap->run;
+	return true;
+}
+
+/* Records of stalls that newer ones have replaced */
+uint64_t ctele_stalls_lost(const struct kvm_caretaker_telemetry *t)
+{
+	return t->nr_stalls > KVM_CARETAKER_NR_STALLS ? t->nr_stalls - KVM_CARETAKER_NR_STALLS : 0;
+}
+
+/* Number of the oldest record that is there; records end at nr_stalls - 1 */
+uint64_t ctele_stall_first(const struct kvm_caretaker_telemetry *t)
+{
+	return ctele_stalls_lost(t);
+}
+
+const struct kvm_caretaker_stall *ctele_stall(const struct kvm_caretaker_telemetry *t, uint64_t i)
+{
+	return &t->stalls[i % KVM_CARETAKER_NR_STALLS];
+}
+
+/* An end of 0 says that the vCPU still is in there. */
+bool ctele_stall_sane(const struct kvm_caretaker_stall *s)
+{
+	return s->tsc_start && (!s->tsc_end || s->tsc_end >= s->tsc_start);
+}
+
+/* What is missing from all that is shown: replaced records and vCPUs that could not be read */
+uint64_t ctele_set_lost(const struct ctele_set *set)
+{
+	uint64_t lost = set->unreadable, n;
+	size_t i;
+
+	for (i = 0; i < set->nr; i++) {
+		n = ctele_stalls_lost(&set->vcpus[i]->tele);
+		lost = lost + n < lost ? UINT64_MAX : lost + n;
+	}
+	return lost;
+}

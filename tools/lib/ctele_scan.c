@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
+/* Finds the vCPUs with a Caretaker: debugfs, DIR/kvm/PID-FD/vcpuN/caretaker_telemetry. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ctele.h"
+#include "pcpu.h"
+
+#define SCAN_DEBUGFS_MAGIC	0x64626720
+#define SCAN_TEXT_MAX		4096
+#define SCAN_CAP_DAC_OVERRIDE	1
+#define SCAN_CAP_DAC_READ_SEARCH 2
+
+/* Effective capabilities of this process, all when /proc does not tell */
+static unsigned long long scan_caps(void)
+{
+	unsigned long long caps = ~0ULL;
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, "CapEff:", 7))
+			caps = strtoull(line + 7, NULL, 16);
+	if (f)
+		fclose(f);
+	return caps;
+}
+
+static enum tool_status scan_no_permission(const char *path, int err)
+{
+	unsigned long long caps = scan_caps();
+
+	if (caps & (1ULL << SCAN_CAP_DAC_READ_SEARCH | 1ULL << SCAN_CAP_DAC_OVERRIDE))
+		tool_err("%s: %s, in spite of CAP_DAC_READ_SEARCH: see kernel lockdown (/sys/kernel/security/lockdown) and security modules",
+			 path, strerror(err));
+	else
+		tool_err("%s: %s: debugfs is for root alone; run as root, or with CAP_DAC_READ_SEARCH, which is missing",
+			 path, strerror(err));
+	return TOOL_PERM;
+}
+
+static enum tool_status scan_no_kvm(const char *debugfs, const char *path)
+{
+	struct statfs fs;
+
+	if (statfs(debugfs, &fs)) {
+		tool_err("%s: %s", debugfs, strerror(errno));
+		return TOOL_NODATA;
+	}
+	if (!strcmp(debugfs, CTELE_DEBUGFS) && fs.f_type != SCAN_DEBUGFS_MAGIC)
+		tool_err("debugfs is not mounted at %s: mount -t debugfs debugfs %s", debugfs,
+			 debugfs);
+	else
+		tool_err("%s is not there: KVM is not loaded: modprobe kvm_amd", path);
+	return TOOL_NODATA;
+}
+
+static enum tool_status scan_open_failed(const char *path, int err)
+{
+	if (err == EACCES || err == EPERM)
+		return scan_no_permission(path, err);
+	tool_err("%s: %s", path, strerror(err));
+	return TOOL_FAILED;
+}
+
+/* Up to @size bytes of a file. Return: bytes, or a negative errno. */
+static ssize_t scan_read(const char *path, void *buf, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	ssize_t n = 1;
+
+	if (fd < 0)
+		return -errno;
+	while (len < size && n > 0) {
+		n = read(fd, (char *)buf + len, size - len);
+		if (n < 0 && errno == EINTR)
+			n = 1;
+		else if (n > 0)
+			len += n;
+	}
+	if (n < 0)
+		n = -errno;
+	close(fd);
+	return n < 0 ? n : (ssize_t)len;
+}
+
+static void scan_bad(struct ctele_set *set, enum tool_status status)
+{
+	set->unreadable++;
+	if (set->status == TOOL_OK)
+		set->status = status;
+}
+
+/**
+ * ctele_vcpu_add() - put a copy of a vCPU into a set
+ * @set:	the set
+ * @v:		the vCPU
+ *
+ * Return: false when memory ran out; a message has told so.
+ */
+bool ctele_vcpu_add(struct ctele_set *set, const struct ctele_vcpu *v)
+{
+	struct ctele_vcpu *copy = malloc(sizeof(*copy)), **vcpus;
+	size_t cap = set->cap;
+
+	if (!copy)
+		goto err_memory;
+	if (set->nr == cap) {
+		cap = cap ? 2 * cap : 16;
+		vcpus = realloc(set->vcpus, cap * sizeof(*vcpus));
+		if (!vcpus)
+			goto err_memory;
+		set->vcpus = vcpus;
+		set->cap = cap;
+	}
+	*copy = *v;
+	set->vcpus[set->nr++] = copy;
+	return true;
+
+err_memory:
+	free(copy);
+	tool_err("reading telemetry: no memory for vCPU number %zu", set->nr + 1);
+	return false;
+}
+
+/* @pcpus: the CPUs of this host, NULL when the data may be another one's */
+static void scan_text(struct ctele_vcpu *v, const struct pcpu_map *pcpus, const char *path)
+{
+	char text[SCAN_TEXT_MAX];
+	ssize_t len = scan_read(path, text, sizeof(text) - 1);
+
+	v->apic_id = -1;
+	v->pcpu = -1;
+	if (len <= 0)
+		return;
+	text[len] = '\0';
+	ctele_text_parse(v, text);
+	if (v->pcpu < 0 && pcpus)
+		v->pcpu = pcpu_find(pcpus, v->apic_id);
+}
+
+static bool scan_wanted(const struct ctele_source *src, const struct ctele_vcpu *v)
+{
+	char vm[17];
+
+	snprintf(vm, sizeof(vm), "%016llx", (unsigned long long)v->tele.vm_id);
+	return !src->vm || !strncasecmp(vm, src->vm, strlen(src->vm));
+}
+
+/* State words that telemetry explains: a vCPU that was adopted has an empty Caretaker. */
+static void scan_state(struct ctele_vcpu *v)
+{
+	struct ctele_gap gap;
+
+	if (!strcmp(v->state, "empty") && ctele_gap(&v->tele, &gap) && gap.adopt)
+		strcpy(v->state, "adopted");
+}
+
+static uint64_t scan_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* A file that debugfs no longer has is no error: the VM ended meanwhile. */
+static bool scan_vcpu(struct ctele_set *set, const struct ctele_source *src,
+		      struct ctele_vcpu *v, const char *path)
+{
+	ssize_t len = scan_read(path, &v->tele, sizeof(v->tele));
+	enum tool_status status = TOOL_OK;
+
+	v->when_ns = scan_now();
+	if (!src->file && (len == -ENOENT || len == -ENODEV || len == -EIO)) {
+		set->no_file++;
+		return true;
+	}
+	/* No Caretaker */
+	if (!len && !src->file)
+		return true;
+	if (len < 0)
+		status = scan_open_failed(path, -len);
+	else
+		status = ctele_blob_check(&v->tele, len, path);
+	if (status != TOOL_OK) {
+		scan_bad(set, status);
+		return true;
+	}
+	if (!scan_wanted(src, v)) {
+		set->filtered++;
+		return true;
+	}
+	return ctele_vcpu_add(set, v);
+}
+
+/* "vcpu12": 12, else -1 */
+static long scan_number(const char *name, const char *prefix, char end)
+{
+	size_t n = strlen(prefix);
+	char *stop;
+	long v;
+
+	if (strncmp(name, prefix, n) || name[n] < '0' || name[n] > '9')
+		return -1;
+	errno = 0;
+	v = strtol(name + n, &stop, 10);
+	return errno || *stop != end ? -1 : v;
+}
+
+/* One vCPU's directory, "vcpuN" */
+static bool scan_vcpu_dir(struct ctele_set *set, const struct ctele_source *src,
+			  const struct pcpu_map *pcpus, struct ctele_vcpu *v, const char *dir)
+{
+	char path[PATH_MAX];
+
+	if ((src->pid >= 0 && src->pid != v->pid) || (src->vcpu >= 0 && src->vcpu != v->dir_vcpu)) {
+		set->filtered++;
+		return true;
+	}
+	v->state[0] = '\0';
+	v->handlers[0] = '\0';
+	if (snprintf(path, sizeof(path), "%s/vcpu%ld/caretaker_telemetry", dir, v->dir_vcpu) >=
+	    (int)sizeof(path))
+		return true;
+	if (!scan_vcpu(set, src, v, path))
+		return false;
+	if (!set->nr || set->vcpus[set->nr - 1]->pid != v->pid ||
+	    set->vcpus[set->nr - 1]->fd != v->fd || set->vcpus[set->nr - 1]->dir_vcpu != v->dir_vcpu)
+		return true;
+	*strrchr(path, '_') = '\0';
+	scan_text(set->vcpus[set->nr - 1], pcpus, path);
+	return true;
+}
+
+/* One VM's directory, e.g. "1234-11" */
+static bool scan_vm(struct ctele_set *set, const struct ctele_source *src,
+		    const struct pcpu_map *pcpus, const char *kvm, const char *vm)
+{
+	struct ctele_vcpu v = { .pid = scan_number(vm, "", '-') };
+	char path[PATH_MAX];
+	struct dirent *e;
+	bool ok = true;
+	DIR *d;
+
+	if (v.pid < 0 || snprintf(path, sizeof(path), "%s/%s", kvm, vm) >= (int)sizeof(path))
+		return true;
+	v.fd = scan_number(strchr(vm, '-') + 1, "", '\0');
+	d = v.fd < 0 ? NULL : opendir(path);
+	if (!d)
+		return true;
+	set->vms_seen++;
+	while (ok && (e = readdir(d))) {
+		v.dir_vcpu = scan_number(e->d_name, "vcpu", '\0');
+		if (v.dir_vcpu >= 0)
+			ok = scan_vcpu_dir(set, src, pcpus, &v, path);
+	}
+	closedir(d);
+	return ok;
+}
+
+static int scan_compare(const void *a, const void *b)
+{
+	const struct ctele_vcpu *x = *(struct ctele_vcpu *const *)a;
+	const struct ctele_vcpu *y = *(struct ctele_vcpu *const *)b;
+
+	if (x->pid != y->pid)
+		return x->pid < y->pid ? -1 : 1;
+	if (x->fd != y->fd)
+		return x->fd < y->fd ? -1 : 1;
+	return x->dir_vcpu < y->dir_vcpu ? -1 : x->dir_vcpu > y->dir_vcpu;
+}
+
+static void scan_finish(struct ctele_set *set)
+{
+	size_t i;
+
+	if (set->nr)
+		qsort(set->vcpus, set->nr, sizeof(*set->vcpus), scan_compare);
+	for (i = 0; i < set->nr; i++) {
+		scan_state(set->vcpus[i]);
+		set->vms += !i || set->vcpus[i]->pid != set->vcpus[i - 1]->pid ||
+			    set->vcpus[i]->fd != set->vcpus[i - 1]->fd;
+	}
+}
+
+static enum tool_status scan_debugfs(struct ctele_set *set, const struct ctele_source *src)
+{
+	bool here = !strcmp(src->debugfs, CTELE_DEBUGFS), ok = true;
+	struct pcpu_map pcpus = { 0 };
+	char kvm[PATH_MAX];
+	struct dirent *e;
+	DIR *d;
+
+	if (snprintf(kvm, sizeof(kvm), "%s/kvm", src->debugfs) >= (int)sizeof(kvm)) {
+		tool_err("--debugfs: the path is too long");
+		return TOOL_USAGE;
+	}
+	d = opendir(kvm);
+	if (!d && (errno == ENOENT || errno == ENOTDIR))
+		return scan_no_kvm(src->debugfs, kvm);
+	if (!d)
+		return scan_open_failed(kvm, errno);
+	if (here)
+		pcpu_load(&pcpus);
+	while (ok && (e = readdir(d)))
+		ok = scan_vm(set, src, here ? &pcpus : NULL, kvm, e->d_name);
+	pcpu_free(&pcpus);
+	closedir(d);
+	return ok ? TOOL_OK : TOOL_FAILED;
+}
+
+static enum tool_status scan_file(struct ctele_set *set, const struct ctele_source *src)
+{
+	struct ctele_vcpu v = { .pid = -1, .fd = -1, .apic_id = -1, .pcpu = -1 };
+
+	if (!scan_vcpu(set, src, &v, src->file))
+		return TOOL_FAILED;
+	if (!set->nr)
+		return TOOL_OK;
+	set->vcpus[0]->dir_vcpu = set->vcpus[0]->tele.vcpu;
+	if (src->vcpu >= 0 && src->vcpu != set->vcpus[0]->dir_vcpu) {
+		free(set->vcpus[0]);
+		set->nr = 0;
+		set->filtered++;
+	}
+	return TOOL_OK;
+}
+
+static enum tool_status scan_nothing(const struct ctele_set *set)
+{
+	if (set->status != TOOL_OK)
+		return set->status;
+	if (set->filtered)
+		tool_err("nothing fits -p, -c and -g; %u vCPUs were left out", set->filtered);
+	else if (set->no_file)
+		tool_err("this kernel's KVM has no Caretaker (%u vCPUs without caretaker_telemetry): boot one with CONFIG_KVM_CARETAKER=y",
+			 set->no_file);
+	else if (set->vms_seen)
+		tool_err("%u VMs, none with a Caretaker: start the VMM with one (KVM_SET_CARETAKER)",
+			 set->vms_seen);
+	else
+		tool_err("no VM runs on this host: start one with a Caretaker (KVM_SET_CARETAKER)");
+	return TOOL_NODATA;
+}
+
+/**
+ * ctele_load() - read the telemetry of all vCPUs that are asked for
+ * @set:	out; free it with ctele_free() whatever comes back
+ * @src:	where from
+ *
+ * Return: TOOL_OK when there is at least one vCPU in @set. @set->status then still tells of those
+ * that could not be read. A message has told of every failure.
+ */
+enum tool_status ctele_load(struct ctele_set *set, const struct ctele_source *src)
+{
+	enum tool_status status;
+
+	memset(set, 0, sizeof(*set));
+	status = src->file ? scan_file(set, src) : scan_debugfs(set, src);
+	if (status != TOOL_OK)
+		return status;
+	scan_finish(set);
+	return set->nr ? TOOL_OK : scan_nothing(set);
+}
+
+/**
+ * ctele_free() - free what a set holds
+ * @set:	the set; is empty after it
+ */
+void ctele_free(struct ctele_set *set)
+{
+	size_t i;
+
+	for (i = 0; i < set->nr; i++)
+		free(set->vcpus[i]);
+	free(set->vcpus);
+	memset(set, 0, sizeof(*set));
+}
+
+/**
+ * ctele_find() - the same vCPU in another set
+ * @set:	sorted set
+ * @like:	the vCPU
+ *
+ * Return: it, NULL when it is not in there.
+ */
+const struct ctele_vcpu *ctele_find(const struct ctele_set *set, const struct ctele_vcpu *like)
+{
+	struct ctele_vcpu **v;
+
+	if (!set->nr)
+		return NULL;
+	v = bsearch(&like, set->vcpus, set->nr, sizeof(*set->vcpus), scan_compare);
+	return v && (*v)->tele.vm_id == like->tele.vm_id ? *v : NULL;
+}
