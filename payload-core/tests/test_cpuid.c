@@ -31,16 +31,27 @@ static void test_indexed(void)
 	EXPECT_EQ(eax_of(0xd, 1), 0);
 }
 
+/* The next function after @function whose home is the last slot */
+static u32 next_of_last_slot(u32 function)
+{
+	do {
+		function++;
+	} while (KVM_CARETAKER_CPUID_HASH(function) != KVM_CARETAKER_CPUID_SLOTS - 1);
+	return function;
+}
+
 static void test_collisions(void)
 {
-	u32 base = 0x7f, i;
+	u32 functions[20], function = 0, i;
 
+	for (i = 0; i < 20; i++) {
+		function = next_of_last_slot(function);
+		functions[i] = function;
+		cpuid_add(function, 0, 0, 0x100 + i);
+	}
 	for (i = 0; i < 20; i++)
-		cpuid_add(base + i * KVM_CARETAKER_CPUID_SLOTS, 0, 0, 0x100 + i);
-	EXPECT_EQ(KVM_CARETAKER_CPUID_HASH(base), KVM_CARETAKER_CPUID_HASH(base + 128));
-	for (i = 0; i < 20; i++)
-		EXPECT_EQ(eax_of(base + i * KVM_CARETAKER_CPUID_SLOTS, 0), 0x100 + i);
-	EXPECT_EQ(eax_of(base + 20 * KVM_CARETAKER_CPUID_SLOTS, 0), 0);
+		EXPECT_EQ(eax_of(functions[i], 0), 0x100 + i);
+	EXPECT_EQ(eax_of(next_of_last_slot(function), 0), 0);
 }
 
 static void test_full(void)

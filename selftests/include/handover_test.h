@@ -9,7 +9,7 @@ enum handover_guest {
 	HANDOVER_POISON,	/* counts, and the next kernel overwrites all free memory */
 	HANDOVER_STALLS,	/* waits in a blocking exit */
 	HANDOVER_HALTS,		/* waits in HLT */
-	HANDOVER_SLEEPS,	/* waits in HLT for a timer that it set in the gap */
+	HANDOVER_SLEEPS,	/* HLT until its timer, while there is no kernel */
 	HANDOVER_SHUTS_DOWN,	/* triple-faults in the next kernel, before it is adopted */
 };
 

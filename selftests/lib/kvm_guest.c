@@ -168,14 +168,32 @@ int guest_set_cpuid2(struct kvm_guest *g)
 	return 0;
 }
 
-/* KVM has the timer always, and leaves it to user space to show it */
-static void cpuid_show_deadline_timer(struct kvm_cpuid2 *cpuid)
+/*
+ * What KVM leaves to user space: it has the TSC-deadline timer always, and in the fields for the
+ * APIC id it reports the host CPU that the ioctl ran on.
+ */
+static void cpuid_for_vcpu_0(struct kvm_cpuid2 *cpuid)
 {
 	unsigned int i;
 
-	for (i = 0; i < cpuid->nent; i++)
-		if (cpuid->entries[i].function == 1)
-			cpuid->entries[i].ecx |= 1U << 24;
+	for (i = 0; i < cpuid->nent; i++) {
+		struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
+
+		switch (e->function) {
+		case 0x1:
+			e->ebx &= 0x00ffffff;
+			e->ecx |= 1U << 24;
+			break;
+		case 0xb:
+		case 0x1f:
+		case 0x80000026:
+			e->edx = 0;
+			break;
+		case 0x8000001e:
+			e->eax = 0;
+			break;
+		}
+	}
 }
 
 static int guest_set_cpuid(struct kvm_guest *g)
@@ -186,7 +204,7 @@ static int guest_set_cpuid(struct kvm_guest *g)
 	g->cpuid->nent = GUEST_MAX_CPUID;
 	if (ioctl(g->kvm_fd, KVM_GET_SUPPORTED_CPUID, g->cpuid))
 		return guest_fail("KVM_GET_SUPPORTED_CPUID");
-	cpuid_show_deadline_timer(g->cpuid);
+	cpuid_for_vcpu_0(g->cpuid);
 	return guest_set_cpuid2(g);
 }
 

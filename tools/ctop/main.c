@@ -133,7 +133,7 @@ static bool set_had_gap(const struct ctele_set *set)
 	for (i = 0; i < set->nr; i++)
 		if (ctele_gap(&set->vcpus[i]->tele, &g))
 			return true;
-	tool_err("no vCPU of these %zu was handed over yet: --gap shows something after a preserve",
+	tool_err("none of %zu vCPUs was handed over yet: --gap has something to show after a preserve",
 		 set->nr);
 	return false;
 }

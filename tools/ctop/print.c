@@ -17,12 +17,22 @@ struct print_gap {
 	unsigned int in_gap;
 };
 
-/* Only for data of this host: its TSC is the clock of the stamps. */
+/* Does the data come from this host as it runs now? */
+static bool print_here(const struct ctop_options *opts)
+{
+	return !opts->source.file && !strcmp(opts->source.debugfs, CTELE_DEBUGFS);
+}
+
+/* Only then its TSC is the clock of the stamps. */
 static uint64_t print_tsc(const struct ctop_options *opts)
 {
-	bool here = !opts->source.file && !strcmp(opts->source.debugfs, CTELE_DEBUGFS);
+	return print_here(opts) ? __rdtsc() : 0;
+}
 
-	return here ? __rdtsc() : 0;
+/* Return: NULL when the data is another one's. */
+static const char *print_kernel(const struct ctop_options *opts, struct utsname *u)
+{
+	return print_here(opts) && !uname(u) ? u->release : NULL;
 }
 
 static uint64_t print_realtime(void)
@@ -90,11 +100,13 @@ static void header_what(const struct ctele_set *set, const struct ctop_options *
 
 static void table_header(const struct ctele_set *set, const struct ctop_options *opts)
 {
+	const char *kernel;
 	struct utsname u;
 	char buf[FMT_MAX];
 
 	printf("ctop %s", print_clock(print_realtime(), buf, "%Y-%m-%d %H:%M:%S"));
-	printf("  kernel %s", uname(&u) ? "-" : u.release);
+	kernel = print_kernel(opts, &u);
+	printf("  kernel %s", kernel ? kernel : "-");
 	printf("  VMs %u  vCPUs %zu  ", set->vms, set->nr);
 	header_what(set, opts);
 	printf("  lost %" PRIu64 "\n", ctele_set_lost(set));
@@ -164,7 +176,7 @@ static void json_header(const struct ctele_set *set, const struct ctop_rows *row
 	json_number("schema", TOOL_SCHEMA);
 	json_string("tool", tool_name);
 	json_string("version", TOOL_VERSION);
-	json_string("kernel", uname(&u) ? NULL : u.release);
+	json_string("kernel", print_kernel(opts, &u));
 	json_number("look", look);
 	json_number("time_ns", print_realtime());
 	json_string("exits", opts->gap ? "gap" : "all");

@@ -156,7 +156,7 @@ enum tool_status ctrace_gap(const struct ctrace_options *opts)
 	if (status == TOOL_OK) {
 		status = gap_show_all(&set, opts, &shown);
 		if (!shown && status == TOOL_OK) {
-			tool_err("no vCPU of these %zu was handed over yet: there is a gap after a preserve",
+			tool_err("none of %zu vCPUs was handed over yet: there is a gap to show after a preserve",
 				 set.nr);
 			status = TOOL_NODATA;
 		}

@@ -132,11 +132,11 @@ struct kvm_caretaker_cpuid {
 
 /*
  * CPUID table: open addressing, linear probing from the hash of the function alone, so that a
- * lookup ends at the first unused slot. The kernel fills at most 3/4 of it.
+ * lookup ends at the first unused slot. The kernel fills at most 3/4 of it. The hash scatters
+ * consecutive leaves: side by side, one with many subleaves would displace all that follow.
  */
 #define KVM_CARETAKER_CPUID_SLOTS	128
-#define KVM_CARETAKER_CPUID_HASH(fn)	(((fn) ^ ((fn) >> 26) * 0x9) & \
-					 (KVM_CARETAKER_CPUID_SLOTS - 1))
+#define KVM_CARETAKER_CPUID_HASH(fn)	((__u32)((fn) * 0x9e3779b1U) >> 25)
 
 /**
  * struct kvm_caretaker_msr - one MSR in the metadata
@@ -328,8 +328,7 @@ KVM_CARETAKER_ASSERT("ccb size", sizeof(struct kvm_caretaker_ccb) == 0x268);
 KVM_CARETAKER_ASSERT("meta size", sizeof(struct kvm_caretaker_meta) == 0x40 + 0x1000 + 0x400);
 KVM_CARETAKER_ASSERT("telemetry size",
 		     sizeof(struct kvm_caretaker_telemetry) == 0x100 + 0x4000 + 64 * 48);
-KVM_CARETAKER_ASSERT("cpuid slots", (KVM_CARETAKER_CPUID_SLOTS &
-				     (KVM_CARETAKER_CPUID_SLOTS - 1)) == 0);
+KVM_CARETAKER_ASSERT("cpuid slots", KVM_CARETAKER_CPUID_SLOTS == 1 << (32 - 25));
 #endif
 
 #endif /* _UAPI_LINUX_KVM_CARETAKER_CCB_H */

@@ -142,18 +142,20 @@ static void tele_init(struct kvm_caretaker_telemetry *t)
 	t->tsc_khz = 1000000;
 }
 
-static bool blob_of_every_length_is_judged(void)
+static bool blob_of_any_length_is_judged(void)
 {
+	static const size_t lens[] = { 0, 1, 4, 7, 8, 9, 4096, sizeof(struct kvm_caretaker_telemetry) - 1,
+				       sizeof(struct kvm_caretaker_telemetry) };
 	struct kvm_caretaker_telemetry t;
-	size_t len;
 	void *copy;
+	size_t i;
 
 	tele_init(&t);
 	/* Exact allocations: the sanitizer sees a read past the end */
-	for (len = 0; len <= sizeof(t); len += len < 64 || len + 64 > sizeof(t) ? 1 : 61) {
-		copy = malloc(len ? len : 1);
-		memcpy(copy, &t, len);
-		CHECK((ctele_blob_check(copy, len, "blob") == TOOL_OK) == (len == sizeof(t)));
+	for (i = 0; i < TOOL_NELEM(lens); i++) {
+		copy = malloc(lens[i] ? lens[i] : 1);
+		memcpy(copy, &t, lens[i]);
+		CHECK((ctele_blob_check(copy, lens[i], "blob") == TOOL_OK) == (lens[i] == sizeof(t)));
 		free(copy);
 	}
 	return true;
@@ -229,7 +231,8 @@ static bool noise_is_survived(void)
 
 	for (i = 0; i < 2000; i++) {
 		random_fill(&t, sizeof(t));
-		ctele_blob_check(&t, sizeof(t), "noise");
+		if (i < 3)
+			ctele_blob_check(&t, sizeof(t), "noise");
 		ctele_gap(&t, &g);
 		for (n = ctele_stall_first(&t); n != t.nr_stalls; n++)
 			ctele_stall_sane(ctele_stall(&t, n));
@@ -287,7 +290,7 @@ static const struct {
 	CASE(reason_lists_are_parsed),
 	CASE(reason_details_are_decoded),
 	CASE(times_are_converted),
-	CASE(blob_of_every_length_is_judged),
+	CASE(blob_of_any_length_is_judged),
 	CASE(blob_heads_are_judged),
 	CASE(gap_stamps_of_former_handovers_are_left_out),
 	CASE(stall_ring_says_what_it_lost),
@@ -302,9 +305,8 @@ int main(void)
 	bool ok;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	/* The messages of refusals are expected */
-	if (!freopen("/dev/null", "w", stderr))
-		return 1;
+	/* The messages of refusals are expected: make them diagnostics */
+	tool_name = "# message";
 	printf("KTAP version 1\n1..%zu\n", TOOL_NELEM(cases));
 	for (i = 0; i < TOOL_NELEM(cases); i++) {
 		ok = cases[i].run();

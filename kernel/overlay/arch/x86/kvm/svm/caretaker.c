@@ -48,19 +48,25 @@ static __always_inline bool cpuid_settled(struct kvm_vcpu *vcpu)
 	return !vcpu->arch.cpuid_dynamic_bits_dirty && !cpuid_fault_enabled(vcpu);
 }
 
+/* Straight-line code: this runs twice per exit that goes to KVM. RAX and RSP are in the VMCB. */
+static __always_inline void gprs_copy(u64 *to, const unsigned long *from)
+{
+#define GPR(n)	WRITE_ONCE(to[n], from[n])
+	GPR(1); GPR(2); GPR(3); GPR(5); GPR(6); GPR(7);
+	GPR(8); GPR(9); GPR(10); GPR(11); GPR(12); GPR(13); GPR(14); GPR(15);
+#undef GPR
+}
+
 noinstr void caretaker_svm_run(struct vcpu_svm *svm)
 {
 	struct svm_cpu_data *sd = per_cpu_ptr(&svm_data, svm->vcpu.cpu);
 	struct caretaker_block *b = svm->vcpu.caretaker->block;
-	u64 *gpr = b->ccb->exit.gpr;
-	unsigned int i;
+	struct kvm_caretaker_ccb *ccb = b->ccb;
 
-	for (i = 0; i < 16; i++)
-		WRITE_ONCE(gpr[i], svm->vcpu.arch.regs[i]);
-	b->ccb->meta = cpuid_settled(&svm->vcpu) ? b->va_meta : b->va_empty;
+	gprs_copy(ccb->exit.gpr, svm->vcpu.arch.regs);
+	ccb->meta = cpuid_settled(&svm->vcpu) ? b->va_meta : b->va_empty;
 	caretaker_svm_enter(b->va_entry, svm->vmcb01.pa, sd->save_area_pa);
-	for (i = 0; i < 16; i++)
-		svm->vcpu.arch.regs[i] = READ_ONCE(gpr[i]);
+	gprs_copy((u64 *)svm->vcpu.arch.regs, (const unsigned long *)ccb->exit.gpr);
 }
 
 /**

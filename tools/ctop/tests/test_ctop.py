@@ -1,0 +1,305 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
+"""usage: test_ctop.py CTOP CTOP-WITH-SANITIZERS"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib/tests"))
+import tree as T
+
+CTOP, ASAN = sys.argv[1:3]
+
+
+def with_tree(*vcpus):
+    t = T.Tree()
+    for v in vcpus:
+        t.add(*v)
+    return t
+
+
+def ctop(t, *options, tool=ASAN, **how):
+    return T.run(tool, "--debugfs", t.dir, "-b", *options, **how)
+
+
+def one():
+    return with_tree((231, 11, 0, T.demo_like(), "empty", 1, "uart"))
+
+
+def counts_of_one_vcpu_equal_what_was_put_in():
+    r = ctop(one(), "-n", "1", "-j")
+    T.check_status(r, 0)
+    got = T.records(r)
+    T.check_equal([h["schema"] for h in got["header"]], [1])
+    exits = {e["reason"]: [e[s] for s in T.SERVERS] for e in got["exit"]}
+    T.check_equal(exits, {"CPUID": [15625, 0, 263, 0], "NPF": [0, 0, 20066, 0],
+                          "IOIO": [0, 3354, 0, 1], "MSR": [0, 0, 0, 1]})
+    v, = got["vcpu"]
+    T.check_equal([v[k] for k in ("vm", "pid", "vcpu", "state", "apic_id", "handlers", "stalls",
+                                  "stray", "fuel_out", "idle_ns")],
+                  ["4ba3f2d1c0ffee00", 231, 0, "adopted", 1, "uart", 2, 2, 3, 77])
+
+
+def counts_of_500_vcpus_equal_what_was_put_in():
+    rng, t, want = T.seeded(), T.Tree(), {}
+    for i in range(500):
+        vm, vcpu = divmod(i, 8)
+        tele = T.random_telemetry(rng, vcpu, vm + 1)
+        t.add(1000 + vm, 10, vcpu, tele)
+        for table in (tele.exits, tele.gap_exits):
+            for (reason, server), n in table.items():
+                row = want.setdefault((1000 + vm, vcpu, reason), [0] * 4)
+                row[server] += n
+    start = time.monotonic()
+    r = ctop(t, "-n", "1", "-j", tool=CTOP)
+    print("# 500 vCPUs in %.0f ms" % ((time.monotonic() - start) * 1000))
+    T.check_status(r, 0)
+    got = T.records(r)
+    T.check_equal((got["header"][0]["vcpus"], got["header"][0]["vms"]), (500, 63))
+    T.check_equal(len(got["vcpu"]), 500)
+    exits = {(e["pid"], e["vcpu"], e["index"]): [e[s] for s in T.SERVERS] for e in got["exit"]}
+    T.check_equal(exits == want, True, "all counts")
+    for e in got["exit"]:
+        T.check_equal(e["total"], sum(e[s] for s in T.SERVERS))
+    text = ctop(t, "-n", "1", tool=CTOP).stdout.decode().splitlines()
+    rows = {(int(w[0]), int(w[1]), w[5]): [int(n) for n in w[6:10]]
+            for w in (line.split() for line in text[2:])}
+    names = {e["index"]: e["reason"] for e in got["exit"]}
+    T.check_equal(rows == {(p, v, names[i]): n for (p, v, i), n in want.items()}, True,
+                  "the table")
+
+
+def gap_shows_gap_exits_alone():
+    r = ctop(one(), "-n", "1", "-j", "--gap")
+    T.check_status(r, 0)
+    got = T.records(r)
+    T.check_equal({e["reason"]: e["total"] for e in got["exit"]},
+                  {"CPUID": 54, "IOIO": 3355, "MSR": 1})
+    T.check_equal(got["header"][0]["gap_ns"], 9000000 - 2001000)
+    text = ctop(one(), "-n", "1", "--gap").stdout.decode()
+    assert "gap 7.00 ms" in text.splitlines()[0], text
+    assert "lost 0" in text.splitlines()[0], text
+
+
+def gap_without_handover_is_no_data():
+    t = with_tree((1, 1, 0, T.Telemetry(exits={(0x72, 0): 1})))
+    T.check_status(ctop(t, "-n", "1", "--gap"), 4, "none of 1", "preserve")
+    T.check_equal(ctop(t, "-n", "1", "--gap").stdout, b"")
+
+
+def states_are_named():
+    t = T.Tree()
+    states = ["attached", "detaching", "detached", "stalled", "adopting", "parked", "faulted"]
+    for i, s in enumerate(states):
+        t.add(1, 1, i, T.Telemetry(i), s)
+    got = T.records(ctop(t, "-n", "1", "-j"))
+    T.check_equal([v["state"] for v in got["vcpu"]], states)
+
+
+def vcpu_without_exits_is_shown():
+    r = ctop(with_tree((1, 1, 5, T.Telemetry(5))), "-n", "1")
+    T.check_status(r, 0)
+    T.check_equal(r.stdout.decode().splitlines()[2].split()[:6],
+                  ["1", "5", "apic1", "attached", "0", "-"])
+
+
+def filters_select():
+    t = with_tree((1, 1, 0, T.Telemetry(0, vm_id=0xA, exits={(0x72, 0): 1, (0x78, 2): 2})),
+                  (1, 1, 1, T.Telemetry(1, vm_id=0xA, exits={(0x72, 0): 4})),
+                  (2, 1, 0, T.Telemetry(0, vm_id=0xB, exits={(0x72, 0): 8})))
+
+    def totals(*options):
+        r = ctop(t, "-n", "1", "-j", *options)
+        T.check_status(r, 0)
+        return sorted(e["total"] for e in T.records(r).get("exit", []))
+
+    T.check_equal(totals(), [1, 2, 4, 8])
+    T.check_equal(totals("-p", "2"), [8])
+    T.check_equal(totals("-c", "0"), [1, 2, 8])
+    T.check_equal(totals("-p", "1", "-c", "1"), [4])
+    T.check_equal(totals("-e", "HLT"), [2])
+    T.check_equal(totals("-e", "hlt,0x72", "-p", "1"), [1, 2, 4])
+    T.check_equal(totals("-g", "000000000000000b"), [8])
+    T.check_status(ctop(t, "-n", "1", "-p", "77"), 4, "3 vCPUs were left out")
+
+
+def rows_are_sorted_and_cut():
+    t = with_tree((1, 1, 0, T.Telemetry(0, exits={(0x72, 0): 5, (0x78, 2): 9})),
+                  (1, 1, 1, T.Telemetry(1, exits={(0x7B, 1): 7, (0x60, 2): 1})))
+
+    def reasons(*options):
+        r = ctop(t, "-n", "1", "-j", *options)
+        T.check_status(r, 0)
+        return [e["reason"] for e in T.records(r)["exit"]]
+
+    T.check_equal(reasons(), ["HLT", "CPUID", "IOIO", "INTR"])
+    T.check_equal(reasons("-s", "count"), ["HLT", "IOIO", "CPUID", "INTR"])
+    T.check_equal(reasons("-s", "native")[0], "CPUID")
+    T.check_equal(reasons("-s", "handler")[0], "IOIO")
+    T.check_equal(reasons("-s", "name"), ["CPUID", "HLT", "INTR", "IOIO"])
+    T.check_equal(reasons("-s", "count", "-r", "2"), ["HLT", "IOIO"])
+    r = ctop(t, "-n", "1", "-r", "1")
+    assert "(3 more rows)" in r.stdout.decode(), r.stdout
+    T.check_equal(T.records(ctop(t, "-n", "1", "-r", "1", "-j"))["header"][0]["rows_cut"], 3)
+
+
+def rates_come_with_the_second_look():
+    t = with_tree((1, 1, 0, T.Telemetry(0, exits={(0x72, 0): 1000})))
+    p = subprocess.Popen([ASAN, "--debugfs", t.dir, "-b", "-n", "2", "-d", "0.5", "-j"],
+                         stdout=subprocess.PIPE)
+    first = [p.stdout.readline() for _ in range(3)]
+    t.add(1, 1, 0, T.Telemetry(0, exits={(0x72, 0): 1500}))
+    rest = p.communicate(timeout=30)[0]
+    T.check_equal(p.returncode, 0)
+    rates = [T.json.loads(line)["rate_per_s"] for line in first + rest.splitlines()
+             if b'"exit"' in line]
+    T.check_equal(rates[0], None)
+    assert 100 < rates[1] <= 1000.1, rates
+
+
+def sigint_ends_it_cleanly():
+    p = subprocess.Popen([ASAN, "--debugfs", one().dir, "-b", "-d", "60"], stdout=subprocess.PIPE)
+    p.stdout.readline()
+    p.send_signal(signal.SIGINT)
+    p.communicate(timeout=10)
+    T.check_equal(p.returncode, 0)
+
+
+def replaced_stall_records_are_told_as_lost():
+    t = with_tree((1, 1, 0, T.Telemetry(0, nr_stalls=70, exits={(0x72, 0): 1})))
+    got = T.records(ctop(t, "-n", "1", "-j"))
+    T.check_equal([r["lost"] for k in ("header", "vcpu", "exit") for r in got[k]], [6, 6, 6])
+    assert "lost 6" in ctop(t, "-n", "1").stdout.decode()
+
+
+def damaged_vcpu_does_not_hide_the_others():
+    t = with_tree((1, 1, 0, T.demo_like()), (1, 1, 1, T.demo_like().pack()[:100]))
+    r = ctop(t, "-n", "1", "-j")
+    T.check_status(r, 1, "cut short", "vcpu1")
+    got = T.records(r)
+    T.check_equal((len(got["vcpu"]), got["header"][0]["unreadable"], got["header"][0]["lost"]),
+                  (1, 1, 1))
+
+
+def vcpu_without_caretaker_is_left_out():
+    t = with_tree((1, 1, 0, T.demo_like()), (1, 1, 1, b""))
+    r = ctop(t, "-n", "1", "-j")
+    T.check_status(r, 0)
+    T.check_equal(len(T.records(r)["vcpu"]), 1)
+
+
+def saved_file_is_read():
+    t = one()
+    f = t.path("kvm", "231-11", "vcpu0", "caretaker_telemetry")
+    r = T.run(ASAN, "-b", "-n", "1", "-j", "-i", f)
+    T.check_status(r, 0)
+    got = T.records(r)
+    T.check_equal((got["vcpu"][0]["pid"], got["vcpu"][0]["state"]), (None, None))
+    T.check_equal(sum(e["total"] for e in got["exit"]), 15571 + 263 + 20066 + 54 + 3354 + 2)
+
+
+def names_in_json_are_escaped():
+    t = with_tree((1, 1, 0, T.Telemetry(0), "attached", 1, 'q"\\\x1b[31m'))
+    got = T.records(ctop(t, "-n", "1", "-j"))
+    T.check_equal(got["vcpu"][0]["handlers"], 'q"\\\x1b[31m')
+
+
+def usage_errors_are_status_2():
+    t = one()
+    for bad in (["--nonsense"], ["-n", "0"], ["-n", "x"], ["-n", "-1"], ["-d", "0"], ["-d", "nan"],
+                ["-d", "-1"], ["-d", "1e9"], ["-s", "nonsense"], ["-e", "NONSENSE"], ["-e", ""],
+                ["-r", "0"], ["-c", "-1"], ["word"], ["-n"]):
+        r = ctop(t, *bad)
+        T.check_status(r, 2)
+        assert r.stderr and not r.stdout, bad
+    T.check_status(T.run(ASAN, "--debugfs", t.dir), 2, "full-screen", "-b")
+
+
+def help_and_version_are_status_0():
+    for o in ("-h", "-V", "--help", "--version"):
+        r = T.run(ASAN, o)
+        T.check_status(r, 0)
+        assert r.stdout and not r.stderr, o
+    assert b"native" in ctop(one(), "-s", "help").stdout
+    assert b"CPUID" in ctop(one(), "-e", "help").stdout
+
+
+def missing_permission_is_status_3():
+    t = one()
+    os.chmod(t.path("kvm"), 0)
+    T.check_status(ctop(t, "-n", "1", tool=CTOP, drop_root=True), 3, "CAP_DAC_READ_SEARCH", "missing")
+    os.chmod(t.path("kvm"), 0o755)
+    f = t.path("kvm", "231-11", "vcpu0", "caretaker_telemetry")
+    os.chmod(f, 0)
+    T.check_status(ctop(t, "-n", "1", tool=CTOP, drop_root=True), 3, "CAP_DAC_READ_SEARCH")
+
+
+def no_data_is_status_4_and_says_what_to_do():
+    t = T.Tree()
+    T.check_status(ctop(t, "-n", "1"), 4, "no VM runs", "KVM_SET_CARETAKER")
+    os.makedirs(t.path("kvm", "5-6", "vcpu0"))
+    T.check_status(ctop(t, "-n", "1"), 4, "CONFIG_KVM_CARETAKER")
+    t.add(5, 6, 0, b"")
+    T.check_status(ctop(t, "-n", "1"), 4, "none with a Caretaker")
+    T.check_status(T.run(ASAN, "-b", "-n", "1", "--debugfs", t.path("kvm")), 4, "modprobe")
+    T.check_status(T.run(ASAN, "-b", "-n", "1", "--debugfs", t.path("nowhere")), 4, "No such file")
+    next_abi = T.demo_like()
+    next_abi.abi = 2
+    t.add(5, 6, 0, next_abi)
+    T.check_status(ctop(t, "-n", "1"), 4, "ABI 2", "reads ABI 1")
+
+
+def output_that_cannot_be_written_is_status_1():
+    with open("/dev/full", "wb") as full:
+        T.check_status(ctop(one(), "-n", "1", stdout=full), 1, "writing the output")
+        T.check_status(ctop(one(), "-j", "-d", "0.01", stdout=full), 1)
+
+
+def odd_files_are_refused():
+    t = one()
+    for path in ("/dev/null", "/dev/zero", t.dir, t.path("nowhere")):
+        r = T.run(ASAN, "-b", "-n", "1", "-i", path)
+        T.check_status(r, 1)
+        assert r.stderr and not r.stdout, path
+
+
+def odd_directory_names_are_left_out():
+    t = one()
+    for name in ("x", "1", "-", "1-", "-1", "1-x", "99999999999999999999-1", "231-11x", "a-1"):
+        os.makedirs(t.path("kvm", name, "vcpu0"))
+    for name in ("vcpu", "vcpux", "vcpu-1", "vcpu0x", "vcpu99999999999999999999"):
+        os.makedirs(t.path("kvm", "231-11", name))
+    r = ctop(t, "-n", "1", "-j")
+    T.check_status(r, 0)
+    T.check_equal(len(T.records(r)["vcpu"]), 1)
+
+
+def damaged_telemetry_does_not_crash_it():
+    rng, t = T.seeded(), T.Tree()
+    for i, blob in enumerate(T.damaged_blobs(rng, 200)):
+        t.add(1, 1, i, blob or b"\0")
+    for options in (["-j"], [], ["-j", "--gap"], ["--gap", "-s", "count"]):
+        r = ctop(t, "-n", "1", *options)
+        T.check_status(r, 1, "cut short")
+        if "-j" in options:
+            T.check_equal(T.records(r)["header"][0]["unreadable"] >= 50, True, "unreadable")
+
+
+def binary_is_static():
+    T.check_static(CTOP)
+
+
+T.main([counts_of_one_vcpu_equal_what_was_put_in, counts_of_500_vcpus_equal_what_was_put_in,
+        gap_shows_gap_exits_alone, gap_without_handover_is_no_data, states_are_named,
+        vcpu_without_exits_is_shown, filters_select, rows_are_sorted_and_cut,
+        rates_come_with_the_second_look, sigint_ends_it_cleanly,
+        replaced_stall_records_are_told_as_lost, damaged_vcpu_does_not_hide_the_others,
+        vcpu_without_caretaker_is_left_out, saved_file_is_read, names_in_json_are_escaped,
+        usage_errors_are_status_2, help_and_version_are_status_0, missing_permission_is_status_3,
+        no_data_is_status_4_and_says_what_to_do, output_that_cannot_be_written_is_status_1,
+        odd_files_are_refused, odd_directory_names_are_left_out,
+        damaged_telemetry_does_not_crash_it, binary_is_static])
