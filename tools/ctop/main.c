@@ -20,7 +20,8 @@ static const char *opt_key;
 
 static const struct opt opts[] = {
 	{ 'b', "batch", NULL, OPT_FLAG, &opt_batch, 0, "print looks one below the other" },
-	{ 'n', "count", "COUNT", OPT_NUMBER, &options.count, 1, "looks, then stop; default: no end" },
+	{ 'n', "count", "COUNT", OPT_NUMBER, &options.count, 1,
+	  "looks, then stop; default: no end" },
 	{ 'd', "delay", "SECS", OPT_SECONDS, &options.delay, 0, "time between looks, default 1" },
 	{ 'j', "json", NULL, OPT_FLAG, &options.json, 0, "NDJSON: one object per line (with -b)" },
 	{ 256, "gap", NULL, OPT_FLAG, &options.gap, 0, "only exits that were taken in gaps" },

@@ -43,7 +43,8 @@ static uint64_t print_realtime(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-static void gap_of_vcpu(struct print_gap *all, const struct kvm_caretaker_telemetry *t, uint64_t tsc)
+static void gap_of_vcpu(struct print_gap *all, const struct kvm_caretaker_telemetry *t,
+			uint64_t tsc)
 {
 	struct ctele_gap g;
 	uint64_t ns, ago;

@@ -152,8 +152,8 @@ static void events_print(const struct kvm_caretaker_telemetry *t)
 	       fmt_ns(tsc_to_ns(t->idle_tsc, t->tsc_khz), buf), (uint64_t)t->stray,
 	       (uint64_t)t->fuel_out);
 	if (t->fault)
-		printf("FAULT: vector %" PRIu64 " at rip 0x%" PRIx64 ", address or error code 0x%" PRIx64 "\n",
-		       (uint64_t)t->fault - 1, (uint64_t)t->fault_rip, (uint64_t)t->fault_addr);
+		printf("FAULT: vector %llu at rip 0x%llx, address or error code 0x%llx\n",
+		       t->fault - 1, t->fault_rip, t->fault_addr);
 }
 
 /**

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
 /* Telemetry of one vCPU: is it sound, and what does it say about the last gap? */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,12 +59,12 @@ static void text_state(struct ctele_vcpu *v, const char *value)
 	snprintf(v->state, sizeof(v->state), "%.*s", (int)strcspn(value, ", "), value);
 }
 
-static long text_long(const char *value)
+static long text_number(const char *value, long max)
 {
 	char *end;
 	long n = strtol(value, &end, 10);
 
-	return end == value || n < 0 ? -1 : n;
+	return end == value || n < 0 || n >= max ? -1 : n;
 }
 
 /**
@@ -74,7 +75,6 @@ static long text_long(const char *value)
 void ctele_text_parse(struct ctele_vcpu *v, char *text)
 {
 	char *line, *value, *save = NULL;
-	long n;
 
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		value = strstr(line, ": ");
@@ -87,11 +87,9 @@ void ctele_text_parse(struct ctele_vcpu *v, char *text)
 		else if (!strcmp(line, "handlers"))
 			snprintf(v->handlers, sizeof(v->handlers), "%s", value);
 		else if (!strcmp(line, "apic_id"))
-			v->apic_id = text_long(value);
-		else if (!strcmp(line, "pcpu")) {
-			n = text_long(value);
-			v->pcpu = n >= 0 && n < 1 << 24 ? n : -1;
-		}
+			v->apic_id = text_number(value, LONG_MAX);
+		else if (!strcmp(line, "pcpu"))
+			v->pcpu = text_number(value, INT_MAX);
 	}
 }
 

@@ -57,7 +57,7 @@ static enum tool_status scan_no_kvm(const char *debugfs, const char *path)
 		return TOOL_NODATA;
 	}
 	if (!strcmp(debugfs, CTELE_DEBUGFS) && fs.f_type != SCAN_DEBUGFS_MAGIC)
-		tool_err("debugfs is not mounted at %s: mount -t debugfs debugfs %s", debugfs,
+		tool_err("debugfs is not mounted at %s: mount -t debugfs none %s", debugfs,
 			 debugfs);
 	else
 		tool_err("%s is not there: KVM is not loaded: modprobe kvm_amd", path);
@@ -222,9 +222,11 @@ static long scan_number(const char *name, const char *prefix, char end)
 static bool scan_vcpu_dir(struct ctele_set *set, const struct ctele_source *src,
 			  const struct pcpu_map *pcpus, struct ctele_vcpu *v, const char *dir)
 {
+	size_t nr = set->nr;
 	char path[PATH_MAX];
 
-	if ((src->pid >= 0 && src->pid != v->pid) || (src->vcpu >= 0 && src->vcpu != v->dir_vcpu)) {
+	if ((src->pid >= 0 && src->pid != v->pid) ||
+	    (src->vcpu >= 0 && src->vcpu != v->dir_vcpu)) {
 		set->filtered++;
 		return true;
 	}
@@ -235,11 +237,11 @@ static bool scan_vcpu_dir(struct ctele_set *set, const struct ctele_source *src,
 		return true;
 	if (!scan_vcpu(set, src, v, path))
 		return false;
-	if (!set->nr || set->vcpus[set->nr - 1]->pid != v->pid ||
-	    set->vcpus[set->nr - 1]->fd != v->fd || set->vcpus[set->nr - 1]->dir_vcpu != v->dir_vcpu)
+	/* Not taken: no Caretaker, damaged, or not asked for */
+	if (set->nr == nr)
 		return true;
 	*strrchr(path, '_') = '\0';
-	scan_text(set->vcpus[set->nr - 1], pcpus, path);
+	scan_text(set->vcpus[nr], pcpus, path);
 	return true;
 }
 

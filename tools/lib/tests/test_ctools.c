@@ -144,9 +144,8 @@ static void tele_init(struct kvm_caretaker_telemetry *t)
 
 static bool blob_of_any_length_is_judged(void)
 {
-	static const size_t lens[] = { 0, 1, 4, 7, 8, 9, 4096, sizeof(struct kvm_caretaker_telemetry) - 1,
-				       sizeof(struct kvm_caretaker_telemetry) };
 	struct kvm_caretaker_telemetry t;
+	const size_t lens[] = { 0, 1, 4, 7, 8, 9, 4096, sizeof(t) - 1, sizeof(t) };
 	void *copy;
 	size_t i;
 
@@ -155,7 +154,8 @@ static bool blob_of_any_length_is_judged(void)
 	for (i = 0; i < TOOL_NELEM(lens); i++) {
 		copy = malloc(lens[i] ? lens[i] : 1);
 		memcpy(copy, &t, lens[i]);
-		CHECK((ctele_blob_check(copy, lens[i], "blob") == TOOL_OK) == (lens[i] == sizeof(t)));
+		CHECK((ctele_blob_check(copy, lens[i], "blob") == TOOL_OK) ==
+		      (lens[i] == sizeof(t)));
 		free(copy);
 	}
 	return true;
@@ -247,7 +247,7 @@ static bool noise_is_survived(void)
 static bool debugfs_text_is_parsed(void)
 {
 	char text[] = "state: detached, stalled\nvm_id: 12\napic_id: 7\nhandlers: uart\n"
-		      "nonsense\n: \nexits attached:\n";
+		      "nonsense\n:  x\nexits attached:\n";
 	char long_text[] = "state: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\napic_id: -4\n"
 			   "pcpu: 99999999999999999999\n"
 			   "handlers: bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n";
