@@ -65,7 +65,7 @@ struct test {
 	void (*run)(void);
 };
 
-extern const struct test tests_attached[], tests_gap[], tests_cpuid[], tests_lapic[], tests_inject[],
-	tests_state[];
+extern const struct test tests_attached[], tests_gap[], tests_cpuid[], tests_lapic[],
+	tests_inject[], tests_state[];
 
 #endif /* HARNESS_H */

@@ -38,6 +38,8 @@
  * ENODEV		the pCPU does not exist, is the boot CPU or cannot go offline
  * EAGAIN		the vCPU is in a passing state that cannot be carried; try again
  * ETIMEDOUT		a pCPU or vCPU did not answer in time; nothing was changed
+ * EIO			the vCPU was lost, its Caretaker faulted (KVM_RUN); the kernel's own
+ *			check of compiled handlers failed
  * ENOENT		no Caretaker on this vCPU
  * ENOMEM, EINTR	as usual
  */
@@ -105,10 +107,10 @@ struct kvm_caretaker_get {
 };
 
 /* flags of struct kvm_caretaker_info */
-#define KVM_CARETAKER_INFO_ISOLATE	(1U << 0)	/* installed with KVM_CARETAKER_ISOLATE */
-#define KVM_CARETAKER_INFO_HANDLERS	(1U << 1)	/* a handler set is installed */
+#define KVM_CARETAKER_INFO_ISOLATE	(1U << 0)	/* see KVM_CARETAKER_ISOLATE */
+#define KVM_CARETAKER_INFO_HANDLERS	(1U << 1)	/* has handlers */
 #define KVM_CARETAKER_INFO_ADOPTED	(1U << 2)	/* from an earlier kernel, adopted */
-#define KVM_CARETAKER_INFO_ORPHAN	(1U << 3)	/* from an earlier kernel, not yet adopted */
+#define KVM_CARETAKER_INFO_ORPHAN	(1U << 3)	/* from an earlier kernel, not adopted */
 
 /**
  * struct kvm_caretaker_info - what the kernel knows about one Caretaker (all written by kernel)

@@ -135,18 +135,20 @@ void caretaker_cpu_disown(u32 apic_id)
 /* The set that the last kernel left; read once, before the first secondary CPU is started. */
 static void caretaker_read_incoming(void)
 {
-	u32 ids[CARETAKER_NR_OWNED / 4];
+	static u32 ids[CARETAKER_NR_OWNED];
 	int i, nr;
 
 	guard(mutex)(&caretaker_cpu_mutex);
 	if (caretaker_incoming_read)
 		return;
-	caretaker_incoming_read = true;
 	nr = caretaker_incoming_cpus(ids, ARRAY_SIZE(ids));
 	for (i = 0; i < nr; i++)
 		caretaker_cpu_own(ids[i]);
 	if (nr > 0)
 		pr_info("%d CPU(s) run a Caretaker since before this kernel: left alone\n", nr);
+	else if (nr < 0 && nr != -ENODATA && nr != -ENOENT && nr != -EOPNOTSUPP)
+		pr_err("the preserved CPU set cannot be read: error %d\n", nr);
+	WRITE_ONCE(caretaker_incoming_read, true);
 }
 
 bool caretaker_owns_apic_id(u32 apic_id)

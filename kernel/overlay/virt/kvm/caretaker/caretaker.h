@@ -108,6 +108,7 @@ struct caretaker_block {
  * @detached:	the guest runs on the pCPU, in this kernel
  * @orphan:	it came from an earlier kernel and was not adopted yet
  * @adopted:	it came from an earlier kernel and was adopted; block is for reading only
+ * @updating:	KVM_SET_CARETAKER is changing @block (guarded by @lock, excludes @preserved)
  * @lost:	its Caretaker FAULTED: the vCPU cannot run any more
  * @preserved:	LUO holds the vCPU file
  * @stop:	leave KVM_RUN, so many wait for vcpu->mutex
@@ -124,6 +125,7 @@ struct kvm_caretaker {
 	bool orphan;
 	bool adopted;
 	bool preserved;
+	bool updating;
 	bool lost;
 	atomic_t stop;
 	unsigned int pcpu;

@@ -243,7 +243,8 @@ void caretaker_give_up(struct kvm_caretaker *ct)
 	pr_err("vCPU %d: lost: its Caretaker faulted: code 0x%llx, rip 0x%llx, address 0x%llx\n",
 	       ct->vcpu->vcpu_id, b->telemetry->fault, b->telemetry->fault_rip,
 	       b->telemetry->fault_addr);
-	caretaker_move(b, KVM_CARETAKER_FAULTED, KVM_CARETAKER_EMPTY);
+	if (caretaker_move(b, KVM_CARETAKER_FAULTED, KVM_CARETAKER_EMPTY))
+		caretaker_move(b, KVM_CARETAKER_PARKED, KVM_CARETAKER_EMPTY);
 	WRITE_ONCE(ct->lost, true);
 	WRITE_ONCE(ct->orphan, false);
 	caretaker_pcpu_return_later(b);
@@ -269,17 +270,14 @@ int caretaker_adopt(struct kvm_caretaker *ct)
 		return r;
 	}
 	r = caretaker_reclaim(b);
+	if (!r)
+		r = caretaker_svm_import(ct->vcpu, b);
 	if (r == -EIO) {
 		caretaker_block_get(b);
 		caretaker_give_up(ct);
 	}
 	if (r)
 		return r;
-	r = caretaker_svm_import(ct->vcpu, b);
-	if (r) {
-		pr_err("vCPU %d: FPU image refused: error %d\n", ct->vcpu->vcpu_id, r);
-		return r;
-	}
 	b->telemetry->tsc_adopt = rdtsc();
 	caretaker_move(b, KVM_CARETAKER_PARKED, KVM_CARETAKER_EMPTY);
 	WRITE_ONCE(ct->adopted, true);

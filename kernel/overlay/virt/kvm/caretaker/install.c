@@ -269,6 +269,27 @@ static void set_remove(struct kvm_caretaker *ct)
 	caretaker_block_put(b);
 }
 
+static void set_end(struct kvm_caretaker *ct)
+{
+	mutex_lock(&ct->lock);
+	ct->updating = false;
+	mutex_unlock(&ct->lock);
+}
+
+/* Preserve and update exclude each other. */
+static int set_begin(struct kvm_caretaker *ct)
+{
+	int r = -EBUSY;
+
+	mutex_lock(&ct->lock);
+	if (!ct->preserved) {
+		ct->updating = true;
+		r = 0;
+	}
+	mutex_unlock(&ct->lock);
+	return r;
+}
+
 /* What the new set needs of the vCPU's present Caretaker. Called with vcpu->mutex. */
 static int set_check_state(struct kvm_caretaker *ct, u32 flags, struct caretaker_log *log)
 {
@@ -296,6 +317,8 @@ static int set_apply(struct kvm_caretaker *ct, const struct kvm_caretaker_set *s
 	if (r)
 		return r;
 	r = set_check_state(ct, set->flags, log);
+	if (!r)
+		r = set_begin(ct);
 	if (r)
 		goto out;
 	if (set->flags & KVM_CARETAKER_REMOVE) {
@@ -310,6 +333,7 @@ static int set_apply(struct kvm_caretaker *ct, const struct kvm_caretaker_set *s
 		else if (had_pcpu && old_pcpu != set->pcpu)
 			caretaker_cpu_unclaim(old_pcpu, ct);
 	}
+	set_end(ct);
 out:
 	caretaker_go(ct);
 	return r;
@@ -325,6 +349,12 @@ static struct caretaker_handlers *set_handlers(const struct kvm_caretaker_set *s
 		return NULL;
 	h = caretaker_handlers_create(set->handlers_fd, set->budget, log);
 	*ns = ktime_get_ns() - start;
+	if (!IS_ERR(h) && h->nr_pages > CARETAKER_MAX_HANDLER_PAGES) {
+		caretaker_log_printf(log, "handlers: %u pages, the limit is %u: make their state smaller\n",
+				     h->nr_pages, CARETAKER_MAX_HANDLER_PAGES);
+		caretaker_handlers_destroy(h);
+		return ERR_PTR(-E2BIG);
+	}
 	return h;
 }
 
@@ -479,6 +509,11 @@ static bool ioctl_changes_vcpu(unsigned int ioctl)
 	case KVM_SET_MP_STATE:
 	case KVM_SET_VCPU_EVENTS:
 	case KVM_SET_DEBUGREGS:
+	case KVM_SET_GUEST_DEBUG:
+	case KVM_SET_NESTED_STATE:
+	case KVM_SET_TSC_KHZ:
+	case KVM_SET_DEVICE_ATTR:
+	case KVM_ENABLE_CAP:
 	case KVM_SET_CPUID:
 	case KVM_SET_CPUID2:
 	case KVM_INTERRUPT:

@@ -186,6 +186,10 @@ static int vm_preserve(struct liveupdate_file_op_args *args)
 	struct caretaker_vm *vm;
 	int r;
 
+	if (atomic_read(&kvm->online_vcpus) > 1) {
+		pr_err("VM not preserved: more than one vCPU is not supported yet\n");
+		return -EOPNOTSUPP;
+	}
 	vm = kzalloc_obj(*vm);
 	if (!vm)
 		return -ENOMEM;
@@ -430,7 +434,7 @@ static int vcpu_preserve(struct liveupdate_file_op_args *args)
 		return vcpu_refuse(vcpu, -EINVAL, "its VM is not preserved: preserve that first");
 	if (mutex_lock_killable(&ct->lock))
 		return -EINTR;
-	r = ct->preserved || !ct->attached ? -EBUSY : 0;
+	r = ct->preserved || ct->updating || !ct->attached ? -EBUSY : 0;
 	if (!r)
 		ct->preserved = true;
 	mutex_unlock(&ct->lock);

@@ -614,15 +614,16 @@ static int import_fpu(struct kvm_vcpu *vcpu, struct caretaker_block *b)
  * @b:		its block, state PARKED
  *
  * Context: vcpu->mutex held, vCPU not in the guest.
- * Return: 0, or an error when the FPU image is bad; then the vCPU must not run.
+ * Return: 0, or -EIO when the FPU image is bad; then the vCPU must not run.
  */
 int caretaker_svm_import(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 {
 	bool halted = b->ccb->flags & KVM_CARETAKER_CCB_HALTED;
-	int r = import_fpu(vcpu, b);
 
-	if (r)
-		return r;
+	if (import_fpu(vcpu, b)) {
+		pr_err("vCPU %d: its FPU image is refused\n", vcpu->vcpu_id);
+		return -EIO;
+	}
 	import_vmcb(vcpu, b);
 	import_event(vcpu, &((struct vmcb *)b->vmcb)->control);
 	import_lapic(vcpu, b);
