@@ -42,6 +42,12 @@ cache_dir()
 	echo "$d"
 }
 
+# Where the Linux tree, the object trees and their lock are
+work_dir()
+{
+	echo "$(cache_dir)/work"
+}
+
 # file_sha256 FILE: prints the digest alone
 file_sha256()
 {
