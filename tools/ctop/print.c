@@ -9,6 +9,7 @@
 
 #include "ctop.h"
 #include "../lib/output.h"
+#include "../lib/show.h"
 
 /* The longest gap of all vCPUs, up to now for those that still are in it */
 struct print_gap {
@@ -113,29 +114,12 @@ static void table_header(const struct ctele_set *set, const struct ctop_options 
 	printf("  lost %" PRIu64 "\n", ctele_set_lost(set));
 }
 
-static void cell_pcpu(struct table *t, const struct ctele_vcpu *v)
-{
-	if (v->pcpu >= 0)
-		table_cell(t, "%d", v->pcpu);
-	else if (v->apic_id >= 0)
-		table_cell(t, "apic%ld", v->apic_id);
-	else
-		table_text(t, "-");
-}
-
 static void table_row(struct table *t, const struct ctop_row *row, bool rates)
 {
 	char buf[REASON_NAME_MAX];
 	unsigned int i;
 
-	if (row->v->pid < 0)
-		table_text(t, "-");
-	else
-		table_cell(t, "%ld", row->v->pid);
-	table_cell(t, "%ld", row->v->dir_vcpu);
-	cell_pcpu(t, row->v);
-	table_text(t, row->v->state[0] ? row->v->state : "-");
-	table_number(t, row->v->tele.nr_stalls);
+	show_cells(t, row->v);
 	table_text(t, row->reason == CTOP_NO_REASON ? "-" : reason_name_index(row->reason, buf));
 	for (i = 0; i < KVM_CARETAKER_NR_SERVERS; i++)
 		table_number(t, row->by[i]);
@@ -194,16 +178,6 @@ static void json_header(const struct ctele_set *set, const struct ctop_rows *row
 	json_end();
 }
 
-static void json_who(const struct ctele_vcpu *v)
-{
-	json_hex("vm", v->tele.vm_id, 16);
-	if (v->pid < 0)
-		json_null("pid");
-	else
-		json_number("pid", v->pid);
-	json_number("vcpu", v->dir_vcpu);
-}
-
 static void json_or_null(const char *key, long value)
 {
 	if (value < 0)
@@ -217,7 +191,7 @@ static void json_vcpu(const struct ctele_vcpu *v)
 	const struct kvm_caretaker_telemetry *t = &v->tele;
 
 	json_begin("vcpu");
-	json_who(v);
+	show_json(v);
 	json_string("state", v->state[0] ? v->state : NULL);
 	json_or_null("pcpu", v->pcpu);
 	json_or_null("apic_id", v->apic_id);
@@ -238,7 +212,7 @@ static void json_row(const struct ctop_row *row)
 	if (row->reason == CTOP_NO_REASON)
 		return;
 	json_begin("exit");
-	json_who(row->v);
+	show_json(row->v);
 	json_string("reason", reason_name_index(row->reason, buf));
 	json_number("index", row->reason);
 	json_number("native", row->by[KVM_CARETAKER_NATIVE]);

@@ -64,6 +64,5 @@ enum tool_status ctrace_gap(const struct ctrace_options *opts);
 enum tool_status ctrace_list(const struct ctrace_options *opts);
 
 /* Which vCPU an object is about; a saved file does not tell the process. */
-void json_vcpu_key(const struct ctele_vcpu *v);
 
 #endif /* CTRACE_H */

@@ -82,16 +82,6 @@ uint64_t gap_until_next(const struct gap_view *view, enum gap_step step)
 	return tsc_span(view->at[step], view->at[step + 1], view->khz);
 }
 
-void json_vcpu_key(const struct ctele_vcpu *v)
-{
-	json_hex("vm", v->tele.vm_id, 16);
-	if (v->pid < 0)
-		json_null("pid");
-	else
-		json_number("pid", v->pid);
-	json_number("vcpu", v->dir_vcpu);
-}
-
 static void gap_json_header(const struct ctele_set *set)
 {
 	json_begin("header");

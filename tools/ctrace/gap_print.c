@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ctrace.h"
+#include "../lib/show.h"
 
 static const char *const step_texts[GAP_NR_STEPS] = {
 	[GAP_STOP]	= "left KVM for the handover",
@@ -177,7 +178,7 @@ static void json_gap(const struct gap_view *view)
 	const struct kvm_caretaker_telemetry *t = &view->v->tele;
 
 	json_begin("gap");
-	json_vcpu_key(view->v);
+	show_json(view->v);
 	json_string("state", view->v->state[0] ? view->v->state : NULL);
 	json_number("tsc_khz", view->khz);
 	json_bool("stop_known", view->g.stop);
@@ -199,7 +200,7 @@ static void json_gap(const struct gap_view *view)
 static void json_step(const struct gap_view *view, enum gap_step step)
 {
 	json_begin("step");
-	json_vcpu_key(view->v);
+	show_json(view->v);
 	json_string("step", gap_step_names[step]);
 	json_ns("at_ns", gap_offset(view, view->at[step]));
 	json_ns("lasts_ns", gap_until_next(view, step));
@@ -214,7 +215,7 @@ static void json_exits(const struct gap_view *view, unsigned int reason)
 	if (!exits_sum((const uint64_t *)by))
 		return;
 	json_begin("exit");
-	json_vcpu_key(view->v);
+	show_json(view->v);
 	json_string("reason", reason_name_index(reason, name));
 	json_number("index", reason);
 	json_number("native", by[KVM_CARETAKER_NATIVE]);
@@ -230,7 +231,7 @@ static void json_stall(const struct gap_view *view, uint64_t i)
 	char name[REASON_NAME_MAX], detail[REASON_DETAIL_MAX];
 
 	json_begin("stall");
-	json_vcpu_key(view->v);
+	show_json(view->v);
 	json_number("nr", i);
 	json_string("reason", reason_name(s->reason, name));
 	json_hex("code", s->reason, 1);

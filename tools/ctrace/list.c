@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "ctrace.h"
+#include "../lib/show.h"
 
 static uint64_t list_gap(const struct ctele_vcpu *v)
 {
@@ -19,19 +20,7 @@ static void list_row(struct table *t, const struct ctele_vcpu *v)
 	char buf[FMT_MAX];
 
 	table_cell(t, "%016" PRIx64, (uint64_t)v->tele.vm_id);
-	if (v->pid < 0)
-		table_text(t, "-");
-	else
-		table_cell(t, "%ld", v->pid);
-	table_cell(t, "%ld", v->dir_vcpu);
-	if (v->pcpu >= 0)
-		table_cell(t, "%d", v->pcpu);
-	else if (v->apic_id >= 0)
-		table_cell(t, "apic%ld", v->apic_id);
-	else
-		table_text(t, "-");
-	table_text(t, v->state[0] ? v->state : "-");
-	table_number(t, v->tele.nr_stalls);
+	show_cells(t, v);
 	table_text(t, fmt_ns(list_gap(v), buf));
 	table_text(t, v->handlers[0] ? v->handlers : "-");
 }
@@ -51,7 +40,7 @@ static bool list_print(const struct ctele_set *set)
 static void list_json_vcpu(const struct ctele_vcpu *v)
 {
 	json_begin("vcpu");
-	json_vcpu_key(v);
+	show_json(v);
 	json_string("state", v->state[0] ? v->state : NULL);
 	if (v->pcpu < 0)
 		json_null("pcpu");

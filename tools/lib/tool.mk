@@ -18,7 +18,8 @@ $(O)/%.o: %.c | $(O)
 	$(Q)$(CC) $(UAPI_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # The same with sanitizers, for the tests
-LIB_SRCS := $(addprefix ../lib/,tool.c reason.c output.c ctele.c ctele_scan.c pcpu.c)
+include ../lib/srcs.mk
+LIB_SRCS := $(addprefix ../lib/,$(CTOOLS_SRCS))
 SANITIZE := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 
 $(O)/$(TOOL)-asan: $(SRCS) $(LIB_SRCS) $(wildcard *.h ../lib/*.h) | $(O)

@@ -15,19 +15,12 @@ import tree as T
 CTOP, ASAN = sys.argv[1:3]
 
 
-def with_tree(*vcpus):
-    t = T.Tree()
-    for v in vcpus:
-        t.add(*v)
-    return t
-
-
 def ctop(t, *options, tool=ASAN, **how):
     return T.run(tool, "--debugfs", t.dir, "-b", *options, **how)
 
 
 def one():
-    return with_tree((231, 11, 0, T.demo_like(), "empty", 1, "uart"))
+    return T.with_tree((231, 11, 0, T.demo_like(), "empty", 1, "uart"))
 
 
 def counts_of_one_vcpu_equal_what_was_put_in():
@@ -86,7 +79,7 @@ def gap_shows_gap_exits_alone():
 
 
 def gap_without_handover_is_no_data():
-    t = with_tree((1, 1, 0, T.Telemetry(exits={(0x72, 0): 1})))
+    t = T.with_tree((1, 1, 0, T.Telemetry(exits={(0x72, 0): 1})))
     T.check_status(ctop(t, "-n", "1", "--gap"), 4, "none of 1", "preserve")
     T.check_equal(ctop(t, "-n", "1", "--gap").stdout, b"")
 
@@ -101,14 +94,14 @@ def states_are_named():
 
 
 def vcpu_without_exits_is_shown():
-    r = ctop(with_tree((1, 1, 5, T.Telemetry(5))), "-n", "1")
+    r = ctop(T.with_tree((1, 1, 5, T.Telemetry(5))), "-n", "1")
     T.check_status(r, 0)
     T.check_equal(r.stdout.decode().splitlines()[2].split()[:6],
                   ["1", "5", "apic1", "attached", "0", "-"])
 
 
 def filters_select():
-    t = with_tree((1, 1, 0, T.Telemetry(0, vm_id=0xA, exits={(0x72, 0): 1, (0x78, 2): 2})),
+    t = T.with_tree((1, 1, 0, T.Telemetry(0, vm_id=0xA, exits={(0x72, 0): 1, (0x78, 2): 2})),
                   (1, 1, 1, T.Telemetry(1, vm_id=0xA, exits={(0x72, 0): 4})),
                   (2, 1, 0, T.Telemetry(0, vm_id=0xB, exits={(0x72, 0): 8})))
 
@@ -128,7 +121,7 @@ def filters_select():
 
 
 def rows_are_sorted_and_cut():
-    t = with_tree((1, 1, 0, T.Telemetry(0, exits={(0x72, 0): 5, (0x78, 2): 9})),
+    t = T.with_tree((1, 1, 0, T.Telemetry(0, exits={(0x72, 0): 5, (0x78, 2): 9})),
                   (1, 1, 1, T.Telemetry(1, exits={(0x7B, 1): 7, (0x60, 2): 1})))
 
     def reasons(*options):
@@ -148,7 +141,7 @@ def rows_are_sorted_and_cut():
 
 
 def rates_come_with_the_second_look():
-    t = with_tree((1, 1, 0, T.Telemetry(0, exits={(0x72, 0): 1000})))
+    t = T.with_tree((1, 1, 0, T.Telemetry(0, exits={(0x72, 0): 1000})))
     p = subprocess.Popen([ASAN, "--debugfs", t.dir, "-b", "-n", "2", "-d", "0.5", "-j"],
                          stdout=subprocess.PIPE)
     first = [p.stdout.readline() for _ in range(3)]
@@ -170,14 +163,14 @@ def sigint_ends_it_cleanly():
 
 
 def replaced_stall_records_are_told_as_lost():
-    t = with_tree((1, 1, 0, T.Telemetry(0, nr_stalls=70, exits={(0x72, 0): 1})))
+    t = T.with_tree((1, 1, 0, T.Telemetry(0, nr_stalls=70, exits={(0x72, 0): 1})))
     got = T.records(ctop(t, "-n", "1", "-j"))
     T.check_equal([r["lost"] for k in ("header", "vcpu", "exit") for r in got[k]], [6, 6, 6])
     assert "lost 6" in ctop(t, "-n", "1").stdout.decode()
 
 
 def damaged_vcpu_does_not_hide_the_others():
-    t = with_tree((1, 1, 0, T.demo_like()), (1, 1, 1, T.demo_like().pack()[:100]))
+    t = T.with_tree((1, 1, 0, T.demo_like()), (1, 1, 1, T.demo_like().pack()[:100]))
     r = ctop(t, "-n", "1", "-j")
     T.check_status(r, 1, "cut short", "vcpu1")
     got = T.records(r)
@@ -186,7 +179,7 @@ def damaged_vcpu_does_not_hide_the_others():
 
 
 def vcpu_without_caretaker_is_left_out():
-    t = with_tree((1, 1, 0, T.demo_like()), (1, 1, 1, b""))
+    t = T.with_tree((1, 1, 0, T.demo_like()), (1, 1, 1, b""))
     r = ctop(t, "-n", "1", "-j")
     T.check_status(r, 0)
     T.check_equal(len(T.records(r)["vcpu"]), 1)
@@ -203,7 +196,7 @@ def saved_file_is_read():
 
 
 def names_in_json_are_escaped():
-    t = with_tree((1, 1, 0, T.Telemetry(0), "attached", 1, 'q"\\\x1b[31m'))
+    t = T.with_tree((1, 1, 0, T.Telemetry(0), "attached", 1, 'q"\\\x1b[31m'))
     got = T.records(ctop(t, "-n", "1", "-j"))
     T.check_equal(got["vcpu"][0]["handlers"], 'q"\\\x1b[31m')
 

@@ -12,19 +12,12 @@ import tree as T
 CTRACE, ASAN = sys.argv[1:3]
 
 
-def with_tree(*vcpus):
-    t = T.Tree()
-    for v in vcpus:
-        t.add(*v)
-    return t
-
-
 def ctrace(t, command, *options, tool=ASAN, **how):
     return T.run(tool, command, "--debugfs", t.dir, *options, **how)
 
 
 def one():
-    return with_tree((231, 11, 0, T.demo_like(), "empty", 1, "uart"))
+    return T.with_tree((231, 11, 0, T.demo_like(), "empty", 1, "uart"))
 
 
 def steps_of_the_gap_are_what_was_put_in():
@@ -68,7 +61,7 @@ def table_shows_the_same():
 
 def stall_that_goes_on_has_no_length():
     tele = T.Telemetry(tsc_stop=100, tsc_run=200, stalls=[(0x7C, 1, 0, 0x1000, 300, 0)])
-    t = with_tree((1, 1, 0, tele, "stalled"))
+    t = T.with_tree((1, 1, 0, tele, "stalled"))
     r = ctrace(t, "gap", "-j")
     T.check_status(r, 0)
     s, = T.records(r)["stall"]
@@ -79,21 +72,21 @@ def stall_that_goes_on_has_no_length():
 
 def stamps_of_a_former_handover_are_not_shown():
     tele = T.Telemetry(tsc_stop=1000, tsc_run=1100, tsc_kick=500, tsc_park=510, tsc_adopt=520)
-    got = T.records(ctrace(with_tree((1, 1, 0, tele, "detached")), "gap", "-j"))
+    got = T.records(ctrace(T.with_tree((1, 1, 0, tele, "detached")), "gap", "-j"))
     T.check_equal([s["at_ns"] for s in got["step"]], [0, 100, None, None, None])
     T.check_equal((got["gap"][0]["gap_ns"], got["gap"][0]["away_ns"]), (None, None))
 
 
 def overwritten_stop_is_not_known():
     tele = T.Telemetry(tsc_stop=9000, tsc_run=1100, tsc_kick=1500, tsc_park=1510, tsc_adopt=1520)
-    got = T.records(ctrace(with_tree((1, 1, 0, tele)), "gap", "-j"))
+    got = T.records(ctrace(T.with_tree((1, 1, 0, tele)), "gap", "-j"))
     T.check_equal([s["at_ns"] for s in got["step"]], [None, 0, 400, 410, 420])
     T.check_equal(got["gap"][0]["stop_known"], False)
 
 
 def replaced_stall_records_are_told_as_lost():
     stalls = [(0x7C, 0, 0, i, 1000 + 10 * i, 1005 + 10 * i) for i in range(70)]
-    t = with_tree((1, 1, 0, T.Telemetry(tsc_stop=10, tsc_run=20, stalls=stalls)))
+    t = T.with_tree((1, 1, 0, T.Telemetry(tsc_stop=10, tsc_run=20, stalls=stalls)))
     got = T.records(ctrace(t, "gap", "-j"))
     T.check_equal([s["nr"] for s in got["stall"]], list(range(6, 70)))
     T.check_equal([int(s["rip"], 16) for s in got["stall"]], list(range(6, 70)))
@@ -104,21 +97,21 @@ def replaced_stall_records_are_told_as_lost():
 def unknown_frequency_gives_no_times():
     tele = T.demo_like()
     tele.tsc_khz = 0
-    r = ctrace(with_tree((1, 1, 0, tele)), "gap", "-j")
+    r = ctrace(T.with_tree((1, 1, 0, tele)), "gap", "-j")
     T.check_status(r, 0)
     T.check_equal({s["at_ns"] for s in T.records(r)["step"]}, {None})
 
 
 def damaged_stall_record_is_status_1():
     tele = T.Telemetry(tsc_stop=10, tsc_run=20, stalls=[(0x7C, 0, 0, 1, 500, 400)])
-    r = ctrace(with_tree((1, 1, 0, tele)), "gap", "-j")
+    r = ctrace(T.with_tree((1, 1, 0, tele)), "gap", "-j")
     T.check_status(r, 1, "1 stall records are damaged")
     T.check_equal(T.records(r)["gap"][0]["bad_records"], 1)
 
 
 def fault_is_shown():
     tele = T.Telemetry(tsc_stop=10, tsc_run=20, fault=14, fault_rip=0xABC, fault_addr=0xDEF)
-    text = ctrace(with_tree((1, 1, 0, tele, "faulted")), "gap").stdout.decode()
+    text = ctrace(T.with_tree((1, 1, 0, tele, "faulted")), "gap").stdout.decode()
     assert "FAULT: vector 13 at rip 0xabc, address or error code 0xdef" in text, text
 
 
@@ -136,7 +129,7 @@ def gaps_of_500_vcpus_are_shown():
 
 
 def list_shows_all_vcpus():
-    t = with_tree((231, 11, 0, T.demo_like(), "empty", 3, "uart"), (7, 5, 1, T.Telemetry(1), "attached"))
+    t = T.with_tree((231, 11, 0, T.demo_like(), "empty", 3, "uart"), (7, 5, 1, T.Telemetry(1), "attached"))
     r = ctrace(t, "list", "-j")
     T.check_status(r, 0)
     T.check_equal([(v["pid"], v["vcpu"], v["state"], v["handlers"], v["gap_ns"])
@@ -179,7 +172,7 @@ def missing_permission_is_status_3():
 
 
 def no_data_is_status_4_and_says_what_to_do():
-    t = with_tree((1, 1, 0, T.Telemetry()))
+    t = T.with_tree((1, 1, 0, T.Telemetry()))
     T.check_status(ctrace(t, "gap"), 4, "preserve")
     T.check_equal(ctrace(t, "gap", "-j").stdout, b"")
     T.check_status(ctrace(T.Tree(), "gap"), 4, "KVM_SET_CARETAKER")

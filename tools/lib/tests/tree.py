@@ -85,6 +85,13 @@ class Tree:
         return d
 
 
+def with_tree(*vcpus):
+    t = Tree()
+    for v in vcpus:
+        t.add(*v)
+    return t
+
+
 def demo_like():
     """One vCPU after a handover with two stalls, one of them in a gap before the last one"""
     return Telemetry(

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
+#
+# What libctools.a is made of; the sanitized builds of the tools compile it anew.
+CTOOLS_SRCS := tool.c reason.c output.c ctele.c ctele_scan.c pcpu.c show.c
