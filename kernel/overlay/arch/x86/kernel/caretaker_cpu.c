@@ -165,6 +165,26 @@ bool caretaker_owns_apic_id(u32 apic_id)
 	return false;
 }
 
+/**
+ * caretaker_cpus_owned - list the CPUs that run a Caretaker, or are on their way out or back
+ * @apic_ids:	filled in with physical APIC ids
+ * @max:	entries of it
+ *
+ * Return: number of entries used.
+ */
+int caretaker_cpus_owned(u32 *apic_ids, unsigned int max)
+{
+	unsigned int nr;
+
+	if (!READ_ONCE(caretaker_incoming_read))
+		caretaker_read_incoming();
+
+	guard(raw_spinlock_irqsave)(&caretaker_owned_lock);
+	nr = min(max, caretaker_nr_owned);
+	memcpy(apic_ids, caretaker_owned, nr * sizeof(*apic_ids));
+	return nr;
+}
+
 /*
  * The last steps of a CPU as part of the host. Its kernel stack, per-CPU data and page tables
  * may be gone at any time after cpuhp_ap_report_dead(), so get out to the payload at once.
