@@ -18,6 +18,7 @@
 
 #define ARM_TIMEOUT_MS		5000
 #define RING_TIMEOUT_MS		2000
+#define RING_NMI_AFTER_MS	5
 #define PARK_TIMEOUT_MS		2000
 #define HALT_TIMEOUT_MS		5000
 #define RETURN_DELAY		(HZ / 5)
@@ -91,9 +92,9 @@ int caretaker_arm(struct caretaker_block *b)
  */
 void caretaker_disarm(struct caretaker_block *b)
 {
-	/* Pairs with the acquire of the armed payload, which the kick wakes. */
+	/* Pairs with the acquire of the armed payload, which the nudge wakes. */
 	smp_store_release(&b->ccb->doorbell, KVM_CARETAKER_BELL_HALT);
-	caretaker_cpu_kick(b->apic_id);
+	caretaker_cpu_nudge(b->apic_id, KVM_CARETAKER_VECTOR_KICK);
 	caretaker_pcpu_return_later(b);
 }
 
@@ -102,7 +103,7 @@ static void kick_again(struct caretaker_block *b, ktime_t *last)
 {
 	ktime_t now = ktime_get();
 
-	if (*last && ktime_before(now, ktime_add_us(*last, KICK_INTERVAL_US)))
+	if (ktime_before(now, ktime_add_us(*last, KICK_INTERVAL_US)))
 		return;
 	caretaker_cpu_kick(b->apic_id);
 	*last = now;
@@ -118,7 +119,7 @@ void caretaker_ring(struct caretaker_block *b)
 {
 	/* Pairs with the acquire of the armed payload: it sees the whole copied vCPU. */
 	smp_store_release(&b->ccb->doorbell, KVM_CARETAKER_BELL_RUN);
-	caretaker_cpu_kick(b->apic_id);
+	caretaker_cpu_nudge(b->apic_id, KVM_CARETAKER_VECTOR_KICK);
 }
 
 /**
@@ -132,7 +133,8 @@ void caretaker_ring(struct caretaker_block *b)
 int caretaker_ring_wait(struct caretaker_block *b)
 {
 	ktime_t end = ktime_add_ms(ktime_get(), RING_TIMEOUT_MS);
-	ktime_t last = ktime_get();
+	/* The nudge should do; an NMI wakes it for certain. */
+	ktime_t last = ktime_add_ms(ktime_get(), RING_NMI_AFTER_MS);
 
 	/* Pairs with the release of the payload's move. */
 	while (smp_load_acquire(&b->ccb->state) == KVM_CARETAKER_DETACHING) {
@@ -243,7 +245,7 @@ void caretaker_pcpu_return(struct caretaker_block *b)
 {
 	int r;
 
-	/* One that was armed may have missed the kick of the disarm. */
+	/* One that was armed may have missed the nudge of the disarm. */
 	if (READ_ONCE(b->ccb->pcpu) == KVM_CARETAKER_PCPU_ARMED)
 		caretaker_cpu_kick(b->apic_id);
 	r = wait_pcpu(b, KVM_CARETAKER_PCPU_HALTED, HALT_TIMEOUT_MS);
