@@ -19,8 +19,7 @@
 #include <linux/random.h>
 #include <linux/slab.h>
 
-#include <asm/caretaker.h>
-#include <asm/msr.h>
+#include <trace/events/kvm_caretaker.h>
 
 #include "caretaker.h"
 
@@ -174,6 +173,7 @@ static int vm_preserve(struct liveupdate_file_op_args *args)
 		goto err_free_peers;
 	vm_fill_ser(vm);
 	vm_list_add(vm);
+	trace_caretaker_preserve(vm->ser->vm_id, nr, vm->npt.pages);
 	args->serialized_data = __pa(vm->ser);
 	args->private_data = vm;
 	return 0;
@@ -530,7 +530,7 @@ static struct file *orphan_create_vcpu(struct caretaker_block *b, struct kvm *kv
 		return ERR_PTR(-EBADF);
 	vcpu = file->private_data;
 	ct = orphan_create(vcpu, b);
-	if (!ct || cmpxchg(&vcpu->caretaker, NULL, ct)) {
+	if (!ct || caretaker_publish(ct)) {
 		kfree(ct);
 		fput(file);
 		return ERR_PTR(-ENOMEM);
