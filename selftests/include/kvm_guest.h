@@ -48,6 +48,7 @@ struct guest_code {
 	const void *end;
 	const void *gp;		/* #GP handler */
 	const void *irq;	/* handler of GUEST_IRQ_VECTOR */
+	const void *db;		/* #DB handler */
 };
 
 /* kvm_guest.c */
