@@ -412,8 +412,8 @@ static bool vm_all_armed(struct kvm *kvm)
 	return true;
 }
 
-/* vCPUs that were handed over for a moment only wait for their pCPU to come back: once more. */
-static int vm_rearm(struct caretaker_vm *vm)
+/* Other vCPUs may have been handed over for a moment and be prepared but for their pCPU. */
+static int vm_rearm(struct caretaker_vm *vm, const struct kvm_caretaker *self)
 {
 	struct kvm_vcpu *vcpu;
 	unsigned long i;
@@ -422,7 +422,7 @@ static int vm_rearm(struct caretaker_vm *vm)
 	kvm_for_each_vcpu(i, vcpu, vm->kvm) {
 		struct kvm_caretaker *ct = caretaker_of(vcpu);
 
-		if (!ct || !ct->preserved || ct->armed || ct->detached)
+		if (!ct || ct == self || !ct->preserved || ct->armed || ct->detached)
 			continue;
 		r = caretaker_arm(ct->block);
 		if (r)
@@ -436,7 +436,7 @@ static int vcpu_do_preserve(struct kvm_caretaker *ct, struct caretaker_vm *vm)
 {
 	int r;
 
-	r = vm_rearm(vm);
+	r = vm_rearm(vm, ct);
 	if (!r)
 		r = vcpu_arm(ct, vm);
 	if (r)
