@@ -73,6 +73,20 @@ struct ctv_refusal {
 };
 
 /**
+ * struct ctv_place - where a refusal happened, as far as it is known
+ * @class:	member of the handler set
+ * @prog:	name of the program
+ * @file:	source file of the instruction, NULL when not known
+ * @line:	its line
+ */
+struct ctv_place {
+	const char *class;
+	const char *prog;
+	const char *file;
+	u32 line;
+};
+
+/**
  * struct ctv_map - memory that programs address
  * @addr:	address as it stands in the instructions
  * @size:	bytes that may be addressed
@@ -173,6 +187,31 @@ struct ctv_set {
  */
 __attribute__((format(printf, 4, 5)))
 int ctv_refuse(struct ctv_refusal *r, enum ctv_rule rule, u32 insn, const char *fmt, ...);
+
+/**
+ * ctv_refusal_text() - words for a refusal: where, what, which rule, and what to do
+ * @buf:	one line of text goes here, cut off when it does not fit
+ * @size:	bytes at @buf, at least 1
+ * @at:		the place
+ * @r:		the refusal
+ *
+ * Return: length of the text.
+ */
+size_t ctv_refusal_text(char *buf, size_t size, const struct ctv_place *at,
+			const struct ctv_refusal *r);
+
+/**
+ * ctv_report_text() - words for what ctv_set_check() found out about an accepted program
+ * @buf:	one line of text goes here, cut off when it does not fit
+ * @size:	bytes at @buf, at least 1
+ * @at:		the program
+ * @p:		the same
+ * @budget:	budget of its set
+ *
+ * Return: length of the text.
+ */
+size_t ctv_report_text(char *buf, size_t size, const struct ctv_place *at,
+		       const struct ctv_prog *p, u32 budget);
 
 /* Name of a rule, what is wrong and what to do about it. */
 const char *ctv_rule_name(enum ctv_rule rule);

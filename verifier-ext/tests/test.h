@@ -4,6 +4,7 @@
 #define CTV_TEST_H
 
 #include "../ctv.h"
+#include "../user/object.h"
 
 /* ---- KTAP ---- */
 
@@ -73,32 +74,6 @@ u8 *image_maps(void);
 /* Both, with the same input; false and notes when they differ. */
 bool run_both(struct ctv_prog *p, const struct run *in, struct run *out, u32 budget);
 void prog_note(const struct ctv_prog *p);
-
-#define OBJECT_MAX	16
-#define OBJECT_ADDR	0xffffc90010000000ULL	/* of the first map */
-#define OBJECT_PAGES	256			/* limit of the kernel for one set */
-
-/**
- * struct object - a BPF object file with handlers, as the kernel would see it
- * @set:	its programs and maps, ready for ctv_set_check()
- * @progs:	programs of @set
- * @names:	their sections
- * @maps:	maps of @set: the sections of global variables
- * @map_names:	their sections
- * @rule:	rule by which these passes must refuse it, "-" for none, empty when it is no test
- */
-struct object {
-	struct ctv_set set;
-	struct ctv_prog progs[OBJECT_MAX];
-	char names[OBJECT_MAX][64];
-	struct ctv_map maps[OBJECT_MAX];
-	char map_names[OBJECT_MAX][32];
-	char rule[32];
-};
-
-/* Reads @path and judges it up to the raw scan: 0, the errno of a rule, or -EINVAL with a note. */
-int object_open(struct object *o, const char *path);
-void object_close(struct object *o);
 
 /* ---- the tests ---- */
 
