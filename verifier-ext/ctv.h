@@ -39,13 +39,20 @@
 #define CTV_NONE		(~0U)
 #define CTV_PAGE		4096U
 
-/* Limits. Stack: of BPF frames alone, and of all that the compiled code pushes. */
+/*
+ * Limits. Stack: of BPF frames alone, and of all that the compiled code pushes. Tests of nothing
+ * but the compiler set some of them wider.
+ */
+#ifndef CTV_MAX_INSNS
 #define CTV_MAX_INSNS		65536U
+#endif
 #define CTV_MAX_FUNCS		256U
 #define CTV_MAX_FRAMES		16U
 #define CTV_MAX_BPF_STACK	512U
 #define CTV_MAX_STACK		2048U
+#ifndef CTV_MAX_TEXT
 #define CTV_MAX_TEXT		(512U * 1024)
+#endif
 #define CTV_DEFAULT_BUDGET	20000U
 #define CTV_MAX_BUDGET		(1U << 28)
 
@@ -54,8 +61,10 @@
  * kernels of any layout keep memory of maps, so that what is accepted does not depend on the
  * machine or on this boot's random layout.
  */
+#ifndef CTV_ADDR_MIN
 #define CTV_ADDR_MIN		0xff00000000000000ULL
 #define CTV_ADDR_MAX		0xfffffdffffffffffULL
+#endif
 
 /* Result of compiled code that ran out of fuel: KVM_CARETAKER_FUEL. */
 #define CTV_VERDICT_FUEL	4
