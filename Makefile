@@ -34,7 +34,7 @@ kernel-debug: deps	## the same with KASAN and lockdep
 	$(Q)kernel/build debug
 
 $(kernel_users): kernel
-$(present):
+$(present): deps
 	$(Q)$(MAKE) -C $@
 
 tools selftests: $(filter lib,$(present))
@@ -67,7 +67,7 @@ gdb:	## gdb on a test host that was started with scripts/qemu-host -g
 	$(Q)gdb -q $(KOUT)/vmlinux -ex 'target remote localhost:1234'
 
 ##@ Care
-check:	## include rules, licences, patches, shell scripts, style
+check: deps	## include rules, licences, patches, shell scripts, style
 	$(Q)scripts/check
 
 clean:	## remove out/, but not the cache
