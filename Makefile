@@ -63,8 +63,8 @@ smoke: kernel	## do both kernels boot, the second one by kexec?
 shell: kernel	## a shell in a test host
 	$(Q)scripts/host-shell
 
-gdb:	## gdb on a test host that was started with scripts/qemu-host -g
-	$(Q)gdb -q $(KOUT)/vmlinux -ex 'target remote localhost:1234'
+gdb: kernel	## gdb on a test host that was started with scripts/host-shell -g
+	$(Q)scripts/host-gdb
 
 ##@ Care
 check: deps	## include rules, licences, patches, shell scripts, style
