@@ -6,9 +6,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "cvmm.h"
 #include "state.h"
+
+#define FINISH_NICER	15
 
 static int retrieve(struct vm *vm, uint64_t token, const char *what, int *fd)
 {
@@ -246,13 +249,7 @@ int handover_resume(struct vm *vm)
 	return 0;
 }
 
-/**
- * handover_finish() - tell live update that everything is retrieved; install a new Caretaker
- * @vm: resumed VM
- *
- * Return: 0 or a negative errno; the VM runs in any case.
- */
-int handover_finish(struct vm *vm)
+static int finish(struct vm *vm)
 {
 	char why[2048];
 	int ret;
@@ -269,5 +266,22 @@ int handover_finish(struct vm *vm)
 	ret = vm_install(vm, why, sizeof(why));
 	if (ret)
 		err("%s: the VM runs on without a Caretaker", why);
+	return ret;
+}
+
+/**
+ * handover_finish() - tell live update that everything is retrieved; install a new Caretaker
+ * @vm: resumed VM
+ *
+ * Return: 0 or a negative errno; the VM runs in any case.
+ */
+int handover_finish(struct vm *vm)
+{
+	int ret, nice = getpriority(PRIO_PROCESS, 0);
+
+	/* The guest has just begun to run again, maybe on this CPU: what is left can wait. */
+	setpriority(PRIO_PROCESS, 0, nice + FINISH_NICER);
+	ret = finish(vm);
+	setpriority(PRIO_PROCESS, 0, nice);
 	return ret;
 }

@@ -15,6 +15,7 @@
 #include <asm/cpuid/api.h>
 #include <asm/fpu/api.h>
 #include <asm/svm.h>
+#include <asm/virt.h>
 
 #include "../../../../virt/kvm/caretaker/caretaker.h"
 
@@ -63,6 +64,11 @@ noinstr void caretaker_svm_run(struct vcpu_svm *svm)
 	struct caretaker_block *b = svm->vcpu.caretaker->block;
 	struct kvm_caretaker_ccb *ccb = b->ccb;
 
+	/* SVM is off, or goes off when GIF is 1 again; KVM's own code lives with the fault. */
+	if (unlikely(virt_rebooting)) {
+		svm->vmcb01.ptr->control.exit_code = SVM_EXIT_INTR;
+		return;
+	}
 	gprs_copy(ccb->exit.gpr, svm->vcpu.arch.regs);
 	ccb->meta = cpuid_settled(&svm->vcpu) ? b->va_meta : b->va_empty;
 	caretaker_svm_enter(b->va_entry, svm->vmcb01.pa, sd->save_area_pa);
