@@ -17,6 +17,9 @@
 /* Exit status of the program */
 #define EXIT_RUNTIME	1
 #define EXIT_USAGE	2
+#define EXIT_BLOCKED	6	/* ctl rehearse: something would block in a gap */
+
+#define REHEARSE_MAX_SECONDS	86400
 
 /* Guest physical layout */
 #define GPA_BOOT_GDT	0x500ULL
@@ -148,6 +151,7 @@ struct options {
 /**
  * struct vm - the VM
  * @vcpu: vCPUs, the first @nr_vcpus
+ * @signal_fd: readable when cvmm is to end, -1 as long as there is none
  * @end_fd: eventfd, readable when the thread of a vCPU has ended
  * @ended: why the first thread ended, VCPU_ALIVE as long as all run
  * @caretaker: one is installed on each vCPU
@@ -185,6 +189,7 @@ struct vm {
 	uint64_t beat_adopt;
 	struct stamps stamps;
 	struct serial serial;
+	int signal_fd;
 	int end_fd;
 	enum vcpu_end ended;
 	unsigned int nr_vcpus;
@@ -266,6 +271,9 @@ int handover_cancel(struct vm *vm, char *why, size_t size);
 int handover_resume(struct vm *vm);
 int handover_adopt(struct vcpu *v);
 int handover_finish(struct vm *vm);
+
+/* rehearse.c */
+int rehearse(struct vm *vm, double seconds, bool json, FILE *f, char *why, size_t size);
 
 /* replay.c */
 int replay_absorbed(struct vm *vm, char *why, size_t size);
