@@ -72,9 +72,12 @@ BEGIN {
 	sub(/\r$/, "")
 	depth = indent_of($0)
 	line = $0
-	if (line ~ /^ *1\.\.[0-9]+/) {
-		match(line, /[0-9]+$/)
-		planned[depth] = substr(line, RSTART) + 0
+	if (line ~ /^ *1\.\.0 +# SKIP/) {
+		skipped++
+		plans++
+	} else if (line ~ /^ *1\.\.[0-9]+/) {
+		sub(/^ *1\.\./, "", $0)
+		planned[depth] = $0 + 0
 		seen[depth] += 0
 		plans++
 	} else if (line ~ /^ *(not )?ok [0-9]+/) {

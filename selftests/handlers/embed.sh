@@ -9,6 +9,8 @@ for f in "$@"; do
 	printf 'name%d:\t.asciz "%s/%s"\n' $n "$(basename "$(dirname "$f")")" "$(basename "$f" .bpf.o)"
 	printf '\t.balign 16\nstart%d:\t.incbin "%s"\nend%d:\n' $n "$f" $n
 done
+# Pointers: the loader has to write them
+echo '	.section .data.rel.ro, "aw"'
 echo '	.balign 8'
 echo '	.globl corpus, corpus_end'
 echo 'corpus:'

@@ -55,6 +55,7 @@ struct guest_code {
 	const void *irq;	/* handler of GUEST_IRQ_VECTOR */
 	const struct guest_vector *vectors;	/* more handlers */
 	unsigned int nr_vectors;
+	const void *db;		/* #DB handler */
 };
 
 /* kvm_guest.c */

@@ -71,6 +71,8 @@ static void guest_tables(struct kvm_guest *g, const struct guest_code *code)
 	for (i = 0; i < 512; i++)
 		put64(g, GUEST_PML4 + 0x2000 + 8 * i,
 		      ((uint64_t)i << 21) | PTE_PRESENT | PTE_WRITE | PTE_LARGE);
+	if (code->db)
+		guest_gate(g, 1, code_addr(code, code->db));
 	if (code->gp)
 		guest_gate(g, 13, code_addr(code, code->gp));
 	if (code->irq)

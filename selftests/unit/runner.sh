@@ -27,7 +27,7 @@ sums()
 }
 
 echo "KTAP version 1"
-echo "1..11"
+echo "1..13"
 sums "all passed" 0 1 "2 0 0 ok" <<'END'
 KTAP version 1
 1..2
@@ -44,6 +44,14 @@ sums "one skipped" 0 1 "1 0 1 ok" <<'END'
 1..2
 ok 1 a
 ok 2 b # SKIP no such device
+END
+sums "skipped as a whole" 4 1 "0 0 1 ok" <<'END'
+KTAP version 1
+1..0 # SKIP no device 7
+END
+sums "a plan with a remark" 1 1 "1 1 0 not" <<'END'
+1..2 # for 9 devices
+ok 1 a
 END
 sums "a planned test did not report" 0 1 "1 2 0 not" <<'END'
 1..3

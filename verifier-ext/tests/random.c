@@ -55,7 +55,7 @@ static u8 any_data(struct gen *g)
 	u8 r;
 
 	do
-		r = (u8)rnd(10);
+		r = (u8)rnd(CTV_NR_REGS);
 	while (!(g->data & 1U << r));
 	return r;
 }
@@ -84,7 +84,7 @@ static void gen_unary(struct gen *g)
 {
 	static const s32 bits[] = { 16, 32, 64 };
 
-	switch (rnd(4)) {
+	switch (rnd(5)) {
 	case 0:
 		put(g, INSN((rnd(2) ? CTV_ALU64 : CTV_ALU) | CTV_NEG, any_data(g), 0, 0, 0));
 		break;
@@ -94,6 +94,9 @@ static void gen_unary(struct gen *g)
 	case 2:
 		put(g, INSN(CTV_ALU | CTV_END | (rnd(2) ? CTV_X : 0), any_data(g), 0, 0,
 			    bits[rnd(3)]));
+		break;
+	case 3:
+		put(g, INSN(CTV_NOSPEC, 0, 0, 0, 0));
 		break;
 	default: {
 		struct ctv_insn ld[2] = { LD64(any_data(g), rng_state & ~(1ULL << 63)) };
@@ -256,7 +259,7 @@ static void gen_start(struct gen *g, u32 f)
 	do
 		g->map = (u8)(6 + rnd(4));
 	while (g->map == g->ctx);
-	g->data = 0x3ff & ~(1U << g->ctx) & ~(1U << g->map);
+	g->data = (0x3ff | 1U << CTV_AX) & ~(1U << g->ctx) & ~(1U << g->map);
 	put(g, f ? MOV_X(g->ctx, 1) : LDX(CTV_DW, g->ctx, 1, 0));
 	put(g, map[0]);
 	g->insns[g->len - 1].dst = g->map & 15;
@@ -264,6 +267,8 @@ static void gen_start(struct gen *g, u32 f)
 	for (r = 0; r < 10; r++)
 		if (g->data & 1U << r && (!f || r < 2 || r > 5))
 			put(g, MOV(r, rnd_imm()));
+	if (!f)
+		put(g, MOV(CTV_AX, rnd_imm()));
 	for (r = 8; r <= STACK; r += 8)
 		put(g, ST(CTV_DW, CTV_FP, (s16)-r, rnd_imm()));
 }

@@ -110,6 +110,7 @@ struct caretaker_block {
 
 /**
  * struct kvm_caretaker - the Caretaker of one vCPU (vcpu->caretaker)
+ * @node:	in the list of iter.c
  * @lock:	guards @block against readers that do not hold vcpu->mutex
  * @vcpu:	the vCPU
  * @block:	memory of the payload, NULL for none
@@ -128,6 +129,7 @@ struct caretaker_block {
  * @vm_id:	identity of the VM
  */
 struct kvm_caretaker {
+	struct list_head node;
 	struct mutex lock;	/* @block, for readers without vcpu->mutex */
 	struct kvm_vcpu *vcpu;
 	struct caretaker_block *block;
@@ -209,6 +211,7 @@ int caretaker_block_set_peers(struct caretaker_block *b, struct kvm_caretaker_pe
 
 /* install.c */
 struct kvm_caretaker *caretaker_of(struct kvm_vcpu *vcpu);
+int caretaker_publish(struct kvm_caretaker *ct);
 long caretaker_set(struct kvm_vcpu *vcpu, unsigned long arg);
 void caretaker_stop_ask(struct kvm_caretaker *ct);
 int caretaker_stop_wait(struct kvm_caretaker *ct, bool complete, struct mutex *nest);
@@ -216,6 +219,13 @@ void caretaker_go(struct kvm_caretaker *ct);
 
 /* readout.c */
 long caretaker_get(struct kvm_vcpu *vcpu, unsigned long arg);
+void caretaker_info_fill(struct kvm_caretaker *ct, struct kvm_caretaker_info *info);
+
+/* iter.c */
+void caretaker_iter_add(struct kvm_caretaker *ct);
+void caretaker_iter_del(struct kvm_caretaker *ct);
+void caretaker_trace_detach(struct kvm_caretaker *ct);
+void caretaker_trace_back(struct kvm_caretaker *ct, bool cancel);
 
 /* gap.c */
 int caretaker_move(struct caretaker_block *b, u32 from, u32 to);

@@ -14,6 +14,8 @@
 #include <asm/caretaker.h>
 #include <asm/msr.h>
 
+#include <trace/events/kvm_caretaker.h>
+
 #include "caretaker.h"
 
 #define ARM_TIMEOUT_MS		5000
@@ -287,6 +289,8 @@ void caretaker_give_up(struct kvm_caretaker *ct)
 	pr_err("vCPU %d: lost: its Caretaker faulted: code 0x%llx, rip 0x%llx, address 0x%llx\n",
 	       ct->vcpu->vcpu_id, b->telemetry->fault, b->telemetry->fault_rip,
 	       b->telemetry->fault_addr);
+	trace_caretaker_fault(ct->vm_id, ct->vcpu->vcpu_id, b->telemetry->fault,
+			      b->telemetry->fault_rip, b->telemetry->fault_addr);
 	if (caretaker_move(b, KVM_CARETAKER_FAULTED, KVM_CARETAKER_EMPTY))
 		caretaker_move(b, KVM_CARETAKER_PARKED, KVM_CARETAKER_EMPTY);
 	WRITE_ONCE(ct->lost, true);
@@ -318,6 +322,7 @@ int caretaker_adopt(struct kvm_caretaker *ct)
 	caretaker_move(b, KVM_CARETAKER_PARKED, KVM_CARETAKER_EMPTY);
 	WRITE_ONCE(ct->adopted, true);
 	WRITE_ONCE(ct->orphan, false);
+	caretaker_trace_back(ct, false);
 	caretaker_block_get(b);
 	caretaker_pcpu_return_later(b);
 	pr_info("vCPU %d: adopted from the pCPU with APIC id %u\n", ct->vcpu->vcpu_id, b->apic_id);

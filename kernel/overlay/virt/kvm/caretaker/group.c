@@ -150,6 +150,7 @@ static unsigned int group_ring(struct kvm *kvm)
 		ct->armed = false;
 		ct->attached = false;
 		WRITE_ONCE(ct->detached, true);
+		caretaker_trace_detach(ct);
 	}
 	return failed;
 }
@@ -189,6 +190,7 @@ static void group_take_back_one(struct kvm_caretaker *ct)
 	caretaker_move(b, KVM_CARETAKER_PARKED, KVM_CARETAKER_ATTACHED);
 	WRITE_ONCE(ct->detached, false);
 	ct->attached = true;
+	caretaker_trace_back(ct, true);
 	caretaker_pcpu_return_later(b);
 }
 

@@ -22,6 +22,8 @@
 #include <asm/caretaker.h>
 #include <asm/tsc.h>
 
+#include <trace/events/kvm_caretaker.h>
+
 #include "caretaker.h"
 
 #define CARETAKER_LOG_MAX	(64 * 1024)
@@ -42,10 +44,24 @@ static u64 caretaker_vm_id(struct kvm_vcpu *vcpu)
 	return get_random_u64() | 1;
 }
 
+/**
+ * caretaker_publish - give a vCPU its Caretaker
+ * @ct:		the Caretaker, complete
+ *
+ * Return: 0, or -EEXIST when the vCPU has one already.
+ */
+int caretaker_publish(struct kvm_caretaker *ct)
+{
+	if (cmpxchg(&ct->vcpu->caretaker, NULL, ct))
+		return -EEXIST;
+	caretaker_iter_add(ct);
+	return 0;
+}
+
 /* The first call for a vCPU creates the object, which then lives as long as the vCPU. */
 static struct kvm_caretaker *caretaker_create(struct kvm_vcpu *vcpu)
 {
-	struct kvm_caretaker *ct = caretaker_of(vcpu), *old;
+	struct kvm_caretaker *ct = caretaker_of(vcpu);
 
 	if (ct)
 		return ct;
@@ -55,12 +71,10 @@ static struct kvm_caretaker *caretaker_create(struct kvm_vcpu *vcpu)
 	mutex_init(&ct->lock);
 	ct->vcpu = vcpu;
 	ct->vm_id = caretaker_vm_id(vcpu);
-	old = cmpxchg(&vcpu->caretaker, NULL, ct);
-	if (old) {
-		kfree(ct);
-		ct = old;
-	}
-	return ct;
+	if (!caretaker_publish(ct))
+		return ct;
+	kfree(ct);
+	return caretaker_of(vcpu);
 }
 
 /**
@@ -248,6 +262,8 @@ static void set_switch(struct kvm_caretaker *ct, struct caretaker_block *b, u32 
 	ct->generation++;
 	mutex_unlock(&ct->lock);
 	ct->attached = true;
+	trace_caretaker_install(ct->vm_id, ct->vcpu->vcpu_id, ct->pcpu, ct->generation,
+				b->handlers);
 	caretaker_block_put(old);
 }
 
@@ -271,9 +287,11 @@ static int set_commit_handlers(struct kvm_caretaker *ct, struct caretaker_handle
 {
 	int r = caretaker_block_set_handlers(ct->block, h);
 
-	if (!r)
-		ct->generation++;
-	return r;
+	if (r)
+		return r;
+	ct->generation++;
+	trace_caretaker_install(ct->vm_id, ct->vcpu->vcpu_id, ct->pcpu, ct->generation, h);
+	return 0;
 }
 
 static void set_remove(struct kvm_caretaker *ct)
@@ -613,6 +631,7 @@ void kvm_caretaker_vcpu_destroy(struct kvm_vcpu *vcpu)
 
 	if (!ct)
 		return;
+	caretaker_iter_del(ct);
 	vcpu->caretaker = NULL;
 	if (ct->block && !ct->orphan)
 		caretaker_cpu_unclaim(ct->pcpu, ct);

@@ -19,8 +19,7 @@
 #include <linux/random.h>
 #include <linux/slab.h>
 
-#include <asm/caretaker.h>
-#include <asm/msr.h>
+#include <trace/events/kvm_caretaker.h>
 
 #include "caretaker.h"
 
@@ -174,6 +173,7 @@ static int vm_preserve(struct liveupdate_file_op_args *args)
 		goto err_free_peers;
 	vm_fill_ser(vm);
 	vm_list_add(vm);
+	trace_caretaker_preserve(vm->ser->vm_id, nr, vm->npt.pages);
 	args->serialized_data = __pa(vm->ser);
 	args->private_data = vm;
 	return 0;
@@ -412,8 +412,8 @@ static bool vm_all_armed(struct kvm *kvm)
 	return true;
 }
 
-/* vCPUs that were handed over for a moment only wait for their pCPU to come back: once more. */
-static int vm_rearm(struct caretaker_vm *vm)
+/* Other vCPUs may have been handed over for a moment and be prepared but for their pCPU. */
+static int vm_rearm(struct caretaker_vm *vm, const struct kvm_caretaker *self)
 {
 	struct kvm_vcpu *vcpu;
 	unsigned long i;
@@ -422,7 +422,7 @@ static int vm_rearm(struct caretaker_vm *vm)
 	kvm_for_each_vcpu(i, vcpu, vm->kvm) {
 		struct kvm_caretaker *ct = caretaker_of(vcpu);
 
-		if (!ct || !ct->preserved || ct->armed || ct->detached)
+		if (!ct || ct == self || !ct->preserved || ct->armed || ct->detached)
 			continue;
 		r = caretaker_arm(ct->block);
 		if (r)
@@ -436,7 +436,7 @@ static int vcpu_do_preserve(struct kvm_caretaker *ct, struct caretaker_vm *vm)
 {
 	int r;
 
-	r = vm_rearm(vm);
+	r = vm_rearm(vm, ct);
 	if (!r)
 		r = vcpu_arm(ct, vm);
 	if (r)
@@ -530,7 +530,7 @@ static struct file *orphan_create_vcpu(struct caretaker_block *b, struct kvm *kv
 		return ERR_PTR(-EBADF);
 	vcpu = file->private_data;
 	ct = orphan_create(vcpu, b);
-	if (!ct || cmpxchg(&vcpu->caretaker, NULL, ct)) {
+	if (!ct || caretaker_publish(ct)) {
 		kfree(ct);
 		fput(file);
 		return ERR_PTR(-ENOMEM);
