@@ -34,7 +34,7 @@ kernel-debug: deps	## the same with KASAN and lockdep
 	$(Q)kernel/build -1 debug
 
 $(kernel_users): kernel
-$(present):
+$(present): deps
 	$(Q)$(MAKE) -C $@
 
 tools selftests: $(filter lib,$(present))
@@ -63,11 +63,11 @@ smoke: kernel	## do both kernels boot, the second one by kexec?
 shell: kernel	## a shell in a test host
 	$(Q)scripts/host-shell
 
-gdb:	## gdb on a test host that was started with scripts/qemu-host -g
-	$(Q)gdb -q $(KOUT)/vmlinux -ex 'target remote localhost:1234'
+gdb: kernel	## gdb on a test host that was started with scripts/host-shell -g
+	$(Q)scripts/host-gdb
 
 ##@ Care
-check:	## include rules, licences, patches, shell scripts, style
+check: deps	## include rules, licences, patches, shell scripts, style
 	$(Q)scripts/check
 
 clean:	## remove out/, but not the cache

@@ -53,9 +53,9 @@ struct guest_code {
 	const void *end;
 	const void *gp;		/* #GP handler */
 	const void *irq;	/* handler of GUEST_IRQ_VECTOR */
+	const void *db;		/* #DB handler */
 	const struct guest_vector *vectors;	/* more handlers */
 	unsigned int nr_vectors;
-	const void *db;		/* #DB handler */
 };
 
 /* kvm_guest.c */

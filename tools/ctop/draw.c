@@ -183,10 +183,10 @@ static void draw_line(const struct screen *s, int y, const struct view_item *ite
 static void draw_list(struct screen *s)
 {
 	struct view *v = &s->view;
+	int rows = getmaxy(stdscr), y;
 	size_t i;
-	int y;
 
-	s->page = LINES > DRAW_HEAD + 2 ? LINES - DRAW_HEAD - 2 : 1;
+	s->page = rows > DRAW_HEAD + 2 ? rows - DRAW_HEAD - 2 : 1;
 	if (v->cursor < s->top)
 		s->top = v->cursor;
 	if (v->cursor >= s->top + s->page)
@@ -316,14 +316,16 @@ static void draw_help(void)
 
 static void draw_foot(const struct screen *s)
 {
-	if (LINES < DRAW_HEAD + 3)
+	int rows = getmaxy(stdscr);
+
+	if (rows < DRAW_HEAD + 3)
 		return;
 	if (s->editing)
-		put(LINES - 1, 0, "filter: %s_  (Enter takes it, Esc does not)", s->typed);
+		put(rows - 1, 0, "filter: %s_  (Enter takes it, Esc does not)", s->typed);
 	else if (tool_err_held()[0])
-		put(LINES - 1, 0, "%s", tool_err_held());
+		put(rows - 1, 0, "%s", tool_err_held());
 	else
-		put(LINES - 1, 0, "h help  Enter in  Esc back  s sort  f filter  g gap  r reset  Space pause  q quit");
+		put(rows - 1, 0, "h help  Enter in  Esc back  s sort  f filter  g gap  r reset  Space pause  q quit");
 }
 
 void draw_screen(struct screen *s)

@@ -13,14 +13,12 @@
 static void cursor_move(struct screen *s, long by)
 {
 	struct view *v = &s->view;
+	long to = (long)v->cursor + by, last = (long)v->nr - 1;
 
-	if (!v->nr)
+	if (last < 0)
 		return;
 	v->follow = true;
-	if (by < 0)
-		v->cursor -= v->cursor < (size_t)-by ? v->cursor : (size_t)-by;
-	else
-		v->cursor += v->nr - 1 - v->cursor < (size_t)by ? v->nr - 1 - v->cursor : (size_t)by;
+	v->cursor = to < 0 ? 0 : to > last ? last : to;
 }
 
 static void filter_begin(struct screen *s)

@@ -133,6 +133,7 @@ struct pause_list {
 };
 
 void pause_find(struct pause_list *p, const struct gap_view *view);
+uint64_t pause_ns(const struct gap_view *view, const struct pause *p);
 const char *pause_cause_name(enum pause_cause cause);
 const char *pause_remedy(enum pause_cause cause);
 const char *pause_text(const struct gap_view *view, const struct pause *p, char *buf, size_t len);

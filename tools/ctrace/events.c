@@ -88,7 +88,9 @@ static void events_of_steps(struct event_list *l, const struct ctele_vcpu *v,
 				 sizeof(l->list->text), "%s", gap_step_texts[i]);
 }
 
-static void event_of_stall(struct event_list *l, const struct ctele_vcpu *v, uint64_t i, bool end)
+/* @end: its end, else its start */
+static void event_of_stall(struct event_list *l, const struct ctele_vcpu *v, uint64_t i,
+			   bool end)
 {
 	const struct kvm_caretaker_stall *s = ctele_stall(&v->tele, i);
 	char name[REASON_NAME_MAX], detail[REASON_DETAIL_MAX];
@@ -131,7 +133,8 @@ static void events_of_counts(struct event_list *l, const struct ctele_vcpu *v,
 
 	if (v->tele.stray > stray)
 		snprintf(event_add(l, v, 0, "stray")->text, sizeof(l->list->text),
-			 "%" PRIu64 " stray events (NMI, #MC ...)", (uint64_t)v->tele.stray - stray);
+			 "%" PRIu64 " stray events (NMI, #MC ...)",
+			 (uint64_t)v->tele.stray - stray);
 	if (v->tele.fuel_out > fuel)
 		snprintf(event_add(l, v, 0, "fuel")->text, sizeof(l->list->text),
 			 "%" PRIu64 " handler calls ran out of fuel",

@@ -49,10 +49,11 @@ static void html_text(FILE *f, const char *s)
 	}
 }
 
-static double permille(const struct span *span, uint64_t tsc)
+static double percent(const struct span *span, uint64_t tsc)
 {
-	return span->to > span->from && tsc > span->from ?
-	       100.0 * (tsc - span->from) / (span->to - span->from) : 0;
+	if (span->to <= span->from || tsc <= span->from)
+		return 0;
+	return 100.0 * (tsc - span->from) / (span->to - span->from);
 }
 
 static void segment(FILE *f, const struct span *span, const char *kind, uint64_t from, uint64_t to,
@@ -64,9 +65,14 @@ static void segment(FILE *f, const struct span *span, const char *kind, uint64_t
 	if (!from || to < from)
 		return;
 	fprintf(f, "<i class=\"%s\" style=\"left:%.4f%%;width:%.4f%%\" title=\"", kind,
-		permille(span, from), permille(span, to) - permille(span, from));
+		percent(span, from), percent(span, to) - percent(span, from));
 	html_text(f, title);
 	fprintf(f, ": %s\"></i>", fmt_ns(tsc_span(from, to, span->khz), ns));
+}
+
+static const char *pause_kind(const struct pause *p)
+{
+	return p->cause == PAUSE_PRESERVE || p->cause == PAUSE_ADOPT ? "step" : "blocked";
 }
 
 static void timeline_row(FILE *f, const struct span *span, const struct gap_view *view)
@@ -76,13 +82,12 @@ static void timeline_row(FILE *f, const struct span *span, const struct gap_view
 	unsigned int i;
 
 	pause_find(&list, view);
-	fprintf(f, "<div class=\"row\"><span class=\"n\">%016" PRIx64 " vCPU %ld</span><div class=\"bar\">",
+	fprintf(f, "<div class=\"row\"><span class=\"n\">%016" PRIx64
+		" vCPU %ld</span><div class=\"bar\">",
 		(uint64_t)view->v->tele.vm_id, view->v->dir_vcpu);
 	segment(f, span, "gap", view->g.run, view->g.kick, "in the Caretaker");
 	for (i = 0; i < list.nr; i++)
-		segment(f, span, list.list[i].cause == PAUSE_PRESERVE ||
-				 list.list[i].cause == PAUSE_ADOPT ? "step" : "blocked",
-			list.list[i].from, list.list[i].to,
+		segment(f, span, pause_kind(&list.list[i]), list.list[i].from, list.list[i].to,
 			pause_text(view, &list.list[i], text, sizeof(text)));
 	if (view->g.kick)
 		segment(f, span, "step", view->g.kick, view->g.adopt, "adoption");
@@ -135,7 +140,8 @@ static void pauses_histogram(FILE *f, const struct ctele_set *set)
 		most = h.slots[n] > most ? h.slots[n] : most;
 	for (n = first; n <= last; n++) {
 		hist_label(n, label);
-		fprintf(f, "<div class=\"row\"><span class=\"n\">%s</span><div class=\"bar\">", label);
+		fprintf(f, "<div class=\"row\"><span class=\"n\">%s</span><div class=\"bar\">",
+			label);
 		if (h.slots[n])
 			fprintf(f, "<i class=\"handler\" style=\"left:0;width:%.2f%%\"></i>",
 				100.0 * h.slots[n] / most);
@@ -199,10 +205,11 @@ static void pause_row(FILE *f, const struct gap_view *view, const struct pause *
 {
 	char at[FMT_MAX], ns[FMT_MAX], text[256];
 
-	fprintf(f, "<tr><td class=\"l\">%016" PRIx64 "</td><td>%ld</td><td>%s</td><td>%s</td><td class=\"l\">%s</td>"
+	/* The length of what goes on is that until the look. */
+	fprintf(f, "<tr><td class=\"l\">%016" PRIx64 "</td><td>%ld</td><td>%s</td><td>%s%s</td><td class=\"l\">%s</td>"
 		"<td class=\"l w\">", (uint64_t)view->v->tele.vm_id, view->v->dir_vcpu,
 		fmt_offset(gap_offset(view, p->from), at),
-		p->from && !p->to ? "going on" : fmt_ns(tsc_span(p->from, p->to, view->khz), ns),
+		fmt_ns(pause_ns(view, p), ns), p->from && !p->to ? " so far" : "",
 		pause_cause_name(p->cause));
 	html_text(f, pause_text(view, p, text, sizeof(text)));
 	fprintf(f, "</td></tr>\n");
@@ -232,6 +239,7 @@ struct page_facts {
 	unsigned int stalled;
 	unsigned int away;
 	uint64_t longest_ns;
+	bool longest_open;
 };
 
 static void facts_add(struct page_facts *facts, const struct gap_view *view)
@@ -245,9 +253,11 @@ static void facts_add(struct page_facts *facts, const struct gap_view *view)
 	facts->away += !view->g.adopt;
 	pause_find(&list, view);
 	for (n = 0; n < list.nr; n++) {
-		ns = tsc_span(list.list[n].from, list.list[n].to, view->khz);
-		if (ns != NS_NONE && ns > facts->longest_ns)
-			facts->longest_ns = ns;
+		ns = pause_ns(view, &list.list[n]);
+		if (ns == NS_NONE || ns < facts->longest_ns)
+			continue;
+		facts->longest_ns = ns;
+		facts->longest_open = !list.list[n].to;
 	}
 }
 
@@ -261,12 +271,14 @@ static void facts_write(FILE *f, const struct span *span, const struct ctele_set
 	for (i = 0; i < set->nr; i++)
 		if (gap_view_make(&view, set->vcpus[i]))
 			facts_add(&facts, &view);
-	fprintf(f, "<div class=\"facts\"><span><b>%s</b>first stop to last adoption</span>"
-		"<span><b>%s</b>longest pause</span><span><b>%u</b>vCPUs handed over</span>"
+	fprintf(f, "<div class=\"facts\"><span><b>%s</b>first stop to %s</span>"
+		"<span><b>%s</b>longest pause%s</span><span><b>%u</b>vCPUs handed over</span>"
 		"<span><b>%u</b>of them blocked</span><span><b>%u</b>not adopted</span>"
 		"<span><b>%" PRIu64 "</b>records lost</span></div>\n",
-		fmt_ns(tsc_span(span->from, span->to, span->khz), ns), fmt_ns(facts.longest_ns, most),
-		facts.vcpus, facts.stalled, facts.away, ctele_set_lost(set));
+		fmt_ns(tsc_span(span->from, span->to, span->khz), ns),
+		facts.away ? "this look" : "last adoption", fmt_ns(facts.longest_ns, most),
+		facts.longest_open ? ", so far" : "", facts.vcpus, facts.stalled, facts.away,
+		ctele_set_lost(set));
 }
 
 static void head_write(FILE *f, const struct ctele_set *set)

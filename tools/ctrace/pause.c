@@ -149,9 +149,21 @@ const char *pause_text(const struct gap_view *view, const struct pause *p, char 
 	return buf;
 }
 
-static uint64_t pause_ns(const struct gap_view *view, const struct pause *p)
+static bool pause_open(const struct pause *p)
 {
-	return tsc_span(p->from, p->to, view->khz);
+	return p->from && !p->to;
+}
+
+/**
+ * pause_ns() - length of a pause, up to the look for one that goes on
+ * @view:	the gap
+ * @p:		the pause
+ *
+ * Return: nanoseconds or NS_NONE.
+ */
+uint64_t pause_ns(const struct gap_view *view, const struct pause *p)
+{
+	return tsc_span(p->from, pause_open(p) ? view->v->tsc : p->to, view->khz);
 }
 
 /* Which steps are in an adoption, and how much of a stall was waiting for it */
@@ -173,8 +185,8 @@ static void explain_pause(const struct gap_view *view, const struct pause *p)
 {
 	char at[FMT_MAX], ns[FMT_MAX], text[256];
 
-	printf("  at %s  lasts %s  %s\n", fmt_offset(gap_offset(view, p->from), at),
-	       p->from && !p->to ? "(going on)" : fmt_ns(pause_ns(view, p), ns),
+	printf("  at %s  lasts %s%s  %s\n", fmt_offset(gap_offset(view, p->from), at),
+	       fmt_ns(pause_ns(view, p), ns), pause_open(p) ? " so far, going on" : "",
 	       pause_cause_name(p->cause));
 	printf("      %s\n", pause_text(view, p, text, sizeof(text)));
 	explain_steps(view, p);
@@ -223,7 +235,8 @@ static void explain_verdict(const struct gap_view *view, const struct explain_su
 	char all[FMT_MAX], away[FMT_MAX], most[FMT_MAX];
 
 	printf("stood still %s in %u pauses", fmt_ns(sum->all_ns, all), nr);
-	printf(", away from KVM %s", fmt_ns(tsc_span(view->g.stop, view->g.adopt, view->khz), away));
+	printf(", away from KVM %s",
+	       fmt_ns(tsc_span(view->g.stop, view->g.adopt, view->khz), away));
 	if (sum->longest)
 		printf(", longest %s: %s", fmt_ns(sum->longest_ns, most),
 		       pause_cause_name(sum->longest->cause));
@@ -273,7 +286,7 @@ static void explain_json_pause(const struct gap_view *view, const struct pause *
 	json_string("remedy", pause_remedy(p->cause));
 	json_ns("at_ns", gap_offset(view, p->from));
 	json_ns("lasts_ns", pause_ns(view, p));
-	json_bool("going_on", p->from && !p->to);
+	json_bool("going_on", pause_open(p));
 	json_bool("ended_by_adoption", p->adopt);
 	json_ns("waited_ns", p->adopt ? tsc_span(p->from, view->g.kick, view->khz) : NS_NONE);
 	json_ns("kick_to_park_ns", p->adopt ? gap_until_next(view, GAP_KICK) : NS_NONE);

@@ -49,6 +49,7 @@ struct ctele_source {
  * @pcpu:	pCPU, -1 when not known
  * @apic_id:	APIC id of the pCPU, -1 when not known
  * @when_ns:	CLOCK_MONOTONIC when it was read
+ * @tsc:	TSC about then, 0 when it is not the clock of the stamps
  * @tele:	telemetry
  */
 struct ctele_vcpu {
@@ -60,6 +61,7 @@ struct ctele_vcpu {
 	int pcpu;
 	long apic_id;
 	uint64_t when_ns;
+	uint64_t tsc;
 	struct kvm_caretaker_telemetry tele;
 };
 

@@ -94,6 +94,7 @@ static void set_finish(struct ctele_set *set)
 		qsort(set->vcpus, set->nr, sizeof(*set->vcpus), set_compare);
 	for (i = 0; i < set->nr; i++) {
 		set_state(set->vcpus[i]);
+		set->vcpus[i]->tsc = set->tsc;
 		set->vms += !i || set->vcpus[i]->pid != set->vcpus[i - 1]->pid ||
 			    set->vcpus[i]->fd != set->vcpus[i - 1]->fd;
 	}

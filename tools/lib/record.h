@@ -125,6 +125,7 @@ enum record_got {
  * @seq:	blocks so far
  * @looks:	complete looks so far
  * @buf:	content of the latest block
+ * @room:	bytes in @buf
  */
 struct record_reader {
 	FILE *f;
@@ -133,6 +134,7 @@ struct record_reader {
 	uint64_t seq;
 	uint64_t looks;
 	unsigned char *buf;
+	size_t room;
 };
 
 /**

@@ -97,6 +97,8 @@ void test_refusals(void);
 void test_checker(void);
 void test_kernel_vectors(void);
 void test_conformance(const char *dir);
+/* A program that a fuzzer's bytes decide on, run both ways. */
+bool random_one(const u8 *bytes, size_t len);
 void test_random(unsigned long count, u64 seed);
 void test_objects(int nr, char **paths);
 void test_uart(int nr, char **paths);

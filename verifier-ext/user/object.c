@@ -472,11 +472,12 @@ int object_check(struct object *o)
 /* The last record at or before instruction @i of the file. */
 static const struct object_line *line_find(const struct object *o, const struct object_from *from)
 {
-	const struct object_line *l, *best = NULL;
+	const struct object_line *best = NULL;
+	u32 i;
 
-	for (l = o->lines; l < o->lines + o->nr_lines; l++)
-		if (l->section == from->section && l->off <= from->off)
-			best = l;
+	for (i = 0; i < o->nr_lines; i++)
+		if (o->lines[i].section == from->section && o->lines[i].off <= from->off)
+			best = &o->lines[i];
 	return best;
 }
 
