@@ -81,6 +81,8 @@ struct vm;
  * @ready: the thread is about to run the vCPU for the first time, or has ended
  * @paused: the thread is out of KVM_RUN because of VCPU_PAUSE
  * @detached: the last KVM_RUN said EBUSY
+ * @tsc_khz: guest TSC frequency as last read; the ioctl would wait for KVM_RUN to return
+ * @tsc_offset: guest TSC minus host TSC as last read or set
  * @adopted: host TSC when the vCPU was out of the Caretaker of the old kernel
  * @ended: why the thread ended
  */
@@ -98,6 +100,8 @@ struct vcpu {
 	bool ready;
 	bool paused;
 	bool detached;
+	uint32_t tsc_khz;
+	uint64_t tsc_offset;
 	uint64_t adopted;
 	enum vcpu_end ended;
 };

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <x86intrin.h>
 
 #include "cvmm.h"
@@ -103,9 +102,9 @@ static int console_open(const char *path)
 /* The user's command line and what the workload needs to know. */
 static int guest_cmdline(struct vm *vm, char *buf, size_t size)
 {
-	int khz = ioctl(vm->vcpu[0].fd, KVM_GET_TSC_KHZ, 0);
-	int n = snprintf(buf, size, "%s cvmm.tsc_khz=%d cvmm.mailbox=%#llx",
-			 vm->opt->cmdline ? vm->opt->cmdline : DEFAULT_CMDLINE, khz,
+	int n = snprintf(buf, size, "%s cvmm.tsc_khz=%u cvmm.mailbox=%#llx",
+			 vm->opt->cmdline ? vm->opt->cmdline : DEFAULT_CMDLINE,
+			 vm->vcpu[0].tsc_khz,
 			 (unsigned long long)(vm->ram_size - MAILBOX_BYTES));
 
 	if (n < 0 || (size_t)n >= size) {

@@ -157,10 +157,12 @@ static void adopt_fail(struct vcpu *v, int error)
 static int adopt_meet(struct vcpu *v)
 {
 	struct vm *vm = v->vm;
+	uint64_t offset;
 	int ret;
 
 	v->adopted = rdtsc();
 	v->run->immediate_exit = 0;
+	vcpu_tsc_offset(v, KVM_GET_DEVICE_ATTR, &offset);
 	pthread_mutex_lock(&vm->adopt_lock);
 	if (!--vm->adopt_left) {
 		adopt_complete(vm);
