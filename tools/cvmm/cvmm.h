@@ -279,6 +279,9 @@ int handover_finish(struct vm *vm);
 /* rehearse.c */
 int rehearse(struct vm *vm, double seconds, bool json, FILE *f, char *why, size_t size);
 
+/* warm.c */
+void warm_up(int kvm_fd);
+
 /* replay.c */
 int replay_absorbed(struct vm *vm, char *why, size_t size);
 

@@ -246,6 +246,7 @@ int handover_resume(struct vm *vm)
 	ret = clock_restore(vm);
 	if (ret)
 		return ret;
+	warm_up(vm->kvm_fd);
 	vm->adopt_left = vm->nr_vcpus;
 	vm->stamps.restored = rdtsc();
 	return 0;
