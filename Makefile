@@ -31,7 +31,7 @@ kernel: deps	## the two kernels a and b, bpftool, libbpf, headers
 	$(Q)kernel/build fast
 
 kernel-debug: deps	## the same with KASAN and lockdep
-	$(Q)kernel/build debug
+	$(Q)kernel/build -1 debug
 
 $(kernel_users): kernel
 $(present): deps

@@ -62,6 +62,26 @@ static inline void cpu_clgi(void)
 	asm volatile("clgi" : : : "memory");
 }
 
+static inline void cpu_cli(void)
+{
+	asm volatile("cli" : : : "memory");
+}
+
+static inline void cpu_sti(void)
+{
+	asm volatile("sti" : : : "memory");
+}
+
+static inline void cpu_mfence(void)
+{
+	asm volatile("mfence" : : : "memory");
+}
+
+static inline void cpu_lfence(void)
+{
+	asm volatile("lfence" : : : "memory");
+}
+
 static inline void cpu_pause(void)
 {
 	asm volatile("pause" : : : "memory");

@@ -46,7 +46,10 @@ FUNCTION entry_detached
 	call payload_detached
 END entry_detached
 
-/* GIF=0, VMLOAD of the guest done, host IF=0: interrupts of the pCPU never end a VMRUN. */
+/*
+ * GIF=0, VMLOAD of the guest done, IF=1: with V_INTR_MASKING that is what lets an interrupt of the
+ * pCPU end a VMRUN (APM volume 2, 15.21.2). Between #VMEXIT and VMRUN GIF=0 holds it back.
+ */
 FUNCTION payload_run_loop
 	lea payload_stack_gap_top(%rip), %rsp
 	RUN_LOOP detached, detached_leave
@@ -77,16 +80,18 @@ FUNCTION payload_irq_window
 END payload_irq_window
 
 /*
- * An NMI between the look at ccb.kicked and HLT would be slept through: the NMI stub moves RIP out
- * of this window to its end.
+ * An event between the look at ccb.kicked and HLT would be slept through: the stubs move RIP out of
+ * this window to its end.
  */
 FUNCTION payload_halt_until_kicked
 	sti
-idle_window:
+	.globl payload_idle_window, payload_idle_window_end
+	.hidden payload_idle_window, payload_idle_window_end
+payload_idle_window:
 	cmpl $0, CCB(KICKED)
-	jne idle_window_end
+	jne payload_idle_window_end
 	hlt
-idle_window_end:
+payload_idle_window_end:
 	cli
 	ret
 END payload_halt_until_kicked
@@ -97,60 +102,53 @@ FUNCTION payload_halt
 	jmp payload_halt
 END payload_halt
 
-/* One stray event. RAX is lost. */
-.macro COUNT_STRAY
-	mov CCB(TELEMETRY), %rax
-	test %rax, %rax
-	jz 991f
-	incq TELEMETRY_STRAY(%rax)
-991:
-.endm
-
-/* On an IST stack of its own. A kick is an NMI that comes after the state became ADOPTING. */
+/* On an IST stack of its own. */
 FUNCTION payload_nmi_stub
 	endbr64
-	push %rax
-	movl $1, CCB(KICKED)
-	cmpl $STATE_ADOPTING, CCB(STATE)
-	je 1f
-	COUNT_STRAY
-1:
-	lea idle_window(%rip), %rax
-	cmp %rax, 8(%rsp)
-	jb 2f
-	lea idle_window_end(%rip), %rax
-	cmp %rax, 8(%rsp)
-	jae 2f
-	mov %rax, 8(%rsp)
-2:
-	pop %rax
-	iretq
+	push $VECTOR_NMI
+	jmp event_common
 END payload_nmi_stub
 
-/*
- * The LAPIC is soft-disabled, nothing should come here. In xAPIC mode there is no way to say EOI:
- * its registers are not mapped.
- */
-FUNCTION payload_irq_stub
+	.globl payload_irq_stubs
+	.hidden payload_irq_stubs
+	.balign PAYLOAD_STUB_SIZE
+payload_irq_stubs:
+	.set vector, PAYLOAD_NR_EXCEPTIONS
+	.rept PAYLOAD_NR_VECTORS - PAYLOAD_NR_EXCEPTIONS
+	.balign PAYLOAD_STUB_SIZE
 	endbr64
+	push $vector
+	jmp event_common
+	.set vector, vector + 1
+	.endr
+
+/* Stack: vector, then what the CPU pushed. */
+FUNCTION event_common
 	push %rax
 	push %rcx
 	push %rdx
-	COUNT_STRAY
-	mov $0x1b, %ecx
-	rdmsr
-	test $(1 << 10), %eax
-	jz 1f
-	mov $0x80b, %ecx
-	xor %eax, %eax
-	xor %edx, %edx
-	wrmsr
-1:
+	push %rsi
+	push %rdi
+	push %r8
+	push %r9
+	push %r10
+	push %r11
+	cld
+	mov 9 * 8(%rsp), %edi
+	lea 10 * 8(%rsp), %rsi
+	call payload_event
+	pop %r11
+	pop %r10
+	pop %r9
+	pop %r8
+	pop %rdi
+	pop %rsi
 	pop %rdx
 	pop %rcx
 	pop %rax
+	add $8, %rsp
 	iretq
-END payload_irq_stub
+END event_common
 
 /* Vectors for which the CPU pushes an error code: 8, 10 to 14, 17, 21, 29, 30 */
 #define ERROR_CODE_VECTORS 0x60227d00

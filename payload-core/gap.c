@@ -6,7 +6,7 @@
  * exit blocks: RIP stays on the instruction, the vCPU stalls, and the kernel that adopts it lets
  * KVM do the instruction.
  *
- * Interrupts are delivered in x2APIC mode only; for the limits of the timer see timer.c.
+ * Interrupts are delivered in x2APIC mode only.
  */
 #include "payload.h"
 
@@ -69,6 +69,30 @@ void payload_event_park(struct vmcb *vmcb)
 }
 
 /**
+ * payload_wanted() - whether there is something to do before the pCPU may halt
+ *
+ * For a guest in HLT: what comes by itself, from a kernel or by the clock.
+ */
+bool payload_wanted(void)
+{
+	return payload_state() == KVM_CARETAKER_ADOPTING || payload_timer_due();
+}
+
+/**
+ * payload_prepare() - bring interrupts and timer into the next VMRUN
+ * @vmcb:	VMCB in use, EVENTINJ and clean bits set
+ *
+ * Context: GIF=0. Whatever comes after this looked at it is a pending interrupt of the pCPU then,
+ * which ends the VMRUN at once.
+ */
+void payload_prepare(struct vmcb *vmcb)
+{
+	payload_timer_check();
+	payload_inject(vmcb);
+	payload_timer_arm();
+}
+
+/**
  * payload_enter_detached() - last step before VMRUN
  *
  * Context: GIF=0. A kick that comes after the check is a pending NMI, which ends the VMRUN at
@@ -83,8 +107,7 @@ u32 payload_enter_detached(void)
 		return PAYLOAD_LEAVE;
 	payload_reentry(vmcb, gap_event);
 	vmcb->event_inj_err = gap_event >> 32;
-	payload_timer_check();
-	payload_inject(vmcb);
+	payload_prepare(vmcb);
 	return PAYLOAD_ENTER;
 }
 

@@ -4,43 +4,16 @@
  *
  * ccb.lapic is a copy of the registers in KVM's layout: register n of the x2APIC MSR space at
  * offset n * 16, 32 bits each, the ICR split into 0x300 and 0x310 (AMD64 APM volume 2, 16.3 and
- * 16.11). Served is what changes nothing outside this vCPU and needs no timer; the rest blocks.
+ * 16.11). Values and side effects are those of KVM's LAPIC. What raises #GP there, concerns devices
+ * (the EOI of a level-triggered interrupt) or switches the LAPIC on or off blocks.
  */
-#include "payload.h"
+#include "lapic.h"
 
 #define X2APIC_FIRST	0x800
 #define X2APIC_LAST	0x8ff
 
-/* Register offsets */
-#define LAPIC_ID	0x020
-#define LAPIC_VERSION	0x030
-#define LAPIC_TPR	0x080
-#define LAPIC_PPR	0x0a0
-#define LAPIC_EOI	0x0b0
-#define LAPIC_LDR	0x0d0
-#define LAPIC_SVR	0x0f0
-#define LAPIC_ISR	0x100
-#define LAPIC_TMR	0x180
-#define LAPIC_IRR	0x200
-#define LAPIC_ESR	0x280
-#define LAPIC_ICR	0x300
-#define LAPIC_ICR_HIGH	0x310
-#define LAPIC_LVTT	0x320
-#define LAPIC_LVT_LAST	0x370
-#define LAPIC_TMICT	0x380
-#define LAPIC_TMCCT	0x390
-#define LAPIC_TDCR	0x3e0
-#define LAPIC_SELF_IPI	0x3f0
-
 #define LAPIC_BANKS	8
-#define LVTT_MODE	(3U << 17)
-#define LVT_MASKED	(1U << 16)
-#define LVTT_DEADLINE	(2U << 17)
-
-static u32 *lapic_reg(u32 offset)
-{
-	return (u32 *)(ccb.lapic + offset);
-}
+#define LVTS_BEFORE_CMCI 5	/* "last LVT entry" of a LAPIC without CMCI */
 
 /* Highest vector in a bank of eight registers, 0 for none: vectors below 16 do not exist. */
 static u32 lapic_highest(u32 bank)
@@ -82,16 +55,23 @@ static u32 lapic_ppr(const struct vmcb *vmcb)
 	return (tpr & 0xf0) >= (isr & 0xf0) ? tpr : isr & 0xf0;
 }
 
+static bool lapic_has_cmci(void)
+{
+	return VERSION_LAST_LVT(*lapic_reg(LAPIC_VERSION)) > LVTS_BEFORE_CMCI;
+}
+
 static bool lapic_readable(u32 offset)
 {
 	switch (offset) {
+	case LAPIC_LVT_CMCI:
+		return lapic_has_cmci();
 	case LAPIC_ID:
 	case LAPIC_VERSION:
 	case LAPIC_LDR:
 	case LAPIC_SVR:
 	case LAPIC_ISR ... LAPIC_IRR + (LAPIC_BANKS - 1) * 16:
 	case LAPIC_ESR:
-	case LAPIC_LVTT ... LAPIC_LVT_LAST:
+	case LAPIC_LVTT ... LAPIC_LVT_ERROR:
 	case LAPIC_TMICT:
 	case LAPIC_TDCR:
 		return true;
@@ -129,11 +109,7 @@ bool payload_lapic_read(const struct vmcb *vmcb, u32 msr, u64 *value)
 		*value = *lapic_reg(LAPIC_ICR) | (u64)*lapic_reg(LAPIC_ICR_HIGH) << 32;
 		return true;
 	case LAPIC_TMCCT:
-		/* Zero in TSC-deadline mode; else a running timer, which nobody keeps here. */
-		if ((*lapic_reg(LAPIC_LVTT) & LVTT_MODE) != LVTT_DEADLINE)
-			return false;
-		*value = 0;
-		return true;
+		return payload_timer_count_read(value);
 	}
 	if (!lapic_readable(offset))
 		return false;
@@ -171,11 +147,16 @@ static bool lapic_set_tpr(struct vmcb *vmcb, u64 value)
 	return true;
 }
 
-/* One more edge-triggered interrupt, unless it is pending already. */
-static void lapic_raise(u32 vector)
+/**
+ * payload_lapic_raise() - one more edge-triggered interrupt, unless it is pending already
+ * @vector:	vector; one below 16 stays pending for ever, as in KVM
+ */
+void payload_lapic_raise(u32 vector)
 {
 	u32 bit = 1U << (vector & 31);
 
+	if (!lapic_enabled())
+		return;
 	*lapic_vector_reg(LAPIC_TMR, vector) &= ~bit;
 	*lapic_vector_reg(LAPIC_IRR, vector) |= bit;
 	payload_inject_look();
@@ -183,10 +164,77 @@ static void lapic_raise(u32 vector)
 
 static bool lapic_self_ipi(u64 value)
 {
-	if (value > 0xff || value < 16)
+	if (value > LVT_VECTOR)
 		return false;
-	lapic_raise(value);
+	payload_lapic_raise(value);
+	payload_telemetry()->ipi_sent++;
 	return true;
+}
+
+/* Switching it on or off changes what the whole VM can be sent: only with a kernel. */
+static bool lapic_set_svr(u32 value)
+{
+	u32 *svr = lapic_reg(LAPIC_SVR), bits = 0x3ff;
+
+	if ((*svr ^ value) & SVR_ENABLED)
+		return false;
+	if (*lapic_reg(LAPIC_VERSION) & VERSION_DIRECTED_EOI)
+		bits |= SVR_DIRECTED_EOI;
+	*svr = value & bits;
+	return true;
+}
+
+/* Bits of an LVT entry that exist, 0 when the entry does not. */
+static u32 lapic_lvt_bits(u32 offset)
+{
+	const u32 bits = LVT_MASKED | LVT_PENDING | LVT_VECTOR;
+
+	switch (offset) {
+	case LAPIC_LVT_CMCI:
+		return lapic_has_cmci() ? bits | LVT_DELIVERY : 0;
+	case LAPIC_LVT_THERMAL:
+	case LAPIC_LVT_PMC:
+		return bits | LVT_DELIVERY;
+	case LAPIC_LVT0:
+	case LAPIC_LVT1:
+		return bits | LVT_DELIVERY | LVT_POLARITY | LVT_REMOTE_IRR | LVT_LEVEL;
+	case LAPIC_LVT_ERROR:
+		return bits;
+	}
+	return 0;
+}
+
+/* Nothing here raises these interrupts: they matter to the kernel that adopts. */
+static bool lapic_set_lvt(u32 offset, u32 value)
+{
+	u32 bits = lapic_lvt_bits(offset);
+
+	if (!bits)
+		return false;
+	if (!lapic_enabled())
+		value |= LVT_MASKED;
+	*lapic_reg(offset) = value & bits;
+	return true;
+}
+
+/* The registers of 32 bits that need neither TPR nor EOI nor another vCPU. */
+static bool lapic_set_plain(u32 offset, u64 value)
+{
+	if (value >> 32)
+		return false;
+	switch (offset) {
+	case LAPIC_SVR:
+		return lapic_set_svr(value);
+	case LAPIC_ESR:
+		return !value;
+	case LAPIC_LVTT:
+		return payload_timer_lvt_write(value);
+	case LAPIC_TMICT:
+		return payload_timer_count_write(value);
+	case LAPIC_TDCR:
+		return payload_timer_divider_write(value);
+	}
+	return lapic_set_lvt(offset, value);
 }
 
 /**
@@ -199,9 +247,11 @@ static bool lapic_self_ipi(u64 value)
  */
 bool payload_lapic_write(struct vmcb *vmcb, u32 msr, u64 value)
 {
+	u32 offset = (msr - X2APIC_FIRST) << 4;
+
 	if (!lapic_is_x2apic(msr))
 		return false;
-	switch ((msr - X2APIC_FIRST) << 4) {
+	switch (offset) {
 	case LAPIC_TPR:
 		return lapic_set_tpr(vmcb, value);
 	case LAPIC_EOI:
@@ -209,7 +259,7 @@ bool payload_lapic_write(struct vmcb *vmcb, u32 msr, u64 value)
 	case LAPIC_SELF_IPI:
 		return lapic_self_ipi(value);
 	}
-	return false;
+	return lapic_set_plain(offset, value);
 }
 
 /**
@@ -272,8 +322,8 @@ void payload_lapic_timer_fires(void)
 {
 	u32 lvtt = *lapic_reg(LAPIC_LVTT);
 
-	if (!(lvtt & LVT_MASKED) && (lvtt & 0xff) >= 16)
-		lapic_raise(lvtt & 0xff);
+	if (!(lvtt & LVT_MASKED))
+		payload_lapic_raise(lvtt & LVT_VECTOR);
 }
 
 /**

@@ -15,10 +15,8 @@ void offsets(void);
 void offsets(void)
 {
 	CCB_FIELD(FLAGS, flags);
-	CCB_FIELD(STATE, state);
 	CCB_FIELD(PCPU, pcpu);
 	CCB_FIELD(KICKED, kicked);
-	CCB_FIELD(TELEMETRY, telemetry);
 	CCB_FIELD(VMCB, vmcb);
 	CCB_FIELD(VMCB_PA, vmcb_pa);
 	CCB_FIELD(ROUTE_KVM, route_kvm);
@@ -33,9 +31,8 @@ void offsets(void)
 	CONSTANT(CCB_MAGIC, KVM_CARETAKER_CCB_MAGIC);
 	CONSTANT(CCB_ABI, KVM_CARETAKER_CCB_ABI);
 	CONSTANT(CCB_ISOLATE, KVM_CARETAKER_CCB_ISOLATE);
-	CONSTANT(STATE_ADOPTING, KVM_CARETAKER_ADOPTING);
 	CONSTANT(PCPU_HALTED, KVM_CARETAKER_PCPU_HALTED);
-	CONSTANT(TELEMETRY_STRAY, __builtin_offsetof(struct kvm_caretaker_telemetry, stray));
+	CONSTANT(VECTOR_NMI, PAYLOAD_VECTOR_NMI);
 	CONSTANT(CALL_ENTRY, __builtin_offsetof(struct payload_call, entry));
 	CONSTANT(CALL_FUEL, __builtin_offsetof(struct payload_call, fuel));
 	CONSTANT(ACTION_CALL, PAYLOAD_CALL);

@@ -6,8 +6,7 @@
  * RIP alone: GS belongs to the guest, and the image has no relocations.
  *
  * Files that run no privileged instruction (dispatch.c, native.c, lapic.c, inject.c, timer.c,
- * gap.c) are also built
- * hosted for the unit tests.
+ * apic.c, gap.c) are also built hosted for the unit tests, which bring their own run.c and host.c.
  */
 #ifndef PAYLOAD_PAYLOAD_H
 #define PAYLOAD_PAYLOAD_H
@@ -15,6 +14,8 @@
 #include <linux/kvm_caretaker_ccb.h>
 #include "types.h"
 #include "vmcb.h"
+
+#define PAYLOAD_VECTOR_NMI	2
 
 /* What an exit function tells the assembly loop. ENTER is 0: one test decides the common case. */
 enum payload_action {
@@ -61,6 +62,7 @@ void payload_lapic_park(const struct vmcb *vmcb);
 u32 payload_lapic_deliverable(const struct vmcb *vmcb);
 u32 payload_lapic_held_by_tpr(void);
 void payload_lapic_accept(u32 vector);
+void payload_lapic_raise(u32 vector);
 void payload_lapic_timer_fires(void);
 bool payload_lapic_deadline_mode(void);
 
@@ -72,16 +74,38 @@ void payload_inject_park(struct vmcb *vmcb);
 
 /* timer.c */
 bool payload_timer_check(void);
+bool payload_timer_due(void);
+void payload_timer_soon(void);
+void payload_timer_arm(void);
+bool payload_timer_lvt_write(u32 value);
+bool payload_timer_count_write(u32 value);
+bool payload_timer_count_read(u64 *value);
+bool payload_timer_divider_write(u32 value);
 u64 payload_deadline_read(const struct vmcb *vmcb);
 void payload_deadline_write(const struct vmcb *vmcb, u64 value);
 
+/* apic.c */
+void payload_apic_enable(void);
+void payload_apic_disable(void);
+void payload_apic_timer(u64 target);
+void payload_apic_kick(u32 apic_id);
+void payload_apic_event(u32 vector);
+
 /* gap.c */
+void payload_prepare(struct vmcb *vmcb);
+bool payload_wanted(void);
 u32 payload_enter_detached(void);
 u32 payload_exit_detached(void);
 u32 payload_verdict_detached(u32 verdict);
 void payload_halted(const struct vmcb *vmcb);
 void payload_event_begin(const struct vmcb *vmcb);
 void payload_event_park(struct vmcb *vmcb);
+
+/* host.c; the unit tests bring their own */
+u32 payload_host_read(u32 offset);
+void payload_host_write(u32 offset, u32 value);
+void payload_host_deadline(u64 tsc);
+void payload_host_ipi(u32 apic_id, u32 vector);
 
 /* run.c; the unit tests bring their own */
 u64 payload_tsc(void);

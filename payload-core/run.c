@@ -13,7 +13,8 @@
 
 /* What has to be undone before the pCPU may take an INIT. */
 static bool run_own_saved;	/* host_vmsave_pa holds the payload's own state */
-static bool run_guest_loaded;	/* VMLOAD of the guest was done, GIF=0 */
+static bool run_guest_loaded;	/* VMLOAD of the guest was done, GIF=0, IF=1 */
+static bool run_apic_on;	/* the LAPIC is enabled */
 static bool run_faulted;
 
 u64 payload_tsc(void)
@@ -24,9 +25,11 @@ u64 payload_tsc(void)
 	return low | (u64)high << 32;
 }
 
+/* IF=1 is for the VMRUN: see payload_run_loop. */
 static void run_guest_load(void)
 {
 	cpu_clgi();
+	cpu_sti();
 	cpu_vmload(ccb.gap_vmcb_pa);
 	run_guest_loaded = true;
 }
@@ -38,7 +41,43 @@ static void run_own_load(void)
 		cpu_vmsave(ccb.gap_vmcb_pa);
 	run_guest_loaded = false;
 	cpu_vmload(ccb.host_vmsave_pa);
+	cpu_cli();
 	cpu_stgi();
+}
+
+static void run_apic_enable(void)
+{
+	payload_apic_enable();
+	run_apic_on = true;
+	/* What the host left pending comes now. */
+	payload_irq_window();
+}
+
+static void run_apic_disable(void)
+{
+	if (!run_apic_on)
+		return;
+	run_apic_on = false;
+	payload_apic_disable();
+}
+
+/**
+ * payload_event() - an NMI or an interrupt came while GIF=1
+ * @vector:	its vector
+ * @rip:	where the stub returns to
+ *
+ * One that hits between the look at ccb.kicked and HLT must keep the CPU from halting.
+ */
+void payload_event(u32 vector, u64 *rip)
+{
+	payload_apic_event(vector);
+	if (*rip >= (u64)payload_idle_window && *rip < (u64)payload_idle_window_end)
+		*rip = (u64)payload_idle_window_end;
+}
+
+static void run_kicked_clear(void)
+{
+	__atomic_store_n(&ccb.kicked, 0, __ATOMIC_SEQ_CST);
 }
 
 /**
@@ -53,44 +92,49 @@ void payload_window(void)
 	run_guest_load();
 }
 
+static void run_idle_halt(void)
+{
+	struct kvm_caretaker_telemetry *telemetry = payload_telemetry();
+	u64 start = payload_tsc();
+
+	telemetry->halts++;
+	payload_halt_until_kicked();
+	telemetry->idle_tsc += payload_tsc() - start;
+}
+
 /**
- * payload_idle() - halt the pCPU until a kernel wants the vCPU
+ * payload_idle() - halt the pCPU until something happens
  *
- * ccb.kicked is cleared before the state is looked at, and looked at in the idle window, so no
- * kick is lost: a kernel sets the state before it sends the NMI.
+ * ccb.kicked is cleared before all that may be of interest is looked at, and looked at in the idle
+ * window, so no wake-up is lost: a kernel sets the state before it sends the NMI, a payload sets
+ * its bits before it sends the kick, and the timer is set before the halt.
  */
 void payload_idle(void)
 {
-	struct kvm_caretaker_telemetry *telemetry = payload_telemetry();
-	u64 start;
-
 	run_own_load();
-	for (;;) {
-		__atomic_store_n(&ccb.kicked, 0, __ATOMIC_SEQ_CST);
-		if (payload_state() == KVM_CARETAKER_ADOPTING)
-			break;
-		start = payload_tsc();
-		if (ccb.timer_expiry) {
-			if (start >= ccb.timer_expiry)
-				break;
-			cpu_pause();
-			continue;
-		}
-		payload_halt_until_kicked();
-		telemetry->idle_tsc += payload_tsc() - start;
+	run_kicked_clear();
+	if (!payload_wanted()) {
+		payload_timer_arm();
+		run_idle_halt();
 	}
 	run_guest_load();
 }
 
 /**
  * payload_spin() - stay in a blocking exit until a kernel wants the vCPU
+ *
+ * Nothing else ends it, so the pCPU halts in between.
  */
 void payload_spin(void)
 {
 	debug_crumb('S');
 	run_own_load();
-	while (payload_state() != KVM_CARETAKER_ADOPTING)
-		cpu_pause();
+	for (;;) {
+		run_kicked_clear();
+		if (payload_state() == KVM_CARETAKER_ADOPTING)
+			break;
+		payload_halt_until_kicked();
+	}
 	run_guest_load();
 }
 
@@ -187,6 +231,7 @@ static void __noreturn run_park(void)
 
 	debug_crumb('P');
 	run_own_load();
+	run_apic_disable();
 	run_registers_save();
 	payload_event_park(vmcb);
 	payload_inject_park(vmcb);
@@ -209,8 +254,11 @@ static bool run_begin(void)
 	struct vmcb *vmcb = (struct vmcb *)ccb.gap_vmcb;
 
 	run_registers_load(vmcb);
-	if (!payload_move(DETACHING, RUNNING))
+	run_apic_enable();
+	if (!payload_move(DETACHING, RUNNING)) {
+		run_apic_disable();
 		return false;
+	}
 	store_release(&ccb.pcpu, KVM_CARETAKER_PCPU_GUEST);
 	ccb.vmcb = ccb.gap_vmcb;
 	ccb.vmcb_pa = ccb.gap_vmcb_pa;
@@ -234,18 +282,22 @@ static void __noreturn run_guest(void)
 		payload_halted(payload_vmcb());
 	if (payload_state() == KVM_CARETAKER_ADOPTING)
 		run_park();
-	payload_timer_check();
-	payload_inject(payload_vmcb());
+	payload_prepare(payload_vmcb());
 	payload_run_loop();
 }
 
+/* The kernel sends an NMI after it rang; the LAPIC is soft-disabled, nothing else comes. */
 static u32 run_wait_for_bell(void)
 {
 	u32 bell;
 
-	while (!(bell = load_acquire(&ccb.doorbell)))
-		cpu_pause();
-	return bell;
+	for (;;) {
+		run_kicked_clear();
+		bell = load_acquire(&ccb.doorbell);
+		if (bell)
+			return bell;
+		payload_halt_until_kicked();
+	}
 }
 
 /**
@@ -257,6 +309,7 @@ void __noreturn payload_detached(void)
 {
 	run_own_saved = false;
 	run_guest_loaded = false;
+	run_apic_on = false;
 	run_faulted = false;
 	payload_tables_load();
 	run_cpu_setup();
@@ -304,6 +357,7 @@ static void __noreturn run_fault(u64 fault, u64 rip, u64 addr)
 	telemetry->fault_addr = addr;
 	if (run_own_saved)
 		run_own_load();
+	run_apic_disable();
 	run_svm_off();
 	run_move_to_faulted();
 	run_halt();

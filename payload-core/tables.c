@@ -36,11 +36,10 @@ _Static_assert(sizeof(struct table_tss) == 104, "TSS size");
 _Static_assert(sizeof(struct table_gate) == 16, "gate size");
 
 #define GATE_INTERRUPT	0x8e
-#define NR_VECTORS	256
 
 static u64 table_gdt[6] __aligned(16);
 static struct table_tss table_tss __aligned(16);
-static struct table_gate table_idt[NR_VECTORS] __aligned(16);
+static struct table_gate table_idt[PAYLOAD_NR_VECTORS] __aligned(16);
 
 /* Flat 64-bit code, flat data, available 64-bit TSS (APM volume 2, 4.8) */
 static void gdt_fill(void)
@@ -86,8 +85,8 @@ static void idt_fill(void)
 
 	for (i = 0; i < PAYLOAD_NR_EXCEPTIONS; i++)
 		gate_set(i, payload_exception_stubs + i * PAYLOAD_STUB_SIZE, 0);
-	for (; i < NR_VECTORS; i++)
-		gate_set(i, payload_irq_stub, 0);
+	for (; i < PAYLOAD_NR_VECTORS; i++)
+		gate_set(i, payload_irq_stubs + (i - PAYLOAD_NR_EXCEPTIONS) * PAYLOAD_STUB_SIZE, 0);
 	gate_set(2, payload_nmi_stub, PAYLOAD_IST_NMI);
 	table_idt[8].ist = PAYLOAD_IST_DF;
 	table_idt[18].ist = PAYLOAD_IST_MC;

@@ -23,9 +23,10 @@
 #define PAYLOAD_IST_DF		2
 #define PAYLOAD_IST_MC		3
 
-/* Bytes from one exception stub to the next */
+/* Bytes from one exception or interrupt stub to the next */
 #define PAYLOAD_STUB_SIZE	16
 #define PAYLOAD_NR_EXCEPTIONS	32
+#define PAYLOAD_NR_VECTORS	256
 
 #ifndef __ASSEMBLER__
 #include "types.h"
@@ -53,7 +54,8 @@ extern u8 payload_stack_mc_top[];
 /* entry.S */
 extern u8 payload_exception_stubs[];
 extern u8 payload_nmi_stub[];
-extern u8 payload_irq_stub[];
+extern u8 payload_irq_stubs[];
+extern u8 payload_idle_window[], payload_idle_window_end[];
 void payload_segments_load(void);
 void payload_run_loop(void) __noreturn;
 void payload_halt(void) __noreturn;
@@ -62,6 +64,9 @@ void payload_irq_window(void);
 
 /* tables.c */
 void payload_tables_load(void);
+
+/* run.c, called by the stubs */
+void payload_event(u32 vector, u64 *rip);
 #endif
 
 #endif /* PAYLOAD_TABLES_H */

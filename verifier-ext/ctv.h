@@ -39,13 +39,20 @@
 #define CTV_NONE		(~0U)
 #define CTV_PAGE		4096U
 
-/* Limits. Stack: of BPF frames alone, and of all that the compiled code pushes. */
+/*
+ * Limits. Stack: of BPF frames alone, and of all that the compiled code pushes. Tests of nothing
+ * but the compiler set some of them wider.
+ */
+#ifndef CTV_MAX_INSNS
 #define CTV_MAX_INSNS		65536U
+#endif
 #define CTV_MAX_FUNCS		256U
 #define CTV_MAX_FRAMES		16U
 #define CTV_MAX_BPF_STACK	512U
 #define CTV_MAX_STACK		2048U
+#ifndef CTV_MAX_TEXT
 #define CTV_MAX_TEXT		(512U * 1024)
+#endif
 #define CTV_DEFAULT_BUDGET	20000U
 #define CTV_MAX_BUDGET		(1U << 28)
 
@@ -54,8 +61,10 @@
  * kernels of any layout keep memory of maps, so that what is accepted does not depend on the
  * machine or on this boot's random layout.
  */
+#ifndef CTV_ADDR_MIN
 #define CTV_ADDR_MIN		0xff00000000000000ULL
 #define CTV_ADDR_MAX		0xfffffdffffffffffULL
+#endif
 
 /* Result of compiled code that ran out of fuel: KVM_CARETAKER_FUEL. */
 #define CTV_VERDICT_FUEL	4
@@ -70,6 +79,20 @@ struct ctv_refusal {
 	enum ctv_rule rule;
 	u32 insn;
 	char detail[96];
+};
+
+/**
+ * struct ctv_place - where a refusal happened, as far as it is known
+ * @class:	member of the handler set
+ * @prog:	name of the program
+ * @file:	source file of the instruction, NULL when not known
+ * @line:	its line
+ */
+struct ctv_place {
+	const char *class;
+	const char *prog;
+	const char *file;
+	u32 line;
 };
 
 /**
@@ -173,6 +196,31 @@ struct ctv_set {
  */
 __attribute__((format(printf, 4, 5)))
 int ctv_refuse(struct ctv_refusal *r, enum ctv_rule rule, u32 insn, const char *fmt, ...);
+
+/**
+ * ctv_refusal_text() - words for a refusal: where, what, which rule, and what to do
+ * @buf:	one line of text goes here, cut off when it does not fit
+ * @size:	bytes at @buf, at least 1
+ * @at:		the place
+ * @r:		the refusal
+ *
+ * Return: length of the text.
+ */
+size_t ctv_refusal_text(char *buf, size_t size, const struct ctv_place *at,
+			const struct ctv_refusal *r);
+
+/**
+ * ctv_report_text() - words for what ctv_set_check() found out about an accepted program
+ * @buf:	one line of text goes here, cut off when it does not fit
+ * @size:	bytes at @buf, at least 1
+ * @at:		the program
+ * @p:		the same
+ * @budget:	budget of its set
+ *
+ * Return: length of the text.
+ */
+size_t ctv_report_text(char *buf, size_t size, const struct ctv_place *at,
+		       const struct ctv_prog *p, u32 budget);
 
 /* Name of a rule, what is wrong and what to do about it. */
 const char *ctv_rule_name(enum ctv_rule rule);

@@ -78,6 +78,37 @@ static u32 cost_func(struct ctv_prog *p, const struct ctv_func *f)
 	return p->reach[f->start];
 }
 
+/* The longest path from instruction @i goes on at the returned one, CTV_NONE at its end. */
+static u32 cost_next(const struct ctv_prog *p, u32 i)
+{
+	const struct ctv_insn *insn = &p->insns[i];
+	u32 next = i + (insn->code == CTV_LD_IMM64 ? 2 : 1);
+	s64 target;
+
+	if (ctv_is_exit(insn->code))
+		return CTV_NONE;
+	if (!ctv_is_branch(insn->code))
+		return next;
+	target = ctv_target(insn, i);
+	if (ctv_is_ja(insn->code))
+		return target > i ? (u32)target : CTV_NONE;
+	return target > i && p->reach[target] > p->reach[next] ? (u32)target : next;
+}
+
+/* Where on the longest path the budget is used up: the line that the author has to look at. */
+static u32 cost_culprit(const struct ctv_set *set, const struct ctv_prog *p)
+{
+	u32 i = p->funcs[0].start, used = 0, next;
+
+	for (;;) {
+		used = cost_add(used, cost_insn(p, i));
+		next = cost_next(p, i);
+		if (used > set->budget || next == CTV_NONE)
+			return i;
+		i = next;
+	}
+}
+
 /* A handler that cannot turn its loops even once is a mistake better told now. */
 static int cost_loops(struct ctv_set *set, struct ctv_prog *p)
 {
@@ -105,8 +136,9 @@ int ctv_cost_prog(struct ctv_set *set, struct ctv_prog *p)
 
 	p->cost = p->funcs[0].cost;
 	if (p->cost > set->budget)
-		return ctv_refuse(&set->refusal, CTV_RULE_COST, CTV_NONE, "cost %u, budget %u",
-				  p->cost, set->budget);
+		return ctv_refuse(&set->refusal, CTV_RULE_COST, cost_culprit(set, p),
+				  "here on the longest path, cost %u, budget %u", p->cost,
+				  set->budget);
 	p->fuel = set->budget - p->cost;
 	err = cost_loops(set, p);
 	if (p->loops)
@@ -196,6 +228,20 @@ static int func_close(struct ctv_set *set, struct ctv_prog *p, struct ctv_func *
 	return 0;
 }
 
+/* A call of the circle that is left when no more function can be closed. */
+static u32 circle_call(const struct ctv_prog *p)
+{
+	const struct ctv_func *f;
+	u32 i;
+
+	for (f = p->funcs; f < p->funcs + p->nr_funcs; f++)
+		for (i = f->start; f->state != FUNC_DONE && i < f->start + f->len; i++)
+			if (p->reach[i] != CTV_NONE && ctv_is_call(p->insns[i].code) &&
+			    ctv_func_find(p, (u32)ctv_target(&p->insns[i], i))->state != FUNC_DONE)
+				return i;
+	return CTV_NONE;
+}
+
 /*
  * Close functions whose callees are closed until none is left. A round that closes nothing
  * means a circle of calls. At most CTV_MAX_FUNCS rounds, in practice one or two.
@@ -212,8 +258,8 @@ int ctv_calls_prog(struct ctv_set *set, struct ctv_prog *p)
 	}
 	for (open = p->nr_funcs; open; before = open) {
 		if (open == before)
-			return ctv_refuse(&set->refusal, CTV_RULE_RECURSION, CTV_NONE,
-					  "%u functions", open);
+			return ctv_refuse(&set->refusal, CTV_RULE_RECURSION, circle_call(p),
+					  "circle of %u functions", open);
 		open = 0;
 		for (i = p->nr_funcs; i-- > 0;) {
 			if (p->funcs[i].state == FUNC_DONE)

@@ -6,43 +6,6 @@
  */
 #include "ctv.h"
 
-#define CTV_RULE_NAME(name, err, what, remedy)		[CTV_RULE_##name] = #name,
-#define CTV_RULE_ERRNO(name, err, what, remedy)		[CTV_RULE_##name] = err,
-#define CTV_RULE_TEXT(name, err, what, remedy)		[CTV_RULE_##name] = what,
-#define CTV_RULE_REMEDY(name, err, what, remedy)	[CTV_RULE_##name] = remedy,
-
-static const char * const ctv_names[] = { CTV_RULES(CTV_RULE_NAME) };
-static const char * const ctv_texts[] = { CTV_RULES(CTV_RULE_TEXT) };
-static const char * const ctv_remedies[] = { CTV_RULES(CTV_RULE_REMEDY) };
-static const int ctv_errnos[] = { CTV_RULES(CTV_RULE_ERRNO) };
-
-const char *ctv_rule_name(enum ctv_rule rule)
-{
-	return ctv_names[rule];
-}
-
-const char *ctv_rule_text(enum ctv_rule rule)
-{
-	return ctv_texts[rule];
-}
-
-const char *ctv_rule_remedy(enum ctv_rule rule)
-{
-	return ctv_remedies[rule];
-}
-
-int ctv_refuse(struct ctv_refusal *r, enum ctv_rule rule, u32 insn, const char *fmt, ...)
-{
-	va_list ap;
-
-	r->rule = rule;
-	r->insn = insn;
-	va_start(ap, fmt);
-	vsnprintf(r->detail, sizeof(r->detail), fmt, ap);
-	va_end(ap);
-	return -ctv_errnos[rule];
-}
-
 static int scan_raw_imm64(const struct ctv_insn *insn, u32 i, struct ctv_refusal *r)
 {
 	u64 imm = ctv_imm64(insn);

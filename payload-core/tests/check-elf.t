@@ -184,7 +184,7 @@ test_patch()
 	ccb=$(offset_of ccb)
 	attached=$(offset_of entry_attached)
 	expect_patch "a wrong magic" "wrong magic" "$ccb" 'XXXX'
-	expect_patch "another CCB ABI" "CCB ABI" $((ccb + 4)) '\x02'
+	expect_patch "another CCB ABI" "CCB ABI" $((ccb + 4)) '\x01'
 	expect_patch "a wrong CCB size" "CCB size" $((ccb + 8)) '\x00\x02'
 	expect_patch "an entry without ENDBR64" "no ENDBR64 at entry_attached" "$attached" '\x90'
 	expect_patch "an entry beyond the image" "not in read-only code" $((ccb + 0x78)) \

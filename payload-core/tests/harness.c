@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Unit tests of the payload core: stand-ins for run.c, set-up, main.
+ * Unit tests of the payload core: stand-ins for run.c and host.c, set-up, main.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -29,7 +29,10 @@ void payload_window(void)
 void payload_idle(void)
 {
 	h.idles++;
-	ccb.state = KVM_CARETAKER_ADOPTING;
+	if (h.on_idle)
+		h.on_idle();
+	else
+		ccb.state = KVM_CARETAKER_ADOPTING;
 }
 
 void payload_spin(void)
@@ -40,6 +43,29 @@ void payload_spin(void)
 	EXPECT(nr && !h.telemetry.stalls[(nr - 1) % KVM_CARETAKER_NR_STALLS].tsc_end);
 	EXPECT_EQ(ccb.state, KVM_CARETAKER_STALLED);
 	ccb.state = KVM_CARETAKER_ADOPTING;
+}
+
+u32 payload_host_read(u32 offset)
+{
+	return h.host[offset / 16];
+}
+
+void payload_host_write(u32 offset, u32 value)
+{
+	h.host_writes++;
+	h.host[offset / 16] = value;
+}
+
+void payload_host_deadline(u64 tsc)
+{
+	h.host_writes++;
+	h.host_deadline = tsc;
+}
+
+void payload_host_ipi(u32 apic_id, u32 vector)
+{
+	(void)apic_id;
+	(void)vector;
 }
 
 void payload_fault_exit(u64 fault, u64 rip, u64 addr)
@@ -63,8 +89,12 @@ void harness_reset(void)
 	ccb.telemetry = (u64)&h.telemetry;
 	ccb.vmcb = (u64)&h.vmcb;
 	ccb.lapic = (u64)h.lapic;
+	ccb.tsc_khz = HARNESS_TSC_KHZ;
+	ccb.apic_cycle_ns = 1;
+	payload_apic_enable();
 	for (i = 0; i < 16; i++)
 		ccb.exit.gpr[i] = 0xa0 + i;
+	*lapic_at(0xf0) = 0x1ff;
 	h.handlers.generation = 7;
 	h.vmcb.rip = GUEST_RIP;
 	h.vmcb.rsp = 0x9000;
@@ -102,6 +132,16 @@ void handler_set(u32 class, u32 (*handler)(u64 *cell))
 u32 *lapic_at(u32 offset)
 {
 	return (u32 *)(h.lapic + offset);
+}
+
+bool lapic_bit(u32 bank, u32 vector)
+{
+	return *lapic_at(bank + vector / 32 * 16) >> (vector & 31) & 1;
+}
+
+void lapic_bit_set(u32 bank, u32 vector)
+{
+	*lapic_at(bank + vector / 32 * 16) |= 1U << (vector & 31);
 }
 
 /* payload_call_handler() keeps no register: as the run loops, this saves what the caller needs. */
@@ -147,6 +187,15 @@ u32 exit_detached(u64 code)
 	return drive(code, payload_exit_detached, payload_verdict_detached);
 }
 
+u32 wrmsr(u32 msr, u64 value)
+{
+	GPR(RCX) = msr;
+	GPR(RDX) = value >> 32;
+	h.vmcb.rax = (u32)value;
+	h.vmcb.info1 = VMCB_MSR_WRITE;
+	return exit_detached(VMEXIT_MSR);
+}
+
 static unsigned int run(const struct test *tests, unsigned int *nr)
 {
 	unsigned int failed = 0;
@@ -164,7 +213,8 @@ static unsigned int run(const struct test *tests, unsigned int *nr)
 int main(void)
 {
 	const struct test *all[] = {
-		tests_attached, tests_gap, tests_cpuid, tests_lapic, tests_inject, tests_state,
+		tests_attached, tests_gap, tests_cpuid, tests_lapic, tests_inject,
+		tests_timer, tests_apic, tests_state,
 	};
 	unsigned int i, nr = 0, failed = 0;
 

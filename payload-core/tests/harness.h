@@ -13,7 +13,9 @@
 
 #include "../payload.h"
 
-/* What the stand-ins for run.c saw; @on_* run inside them. */
+#define HARNESS_TSC_KHZ	2000000
+
+/* What the stand-ins for run.c and host.c saw; @on_* run inside them. */
 struct harness {
 	struct vmcb vmcb;
 	struct kvm_caretaker_handlers handlers;
@@ -24,6 +26,10 @@ struct harness {
 	u32 windows, idles, spins;
 	u64 fault, fault_rip;
 	void (*on_window)(void);
+	void (*on_idle)(void);
+	u32 host[0x1000 / 16];		/* registers of the pCPU's LAPIC */
+	u32 host_writes;
+	u64 host_deadline;
 	jmp_buf fault_jump;
 };
 
@@ -36,6 +42,9 @@ void handler_set(u32 class, u32 (*handler)(u64 *cell));
 u32 exit_attached(u64 code);
 u32 exit_detached(u64 code);
 u32 *lapic_at(u32 offset);
+bool lapic_bit(u32 bank, u32 vector);
+void lapic_bit_set(u32 bank, u32 vector);
+u32 wrmsr(u32 msr, u64 value);
 
 /* Expectations: a failed one prints where and what, and fails the running test. */
 extern unsigned int failures;
@@ -66,6 +75,6 @@ struct test {
 };
 
 extern const struct test tests_attached[], tests_gap[], tests_cpuid[], tests_lapic[],
-	tests_inject[], tests_state[];
+	tests_inject[], tests_timer[], tests_apic[], tests_state[];
 
 #endif /* HARNESS_H */

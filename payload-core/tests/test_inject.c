@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Unit tests of the payload core: interrupts and the LAPIC timer while detached.
+ * Unit tests of the payload core: interrupts while detached.
  */
 #include "harness.h"
 
@@ -14,21 +14,6 @@ static void begin(void)
 	h.vmcb.rflags |= RFLAGS_IF;
 	h.vmcb.event_inj = 0;
 	*lapic_at(0x320) = 0x40000 | 0xec;
-}
-
-static bool bit_get(u32 bank, u32 vector)
-{
-	return *lapic_at(bank + vector / 32 * 16) >> (vector & 31) & 1;
-}
-
-static u32 wrmsr(u32 msr, u64 value)
-{
-	GPR(RCX) = msr;
-	GPR(RDX) = value >> 32;
-	h.vmcb.rax = (u32)value;
-	h.vmcb.info1 = VMCB_MSR_WRITE;
-	h.vmcb.next_rip = h.vmcb.rip + 2;
-	return exit_detached(VMEXIT_MSR);
 }
 
 static bool window(u32 vector)
@@ -50,7 +35,7 @@ static void test_self_ipi(void)
 	begin();
 	EXPECT_EQ(wrmsr(0x83f, 0x41), PAYLOAD_ENTER);
 	EXPECT_EQ(h.vmcb.event_inj, EVENT(0x41));
-	EXPECT(bit_get(0x100, 0x41) && !bit_get(0x200, 0x41));
+	EXPECT(lapic_bit(0x100, 0x41) && !lapic_bit(0x200, 0x41));
 	EXPECT_EQ(exit_detached(VMEXIT_PAUSE), PAYLOAD_ENTER);
 	EXPECT_EQ(h.vmcb.event_inj, 0);
 }
@@ -61,7 +46,7 @@ static void test_priority(void)
 	wrmsr(0x83f, 0x51);
 	wrmsr(0x83f, 0x58);	/* the same class waits for the EOI */
 	EXPECT_EQ(h.vmcb.event_inj, 0);
-	EXPECT(no_window() && bit_get(0x200, 0x58));
+	EXPECT(no_window() && lapic_bit(0x200, 0x58));
 	wrmsr(0x83f, 0x61);
 	EXPECT_EQ(h.vmcb.event_inj, EVENT(0x61));
 	wrmsr(0x80b, 0);
@@ -104,7 +89,7 @@ static void test_event_first(void)
 	h.vmcb.exit_int_info = EVENT(0x33);
 	exit_detached(VMEXIT_NMI);
 	EXPECT_EQ(h.vmcb.event_inj, EVENT(0x33));
-	EXPECT(window(0x41) && bit_get(0x200, 0x41));
+	EXPECT(window(0x41) && lapic_bit(0x200, 0x41));
 }
 
 /* The second exit is that of a CPU that lets an equal priority pass. */
@@ -132,7 +117,7 @@ static void test_park(void)
 	wrmsr(0x83f, 0x41);
 	EXPECT(window(0x41));
 	payload_inject_park(&h.vmcb);
-	EXPECT(no_window() && bit_get(0x200, 0x41) && !bit_get(0x100, 0x41));
+	EXPECT(no_window() && lapic_bit(0x200, 0x41) && !lapic_bit(0x100, 0x41));
 }
 
 static void test_hlt_wakes(void)
@@ -156,68 +141,6 @@ static void test_hlt_masked(void)
 	EXPECT(ccb.flags & KVM_CARETAKER_CCB_HALTED);
 }
 
-static void test_deadline(void)
-{
-	begin();
-	h.vmcb.tsc_offset = -1000;
-	h.tsc = 50000;
-	EXPECT_EQ(wrmsr(0x6e0, 50000), PAYLOAD_ENTER);
-	EXPECT_EQ(ccb.timer_expiry, 51000);
-	EXPECT_EQ(h.vmcb.event_inj, 0);
-	EXPECT_EQ(payload_deadline_read(&h.vmcb), 50000);
-	h.tsc = 51000;
-	exit_detached(VMEXIT_PAUSE);
-	EXPECT_EQ(h.vmcb.event_inj, EVENT(0xec));
-	EXPECT_EQ(ccb.timer_expiry, 0);
-	EXPECT_EQ(payload_deadline_read(&h.vmcb), 0);
-	wrmsr(0x80b, 0);
-	EXPECT_EQ(h.vmcb.event_inj, 0);
-}
-
-static void test_deadline_past(void)
-{
-	begin();
-	h.vmcb.tsc_offset = 1000000;
-	wrmsr(0x6e0, 5);
-	EXPECT_EQ(h.vmcb.event_inj, EVENT(0xec));
-	EXPECT_EQ(ccb.timer_expiry, 0);
-}
-
-static void test_deadline_off(void)
-{
-	begin();
-	wrmsr(0x6e0, 1000000);
-	wrmsr(0x6e0, 0);
-	EXPECT_EQ(ccb.timer_expiry, 0);
-	*lapic_at(0x320) = 0xec;
-	EXPECT_EQ(wrmsr(0x6e0, 5), PAYLOAD_ENTER);
-	EXPECT_EQ(ccb.timer_expiry, 0);
-}
-
-static void test_masked(void)
-{
-	begin();
-	*lapic_at(0x320) |= 1 << 16;
-	wrmsr(0x6e0, 5);
-	EXPECT_EQ(h.vmcb.event_inj, 0);
-	EXPECT(!bit_get(0x200, 0xec));
-	EXPECT_EQ(ccb.timer_expiry, 0);
-}
-
-static void test_periodic(void)
-{
-	begin();
-	*lapic_at(0x320) = 0x20000 | 0xec;
-	ccb.timer_expiry = 1000;
-	ccb.timer_period = 500;
-	h.tsc = 2740;
-	exit_detached(VMEXIT_PAUSE);
-	EXPECT_EQ(h.vmcb.event_inj, EVENT(0xec));
-	EXPECT_EQ(ccb.timer_expiry, 3000);
-	exit_detached(VMEXIT_PAUSE);
-	EXPECT(!bit_get(0x200, 0xec));
-}
-
 const struct test tests_inject[] = {
 	{ "inject: self-IPI is injected once", test_self_ipi },
 	{ "inject: priority classes nest, EOI brings the next", test_priority },
@@ -228,10 +151,5 @@ const struct test tests_inject[] = {
 	{ "inject: park leaves the interrupt in IRR and no window", test_park },
 	{ "inject: HLT with a deliverable interrupt does not halt", test_hlt_wakes },
 	{ "inject: HLT with IF=0 halts", test_hlt_masked },
-	{ "timer: deadline fires once, with the TSC offset", test_deadline },
-	{ "timer: deadline in the past fires at once", test_deadline_past },
-	{ "timer: deadline 0 disarms, ignored in other modes", test_deadline_off },
-	{ "timer: masked LVT drops the interrupt", test_masked },
-	{ "timer: missed periods are one interrupt", test_periodic },
 	{ NULL, NULL },
 };

@@ -23,16 +23,6 @@ static void x2apic(void)
 	ccb.flags |= KVM_CARETAKER_CCB_X2APIC;
 }
 
-static void bit_set(u32 bank, u32 vector)
-{
-	*lapic_at(bank + vector / 32 * 16) |= 1U << (vector & 31);
-}
-
-static bool bit_get(u32 bank, u32 vector)
-{
-	return *lapic_at(bank + vector / 32 * 16) >> (vector & 31) & 1;
-}
-
 static void test_off(void)
 {
 	EXPECT(refuses(0x802));
@@ -76,15 +66,6 @@ static void test_icr(void)
 	EXPECT(reads(0x830, 0x00000003000040fd));
 }
 
-static void test_timer_count(void)
-{
-	x2apic();
-	*lapic_at(0x390) = 99;
-	EXPECT(refuses(0x839));
-	*lapic_at(0x320) = 0x400ec;
-	EXPECT(reads(0x839, 0));
-}
-
 static void test_tpr(void)
 {
 	x2apic();
@@ -113,45 +94,124 @@ static void test_ppr(void)
 	EXPECT(reads(0x80a, 0));
 	payload_lapic_write(&h.vmcb, 0x808, 0x43);
 	EXPECT(reads(0x80a, 0x43));
-	bit_set(0x100, 0x47);
+	lapic_bit_set(0x100, 0x47);
 	EXPECT(reads(0x80a, 0x43));
-	bit_set(0x100, 0xec);
+	lapic_bit_set(0x100, 0xec);
 	EXPECT(reads(0x80a, 0xe0));
 }
 
 static void test_eoi(void)
 {
 	x2apic();
-	bit_set(0x100, 0x31);
-	bit_set(0x100, 0xec);
+	lapic_bit_set(0x100, 0x31);
+	lapic_bit_set(0x100, 0xec);
 	EXPECT(payload_lapic_write(&h.vmcb, 0x80b, 0));
-	EXPECT(!bit_get(0x100, 0xec) && bit_get(0x100, 0x31));
+	EXPECT(!lapic_bit(0x100, 0xec) && lapic_bit(0x100, 0x31));
 	EXPECT(payload_lapic_write(&h.vmcb, 0x80b, 0));
-	EXPECT(!bit_get(0x100, 0x31));
+	EXPECT(!lapic_bit(0x100, 0x31));
 	EXPECT(payload_lapic_write(&h.vmcb, 0x80b, 0));
 }
 
 static void test_eoi_refused(void)
 {
 	x2apic();
-	bit_set(0x100, 0x31);
+	lapic_bit_set(0x100, 0x31);
 	EXPECT(!payload_lapic_write(&h.vmcb, 0x80b, 1));
-	EXPECT(bit_get(0x100, 0x31));
-	bit_set(0x180, 0x31);
+	EXPECT(lapic_bit(0x100, 0x31));
+	lapic_bit_set(0x180, 0x31);
 	EXPECT(!payload_lapic_write(&h.vmcb, 0x80b, 0));
-	EXPECT(bit_get(0x100, 0x31));
+	EXPECT(lapic_bit(0x100, 0x31));
 }
 
+static void test_self_ipi(void)
+{
+	x2apic();
+	lapic_bit_set(0x180, 0x41);
+	EXPECT(payload_lapic_write(&h.vmcb, 0x83f, 0x41));
+	EXPECT(lapic_bit(0x200, 0x41) && !lapic_bit(0x180, 0x41));
+	EXPECT(!payload_lapic_write(&h.vmcb, 0x83f, 0x141));
+	EXPECT_EQ(h.telemetry.ipi_sent, 1);
+}
+
+/* What each write leaves in its register, and nowhere else. */
+static void test_plain_writes(void)
+{
+	static const struct { u32 msr; u64 value; u32 left; } writes[] = {
+		{ 0x80f, 0xfffffdff, 0x3ff & ~0x200U },
+		{ 0x80f, 0x1155, 0x155 },
+		{ 0x828, 0, 0 },
+		{ 0x833, 0xffffffff, 0x117ff },
+		{ 0x834, 0xffffffff, 0x117ff },
+		{ 0x835, 0xffffffff, 0x1f7ff },
+		{ 0x836, 0x8700, 0x8700 },
+		{ 0x837, 0xffffffff, 0x110ff },
+	};
+	u8 before[sizeof(h.lapic)];
+	u32 i;
+
+	x2apic();
+	for (i = 0; i < sizeof(writes) / sizeof(writes[0]); i++) {
+		memcpy(before, h.lapic, sizeof(before));
+		EXPECT(payload_lapic_write(&h.vmcb, writes[i].msr, writes[i].value));
+		EXPECT_EQ(*lapic_at((writes[i].msr & 0xff) * 16), writes[i].left);
+		memcpy(before + (writes[i].msr & 0xff) * 16, &writes[i].left, 4);
+		EXPECT(!memcmp(before, h.lapic, sizeof(before)));
+	}
+}
+
+static void test_cmci(void)
+{
+	x2apic();
+	*lapic_at(0x30) = 0x50014;
+	EXPECT(refuses(0x82f) && !payload_lapic_write(&h.vmcb, 0x82f, 0));
+	*lapic_at(0x30) = 0x60014;
+	EXPECT(payload_lapic_write(&h.vmcb, 0x82f, 0xffffffff));
+	EXPECT(reads(0x82f, 0x117ff));
+}
+
+static void test_directed_eoi(void)
+{
+	x2apic();
+	*lapic_at(0x30) = 1 << 24;
+	EXPECT(payload_lapic_write(&h.vmcb, 0x80f, 0xffffffff));
+	EXPECT(reads(0x80f, 0x13ff));
+}
+
+/* The mask bits stay set, and nothing gets in. */
+static void test_disabled(void)
+{
+	x2apic();
+	*lapic_at(0xf0) = 0xff;
+	EXPECT(payload_lapic_write(&h.vmcb, 0x835, 0x700));
+	EXPECT(reads(0x835, 0x10700));
+	EXPECT(payload_lapic_write(&h.vmcb, 0x83f, 0x41));
+	EXPECT(!lapic_bit(0x200, 0x41));
+	EXPECT(!payload_lapic_write(&h.vmcb, 0x80f, 0x1ff));
+	EXPECT(reads(0x80f, 0xff));
+	*lapic_at(0xf0) = 0x1ff;
+	EXPECT(!payload_lapic_write(&h.vmcb, 0x80f, 0xff));
+}
+
+/* What raises #GP in KVM: read-only and unknown registers, reserved bits */
 static void test_refused_writes(void)
 {
+	static const u32 served[] = {
+		0x808, 0x80b, 0x80f, 0x830, 0x832, 0x833, 0x834, 0x835, 0x836, 0x837, 0x838, 0x83e,
+		0x83f,
+	};
 	u8 before[sizeof(h.lapic)];
-	u32 msr;
+	u32 msr, i = 0;
 
 	x2apic();
 	memcpy(before, h.lapic, sizeof(before));
-	for (msr = 0x7f0; msr < 0x910; msr++)
-		if (msr != 0x808 && msr != 0x80b && msr != 0x83f)
+	for (msr = 0x7f0; msr < 0x910; msr++) {
+		if (i < sizeof(served) / sizeof(served[0]) && msr == served[i])
+			i++;
+		else
 			EXPECT(!payload_lapic_write(&h.vmcb, msr, 0x40));
+		if (msr != 0x830)
+			EXPECT(!payload_lapic_write(&h.vmcb, msr, 0x100000000));
+	}
 	EXPECT(!memcmp(before, h.lapic, sizeof(before)));
 }
 
@@ -160,12 +220,16 @@ const struct test tests_lapic[] = {
 	{ "lapic: plain registers read back", test_reads },
 	{ "lapic: write-only and reserved registers are refused", test_refused_reads },
 	{ "lapic: ICR is 64 bits from two registers", test_icr },
-	{ "lapic: timer count only in TSC-deadline mode", test_timer_count },
 	{ "lapic: TPR reaches V_TPR, reserved bits refused", test_tpr },
 	{ "lapic: TPR follows CR8, also when parked", test_tpr_by_cr8 },
 	{ "lapic: PPR is the higher of TPR and ISR", test_ppr },
 	{ "lapic: EOI ends the highest vector in service", test_eoi },
 	{ "lapic: EOI of a level interrupt or with a value is refused", test_eoi_refused },
+	{ "lapic: self-IPI pends as an edge", test_self_ipi },
+	{ "lapic: plain writes keep the bits that exist", test_plain_writes },
+	{ "lapic: CMCI entry only if the version says so", test_cmci },
+	{ "lapic: directed EOI only if the version says so", test_directed_eoi },
+	{ "lapic: soft-disabled stays so, masked and closed", test_disabled },
 	{ "lapic: all other writes are refused and change nothing", test_refused_writes },
 	{ NULL, NULL },
 };

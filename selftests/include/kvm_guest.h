@@ -42,6 +42,11 @@ struct kvm_guest {
 	struct kvm_cpuid2 *cpuid;
 };
 
+struct guest_vector {
+	unsigned int vector;
+	const void *handler;
+};
+
 /* A piece of guest code; handlers are offsets in it, 0 for none. */
 struct guest_code {
 	const void *start;
@@ -49,6 +54,8 @@ struct guest_code {
 	const void *gp;		/* #GP handler */
 	const void *irq;	/* handler of GUEST_IRQ_VECTOR */
 	const void *db;		/* #DB handler */
+	const struct guest_vector *vectors;	/* more handlers */
+	unsigned int nr_vectors;
 };
 
 /* kvm_guest.c */
@@ -73,6 +80,10 @@ int guest_set_slot(struct kvm_guest *g);
 int guest_map_run(struct kvm_guest *g);
 /* Gives the vCPU g->cpuid. */
 int guest_set_cpuid2(struct kvm_guest *g);
+/* One more vCPU of the VM in g->vm_fd, with run area and CPUID, in g. */
+int guest_create_vcpu(struct kvm_guest *g, unsigned int id);
+/* 64-bit mode and these registers; runnable. */
+int guest_set_regs(struct kvm_guest *g, uint64_t rip, uint64_t rsp, uint64_t rdi);
 
 static inline void *guest_area(struct kvm_guest *g)
 {

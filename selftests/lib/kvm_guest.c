@@ -77,6 +77,8 @@ static void guest_tables(struct kvm_guest *g, const struct guest_code *code)
 		guest_gate(g, 13, code_addr(code, code->gp));
 	if (code->irq)
 		guest_gate(g, GUEST_IRQ_VECTOR, code_addr(code, code->irq));
+	for (i = 0; i < code->nr_vectors; i++)
+		guest_gate(g, code->vectors[i].vector, code_addr(code, code->vectors[i].handler));
 	memcpy(g->ram + GUEST_CODE, code->start,
 	       (const char *)code->end - (const char *)code->start);
 }
@@ -109,9 +111,9 @@ static void sregs_long_mode(struct kvm_sregs *s)
 	s->apic_base |= APIC_BASE_EXTD;
 }
 
-static int guest_set_regs(struct kvm_guest *g)
+int guest_set_regs(struct kvm_guest *g, uint64_t rip, uint64_t rsp, uint64_t rdi)
 {
-	struct kvm_regs regs = { .rip = GUEST_CODE, .rsp = GUEST_STACK, .rflags = 2 };
+	struct kvm_regs regs = { .rip = rip, .rsp = rsp, .rdi = rdi, .rflags = 2 };
 	struct kvm_mp_state mp = { .mp_state = KVM_MP_STATE_RUNNABLE };
 	struct kvm_sregs sregs;
 
@@ -174,7 +176,7 @@ int guest_set_cpuid2(struct kvm_guest *g)
  * What KVM leaves to user space: it has the TSC-deadline timer always, and in the fields for the
  * APIC id it reports the host CPU that the ioctl ran on.
  */
-static void cpuid_for_vcpu_0(struct kvm_cpuid2 *cpuid)
+static void cpuid_for_vcpu(struct kvm_cpuid2 *cpuid, unsigned int id)
 {
 	unsigned int i;
 
@@ -183,22 +185,22 @@ static void cpuid_for_vcpu_0(struct kvm_cpuid2 *cpuid)
 
 		switch (e->function) {
 		case 0x1:
-			e->ebx &= 0x00ffffff;
+			e->ebx = (e->ebx & 0x00ffffff) | id << 24;
 			e->ecx |= 1U << 24;
 			break;
 		case 0xb:
 		case 0x1f:
 		case 0x80000026:
-			e->edx = 0;
+			e->edx = id;
 			break;
 		case 0x8000001e:
-			e->eax = 0;
+			e->eax = id;
 			break;
 		}
 	}
 }
 
-static int guest_set_cpuid(struct kvm_guest *g)
+static int guest_set_cpuid(struct kvm_guest *g, unsigned int id)
 {
 	g->cpuid = calloc(1, sizeof(*g->cpuid) + GUEST_MAX_CPUID * sizeof(g->cpuid->entries[0]));
 	if (!g->cpuid)
@@ -206,7 +208,7 @@ static int guest_set_cpuid(struct kvm_guest *g)
 	g->cpuid->nent = GUEST_MAX_CPUID;
 	if (ioctl(g->kvm_fd, KVM_GET_SUPPORTED_CPUID, g->cpuid))
 		return guest_fail("KVM_GET_SUPPORTED_CPUID");
-	cpuid_for_vcpu_0(g->cpuid);
+	cpuid_for_vcpu(g->cpuid, id);
 	return guest_set_cpuid2(g);
 }
 
@@ -225,6 +227,17 @@ static int guest_create_vm(struct kvm_guest *g)
 	return 0;
 }
 
+int guest_create_vcpu(struct kvm_guest *g, unsigned int id)
+{
+	int err;
+
+	g->vcpu_fd = ioctl(g->vm_fd, KVM_CREATE_VCPU, id);
+	if (g->vcpu_fd < 0)
+		return guest_fail("KVM_CREATE_VCPU");
+	err = guest_map_run(g);
+	return err ? err : guest_set_cpuid(g, id);
+}
+
 static int guest_create_all(struct kvm_guest *g, const struct guest_code *code)
 {
 	int err;
@@ -237,14 +250,8 @@ static int guest_create_all(struct kvm_guest *g, const struct guest_code *code)
 		err = guest_map_ram(g);
 	if (!err)
 		err = guest_set_slot(g);
-	if (err)
-		return err;
-	g->vcpu_fd = ioctl(g->vm_fd, KVM_CREATE_VCPU, 0);
-	if (g->vcpu_fd < 0)
-		return guest_fail("KVM_CREATE_VCPU");
-	err = guest_map_run(g);
 	if (!err)
-		err = guest_set_cpuid(g);
+		err = guest_create_vcpu(g, 0);
 	return err ? err : guest_reset(g, code);
 }
 
@@ -263,7 +270,7 @@ int guest_reset(struct kvm_guest *g, const struct guest_code *code)
 {
 	memset(guest_area(g), 0, GUEST_RAM_SIZE - GUEST_AREA);
 	guest_tables(g, code);
-	return guest_set_regs(g);
+	return guest_set_regs(g, GUEST_CODE, GUEST_STACK, 0);
 }
 
 static void fd_close(int *fd)

@@ -19,29 +19,44 @@ enum ctop_key {
 	CTOP_KEY_KVM,
 	CTOP_KEY_BLOCKED,
 	CTOP_KEY_STALLS,
+	CTOP_KEY_STALLED,
+	CTOP_KEY_MAX,
 	CTOP_KEY_NAME,
 	CTOP_NR_KEYS,
+};
+
+enum ctop_form {
+	CTOP_TABLE,
+	CTOP_JSON,
+	CTOP_CSV,
+	CTOP_OPENMETRICS,
 };
 
 /**
  * struct ctop_options - what the command line says
  * @source:	where the data comes from, and of which vCPUs
  * @gap:	the exits in gaps alone
- * @json:	NDJSON
+ * @form:	of the output with -b
+ * @strict:	a loss gives an exit status
+ * @no_color:	no colours on the screen
  * @delay:	seconds between two looks
  * @count:	looks, 0 for no end
  * @max_rows:	rows to show, 0 for all
  * @key:	order of the rows
+ * @invert:	the other way round
  * @reasons:	exit reasons to show
  */
 struct ctop_options {
 	struct ctele_source source;
 	bool gap;
-	bool json;
+	enum ctop_form form;
+	bool strict;
+	bool no_color;
 	double delay;
 	long count;
 	long max_rows;
 	enum ctop_key key;
+	bool invert;
 	reason_set reasons;
 };
 
@@ -54,6 +69,8 @@ struct ctop_options {
  * @by:		exits by server
  * @total:	their sum
  * @rate:	exits per second since the look before, negative when not known
+ * @stalled_ns:	time in its stalls, of the records that are there; NS_NONE for none
+ * @max_ns:	the longest of them, NS_NONE for none
  */
 struct ctop_row {
 	const struct ctele_vcpu *v;
@@ -61,6 +78,8 @@ struct ctop_row {
 	uint64_t by[KVM_CARETAKER_NR_SERVERS];
 	uint64_t total;
 	double rate;
+	uint64_t stalled_ns;
+	uint64_t max_ns;
 };
 
 /**
@@ -77,11 +96,31 @@ struct ctop_rows {
 
 extern const char *const ctop_key_names[CTOP_NR_KEYS];
 
+uint64_t row_counts(const struct ctele_vcpu *v, unsigned int reason, bool gap,
+		    uint64_t by[KVM_CARETAKER_NR_SERVERS]);
 bool rows_make(struct ctop_rows *rows, const struct ctele_set *now, const struct ctele_set *before,
 	       const struct ctop_options *opts);
 void rows_free(struct ctop_rows *rows);
 
+/**
+ * struct ctop_gap - what the header says about the last gap
+ * @ns:		the longest of all vCPUs, up to now for those that still are in it
+ * @ended_ns:	CLOCK_REALTIME of the latest end, NS_NONE: not known
+ * @in_gap:	vCPUs that still are in it
+ */
+struct ctop_gap {
+	uint64_t ns;
+	uint64_t ended_ns;
+	unsigned int in_gap;
+};
+
+struct ctop_gap gap_of_set(const struct ctele_set *set);
+const char *print_clock(uint64_t realtime_ns, char *buf, const char *form);
+void print_csv(const struct ctele_set *set, const struct ctop_rows *rows, unsigned long look);
+void print_openmetrics(const struct ctele_set *set, const struct ctop_options *opts);
 bool print_look(const struct ctele_set *set, const struct ctop_rows *rows,
 		const struct ctop_options *opts, unsigned long look);
+
+enum tool_status screen_run(struct ctop_options *opts);
 
 #endif /* CTOP_H */

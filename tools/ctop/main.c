@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
 /* ctop: command line and loop. */
-#include <errno.h>
-#include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "ctop.h"
+#include "../lib/pace.h"
 
 static struct ctop_options options = {
 	.source = { .debugfs = CTELE_DEBUGFS, .pid = -1, .vcpu = -1 },
@@ -15,6 +13,9 @@ static struct ctop_options options = {
 };
 
 static bool opt_batch;
+static bool opt_json;
+static bool opt_csv;
+static bool opt_openmetrics;
 static const char *opt_reasons;
 static const char *opt_key;
 
@@ -23,7 +24,10 @@ static const struct opt opts[] = {
 	{ 'n', "count", "COUNT", OPT_NUMBER, &options.count, 1,
 	  "looks, then stop; default: no end" },
 	{ 'd', "delay", "SECS", OPT_SECONDS, &options.delay, 0, "time between looks, default 1" },
-	{ 'j', "json", NULL, OPT_FLAG, &options.json, 0, "NDJSON: one object per line (with -b)" },
+	{ 'j', "json", NULL, OPT_FLAG, &opt_json, 0, "NDJSON: one object per line (with -b)" },
+	{ 258, "csv", NULL, OPT_FLAG, &opt_csv, 0, "comma-separated values (with -b)" },
+	{ 259, "openmetrics", NULL, OPT_FLAG, &opt_openmetrics, 0,
+	  "metrics for a textfile collector (with -b)" },
 	{ 256, "gap", NULL, OPT_FLAG, &options.gap, 0, "only exits that were taken in gaps" },
 	{ 'p', "pid", "PID", OPT_NUMBER, &options.source.pid, 0, "only VMs of this process" },
 	{ 'g', "vm", "ID", OPT_STRING, &options.source.vm, 0,
@@ -32,46 +36,41 @@ static const struct opt opts[] = {
 	{ 'e', "reason", "LIST", OPT_STRING, &opt_reasons, 0,
 	  "only these exit reasons: names or exit codes; help lists them" },
 	{ 's', "sort", "KEY", OPT_STRING, &opt_key, 0, "order, default vcpu; help lists the keys" },
+	{ 'I', "invert", NULL, OPT_FLAG, &options.invert, 0, "the other way round" },
 	{ 'r', "rows", "ROWS", OPT_NUMBER, &options.max_rows, 1, "show so many rows only" },
 	{ 257, "debugfs", "DIR", OPT_STRING, &options.source.debugfs, 0,
 	  "where debugfs is, or a copy of its kvm directory" },
 	{ 'i', "input", "FILE", OPT_STRING, &options.source.file, 0,
-	  "a saved caretaker_telemetry file instead" },
+	  "a saved caretaker_telemetry file or a recording instead" },
+	{ 260, "synthetic", "VCPUS", OPT_NUMBER, &options.source.synthetic, 1,
+	  "made-up data instead, to try and to test" },
+	{ 261, "strict", NULL, OPT_FLAG, &options.strict, 0, "exit status 5 when data was lost" },
+	{ 'C', "no-color", NULL, OPT_FLAG, &options.no_color, 0,
+	  "no colours; NO_COLOR in the environment does the same" },
 };
 
 static const struct opt_usage usage = {
-	.line = "ctop -b [-n COUNT] [-d SECS] [-j] [--gap] [OPTION]...",
+	.line = "ctop [-b] [-n COUNT] [-d SECS] [-j|--csv|--openmetrics] [--gap] [OPTION]...",
 	.what = "Shows the exits of all vCPUs that have a Caretaker, by exit reason and by who served\n"
-		"them: the payload itself (native), an exit handler, KVM, or nobody (blocked).\n",
+		"them: the payload itself (native), an exit handler, KVM, or nobody (blocked). Without -b\n"
+		"it fills the screen; the key h lists the keys.\n",
 	.examples = "examples:\n"
+		    "  ctop                           the screen: host, VM, vCPU, exit reason\n"
 		    "  ctop -b -n 1                   what happened since the Caretakers were installed\n"
 		    "  ctop -b -n 1 --gap             what they served while there was no kernel\n"
 		    "  ctop -b -d 5 -s rate -r 10     every 5 s the 10 highest rates\n"
-		    "  ctop -b -n 1 -j -e CPUID,IOIO  two exit reasons, as JSON\n",
+		    "  ctop -b -n 1 -j -e CPUID,IOIO  two exit reasons, as JSON\n"
+		    "  ctop -b -n 1 --openmetrics >f  for a textfile collector; then rename f\n",
 };
-
-static volatile sig_atomic_t stopped;
-
-static void on_signal(int sig)
-{
-	stopped = sig;
-}
-
-/* A second signal ends it at once. */
-static void signals_set(void)
-{
-	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
-
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-}
 
 static int key_parse(void)
 {
 	unsigned int i;
 
-	if (!opt_key)
+	if (!opt_key) {
+		options.key = opt_batch ? CTOP_KEY_VCPU : CTOP_KEY_RATE;
 		return -1;
+	}
 	for (i = 0; i < CTOP_NR_KEYS; i++) {
 		if (!strcmp(opt_key, "help"))
 			printf("%s\n", ctop_key_names[i]);
@@ -99,6 +98,23 @@ static int reasons_parse(void)
 	return reason_set_parse(opt_reasons, options.reasons) ? -1 : TOOL_USAGE;
 }
 
+static int form_parse(void)
+{
+	if (opt_json + opt_csv + opt_openmetrics > 1) {
+		tool_err("only one of --json, --csv and --openmetrics can be had");
+		return TOOL_USAGE;
+	}
+	options.form = opt_json ? CTOP_JSON : opt_csv ? CTOP_CSV :
+		       opt_openmetrics ? CTOP_OPENMETRICS : CTOP_TABLE;
+	if (opt_batch)
+		return -1;
+	if (options.form != CTOP_TABLE || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO)) {
+		tool_err("the full-screen mode is for a terminal and has no other form: use -b, for example ctop -b -n 1");
+		return TOOL_USAGE;
+	}
+	return -1;
+}
+
 /* Return: -1 to go on, else the exit status */
 static int options_take(int argc, char **argv)
 {
@@ -108,22 +124,9 @@ static int options_take(int argc, char **argv)
 		r = key_parse();
 	if (r < 0)
 		r = reasons_parse();
-	if (r < 0 && !opt_batch) {
-		tool_err("full-screen mode is not built in yet: use -b, for example ctop -b -n 1");
-		r = TOOL_USAGE;
-	}
+	if (r < 0)
+		r = form_parse();
 	return r;
-}
-
-static void wait_delay(struct timespec *next)
-{
-	double whole;
-
-	next->tv_nsec += modf(options.delay, &whole) * 1e9;
-	next->tv_sec += (time_t)whole + next->tv_nsec / 1000000000;
-	next->tv_nsec %= 1000000000;
-	while (!stopped && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, next, NULL) == EINTR)
-		;
 }
 
 static bool set_had_gap(const struct ctele_set *set)
@@ -155,31 +158,60 @@ static enum tool_status look_show(const struct ctele_set *now, const struct ctel
 	return ok && !fflush(stdout) ? TOOL_OK : TOOL_FAILED;
 }
 
-/* Return: the status of the whole; data that could not be read makes it a failure. */
+/**
+ * struct looks - one look after the other
+ * @before:	the latest one that was shown
+ * @look:	number of the next one, from 1
+ * @worst:	data that could not be read makes the whole a failure
+ */
+struct looks {
+	struct ctele_set before;
+	unsigned long look;
+	enum tool_status worst;
+};
+
+static enum tool_status looks_next(struct looks *l, struct ctele_reader *r)
+{
+	enum tool_status status;
+	struct ctele_set now;
+
+	status = ctele_load(r, &now);
+	if (status == TOOL_OK && !r->end)
+		status = look_show(&now, &l->before, l->look);
+	if (status != TOOL_OK || r->end) {
+		ctele_free(&now);
+		return status;
+	}
+	if (l->worst == TOOL_OK)
+		l->worst = now.status;
+	ctele_free(&l->before);
+	l->before = now;
+	l->look++;
+	return TOOL_OK;
+}
+
+/* A recording is shown as fast as it can be read. */
 static enum tool_status looks_run(void)
 {
-	enum tool_status status, worst = TOOL_OK;
-	struct ctele_set now, before = { 0 };
-	unsigned long look = 1;
-	struct timespec next;
+	struct looks l = { .look = 1, .worst = TOOL_OK };
+	enum tool_status status;
+	struct ctele_reader r;
+	struct pace pace;
 
-	clock_gettime(CLOCK_MONOTONIC, &next);
-	for (;;) {
-		status = ctele_load(&now, &options.source);
-		if (status == TOOL_OK)
-			status = look_show(&now, &before, look);
-		if (status == TOOL_OK && worst == TOOL_OK)
-			worst = now.status;
-		ctele_free(&before);
-		before = now;
-		if (status != TOOL_OK || stopped || (long)look++ == options.count)
-			break;
-		wait_delay(&next);
-		if (stopped)
-			break;
-	}
-	ctele_free(&before);
-	return status == TOOL_OK ? worst : status;
+	status = ctele_open(&r, &options.source);
+	if (status != TOOL_OK)
+		return status;
+	pace_begin(&pace);
+	do {
+		status = looks_next(&l, &r);
+	} while (status == TOOL_OK && !r.end && (long)l.look - 1 != options.count &&
+		 !pace_stopped() && (r.finite || pace_wait(&pace, options.delay)));
+	ctele_close(&r);
+	if (status == TOOL_OK)
+		status = l.worst == TOOL_OK ? r.damage : l.worst;
+	status = ctele_lost_end(&l.before, options.strict, status);
+	ctele_free(&l.before);
+	return status;
 }
 
 int main(int argc, char **argv)
@@ -189,8 +221,8 @@ int main(int argc, char **argv)
 	tool_name = "ctop";
 	r = options_take(argc, argv);
 	if (r < 0) {
-		signals_set();
-		r = looks_run();
+		pace_signals();
+		r = opt_batch ? looks_run() : screen_run(&options);
 	}
 	return tool_done(r);
 }

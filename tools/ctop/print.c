@@ -3,49 +3,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <time.h>
-#include <x86intrin.h>
 
 #include "ctop.h"
 #include "../lib/output.h"
 #include "../lib/show.h"
 
-/* The longest gap of all vCPUs, up to now for those that still are in it */
-struct print_gap {
-	uint64_t ns;
-	uint64_t ended_ns;	/* CLOCK_REALTIME; NS_NONE: not known */
-	unsigned int in_gap;
-};
-
-/* Does the data come from this host as it runs now? */
-static bool print_here(const struct ctop_options *opts)
-{
-	return !opts->source.file && !strcmp(opts->source.debugfs, CTELE_DEBUGFS);
-}
-
-/* Only then its TSC is the clock of the stamps. */
-static uint64_t print_tsc(const struct ctop_options *opts)
-{
-	return print_here(opts) ? __rdtsc() : 0;
-}
-
-/* Return: NULL when the data is another one's. */
-static const char *print_kernel(const struct ctop_options *opts, struct utsname *u)
-{
-	return print_here(opts) && !uname(u) ? u->release : NULL;
-}
-
-static uint64_t print_realtime(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-static void gap_of_vcpu(struct print_gap *all, const struct kvm_caretaker_telemetry *t,
-			uint64_t tsc)
+static void gap_of_vcpu(struct ctop_gap *all, const struct kvm_caretaker_telemetry *t,
+			const struct ctele_set *set)
 {
 	struct ctele_gap g;
 	uint64_t ns, ago;
@@ -53,27 +18,36 @@ static void gap_of_vcpu(struct print_gap *all, const struct kvm_caretaker_teleme
 	if (!ctele_gap(t, &g))
 		return;
 	all->in_gap += !g.kick;
-	ns = tsc_span(g.run, g.kick ? g.kick : tsc, t->tsc_khz);
+	ns = tsc_span(g.run, g.kick ? g.kick : set->tsc, t->tsc_khz);
 	if (ns != NS_NONE && ns > all->ns)
 		all->ns = ns;
-	ago = tsc_span(g.kick, tsc, t->tsc_khz);
-	if (ago != NS_NONE && ago < print_realtime() &&
-	    (all->ended_ns == NS_NONE || print_realtime() - ago > all->ended_ns))
-		all->ended_ns = print_realtime() - ago;
+	ago = tsc_span(g.kick, set->tsc, t->tsc_khz);
+	if (ago != NS_NONE && ago < set->realtime_ns &&
+	    (all->ended_ns == NS_NONE || set->realtime_ns - ago > all->ended_ns))
+		all->ended_ns = set->realtime_ns - ago;
 }
 
-static struct print_gap gap_of_set(const struct ctele_set *set, const struct ctop_options *opts)
+/**
+ * gap_of_set() - the last gap of all vCPUs
+ * @set:	the vCPUs
+ */
+struct ctop_gap gap_of_set(const struct ctele_set *set)
 {
-	struct print_gap all = { .ended_ns = NS_NONE };
-	uint64_t tsc = print_tsc(opts);
+	struct ctop_gap all = { .ended_ns = NS_NONE };
 	size_t i;
 
 	for (i = 0; i < set->nr; i++)
-		gap_of_vcpu(&all, &set->vcpus[i]->tele, tsc);
+		gap_of_vcpu(&all, &set->vcpus[i]->tele, set);
 	return all;
 }
 
-static const char *print_clock(uint64_t realtime_ns, char *buf, const char *form)
+/**
+ * print_clock() - a time for people
+ * @realtime_ns: CLOCK_REALTIME
+ * @buf:	FMT_MAX bytes
+ * @form:	of strftime()
+ */
+const char *print_clock(uint64_t realtime_ns, char *buf, const char *form)
 {
 	time_t t = realtime_ns / 1000000000;
 	struct tm tm;
@@ -85,7 +59,7 @@ static const char *print_clock(uint64_t realtime_ns, char *buf, const char *form
 
 static void header_what(const struct ctele_set *set, const struct ctop_options *opts)
 {
-	struct print_gap g = gap_of_set(set, opts);
+	struct ctop_gap g = gap_of_set(set);
 	char buf[FMT_MAX];
 
 	if (!opts->gap) {
@@ -102,13 +76,10 @@ static void header_what(const struct ctele_set *set, const struct ctop_options *
 
 static void table_header(const struct ctele_set *set, const struct ctop_options *opts)
 {
-	const char *kernel;
-	struct utsname u;
 	char buf[FMT_MAX];
 
-	printf("ctop %s", print_clock(print_realtime(), buf, "%Y-%m-%d %H:%M:%S"));
-	kernel = print_kernel(opts, &u);
-	printf("  kernel %s", kernel ? kernel : "-");
+	printf("ctop %s", print_clock(set->realtime_ns, buf, "%Y-%m-%d %H:%M:%S"));
+	printf("  kernel %s", set->kernel[0] ? set->kernel : "-");
 	printf("  VMs %u  vCPUs %zu  ", set->vms, set->nr);
 	header_what(set, opts);
 	printf("  lost %" PRIu64 "\n", ctele_set_lost(set));
@@ -154,16 +125,15 @@ static bool print_table(const struct ctele_set *set, const struct ctop_rows *row
 static void json_header(const struct ctele_set *set, const struct ctop_rows *rows,
 			const struct ctop_options *opts, unsigned long look)
 {
-	struct print_gap g = gap_of_set(set, opts);
-	struct utsname u;
+	struct ctop_gap g = gap_of_set(set);
 
 	json_begin("header");
 	json_number("schema", TOOL_SCHEMA);
 	json_string("tool", tool_name);
 	json_string("version", TOOL_VERSION);
-	json_string("kernel", print_kernel(opts, &u));
+	json_string("kernel", set->kernel[0] ? set->kernel : NULL);
 	json_number("look", look);
-	json_number("time_ns", print_realtime());
+	json_number("time_ns", set->realtime_ns);
 	json_string("exits", opts->gap ? "gap" : "all");
 	if (opts->gap) {
 		json_number("gap_ns", g.ns);
@@ -224,6 +194,8 @@ static void json_row(const struct ctop_row *row)
 		json_null("rate_per_s");
 	else
 		json_real("rate_per_s", row->rate);
+	json_ns("stalled_ns", row->stalled_ns);
+	json_ns("max_stall_ns", row->max_ns);
 	json_number("lost", ctele_stalls_lost(&row->v->tele));
 	json_end();
 }
@@ -252,9 +224,18 @@ static void print_json(const struct ctele_set *set, const struct ctop_rows *rows
 bool print_look(const struct ctele_set *set, const struct ctop_rows *rows,
 		const struct ctop_options *opts, unsigned long look)
 {
-	if (opts->json) {
+	switch (opts->form) {
+	case CTOP_JSON:
 		print_json(set, rows, opts, look);
 		return true;
+	case CTOP_CSV:
+		print_csv(set, rows, look);
+		return true;
+	case CTOP_OPENMETRICS:
+		print_openmetrics(set, opts);
+		return true;
+	case CTOP_TABLE:
+		break;
 	}
 	if (look > 1)
 		putchar('\n');

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "ctop.h"
+#include "../lib/hist.h"
+#include "../lib/output.h"
 
 const char *const ctop_key_names[CTOP_NR_KEYS] = {
 	[CTOP_KEY_VCPU]		= "vcpu",
@@ -14,12 +16,22 @@ const char *const ctop_key_names[CTOP_NR_KEYS] = {
 	[CTOP_KEY_KVM]		= "kvm",
 	[CTOP_KEY_BLOCKED]	= "blocked",
 	[CTOP_KEY_STALLS]	= "stalls",
+	[CTOP_KEY_STALLED]	= "stalled",
+	[CTOP_KEY_MAX]		= "max",
 	[CTOP_KEY_NAME]		= "name",
 };
 
-/* Exits of a reason; an exit while detached is in gap_exits only. */
-static uint64_t row_counts(const struct ctele_vcpu *v, unsigned int reason, bool gap,
-			   uint64_t by[KVM_CARETAKER_NR_SERVERS])
+/**
+ * row_counts() - exits of a vCPU for a reason; an exit while detached is in gap_exits only
+ * @v:		the vCPU
+ * @reason:	index in the tables
+ * @gap:	exits in gaps alone
+ * @by:		out, by server
+ *
+ * Return: their sum.
+ */
+uint64_t row_counts(const struct ctele_vcpu *v, unsigned int reason, bool gap,
+		    uint64_t by[KVM_CARETAKER_NR_SERVERS])
 {
 	uint64_t total = 0;
 	unsigned int i;
@@ -43,6 +55,29 @@ static double row_rate(const struct ctop_row *row, const struct ctele_vcpu *befo
 	return (row->total - was) * 1e9 / (row->v->when_ns - before->when_ns);
 }
 
+/* The records say how long blocked exits took; nothing does for the others. */
+static void row_stalls(struct ctop_row *row)
+{
+	const struct kvm_caretaker_telemetry *t = &row->v->tele;
+	const struct kvm_caretaker_stall *s;
+	struct hist h = { .nr = 0 };
+	uint64_t i;
+
+	row->stalled_ns = NS_NONE;
+	row->max_ns = NS_NONE;
+	if (!row->by[KVM_CARETAKER_BLOCKED])
+		return;
+	for (i = ctele_stall_first(t); i < t->nr_stalls; i++) {
+		s = ctele_stall(t, i);
+		if (ctele_stall_sane(s) && reason_index(s->reason) == row->reason)
+			hist_add_stall(&h, s, t->tsc_khz);
+	}
+	if (!h.nr)
+		return;
+	row->stalled_ns = h.sum;
+	row->max_ns = h.max;
+}
+
 static void rows_of_vcpu(struct ctop_rows *rows, const struct ctele_vcpu *v,
 			 const struct ctele_vcpu *before, const struct ctop_options *opts)
 {
@@ -58,16 +93,19 @@ static void rows_of_vcpu(struct ctop_rows *rows, const struct ctele_vcpu *v,
 		row->v = v;
 		row->reason = r;
 		row->rate = row_rate(row, before, opts->gap);
+		row_stalls(row);
 		rows->nr++;
 	}
 	/* A vCPU is shown in any case. */
 	if (rows->nr == first)
 		rows->rows[rows->nr++] = (struct ctop_row){
 			.v = v, .reason = CTOP_NO_REASON, .rate = -1,
+			.stalled_ns = NS_NONE, .max_ns = NS_NONE,
 		};
 }
 
 static enum ctop_key sort_key;
+static bool sort_invert;
 
 static double sort_value(const struct ctop_row *row)
 {
@@ -78,6 +116,10 @@ static double sort_value(const struct ctop_row *row)
 		return row->rate;
 	case CTOP_KEY_STALLS:
 		return row->v->tele.nr_stalls;
+	case CTOP_KEY_STALLED:
+		return row->stalled_ns == NS_NONE ? -1 : (double)row->stalled_ns;
+	case CTOP_KEY_MAX:
+		return row->max_ns == NS_NONE ? -1 : (double)row->max_ns;
 	case CTOP_KEY_NATIVE:
 	case CTOP_KEY_HANDLER:
 	case CTOP_KEY_KVM:
@@ -118,7 +160,8 @@ static int sort_compare(const void *a, const void *b)
 		r = strcmp(sort_name(x, name_x), sort_name(y, name_y));
 	else if (u < v || u > v)
 		r = u > v ? -1 : 1;
-	return r ? r : sort_by_vcpu(x, y);
+	r = r ? r : sort_by_vcpu(x, y);
+	return sort_invert ? -r : r;
 }
 
 _Static_assert(CTOP_KEY_BLOCKED - CTOP_KEY_NATIVE == (int)KVM_CARETAKER_BLOCKED,
@@ -153,6 +196,7 @@ bool rows_make(struct ctop_rows *rows, const struct ctele_set *now, const struct
 	for (i = 0; i < now->nr; i++)
 		rows_of_vcpu(rows, now->vcpus[i], ctele_find(before, now->vcpus[i]), opts);
 	sort_key = opts->key;
+	sort_invert = opts->invert;
 	if (rows->nr)
 		qsort(rows->rows, rows->nr, sizeof(*rows->rows), sort_compare);
 	if (opts->max_rows && rows->nr > (size_t)opts->max_rows) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
 /* ctrace gap: the last handover of each vCPU. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ctrace.h"
@@ -82,14 +83,17 @@ uint64_t gap_until_next(const struct gap_view *view, enum gap_step step)
 	return tsc_span(view->at[step], view->at[step + 1], view->khz);
 }
 
-static void gap_json_header(const struct ctele_set *set)
+/* One header for all subcommands */
+void ctrace_json_header(const struct ctele_set *set, const char *command)
 {
 	json_begin("header");
 	json_number("schema", TOOL_SCHEMA);
 	json_string("tool", tool_name);
 	json_string("version", TOOL_VERSION);
-	json_string("command", "gap");
-	json_string("clock", "host TSC, ns from the stop of each vCPU, else from its run");
+	json_string("command", command);
+	json_string("kernel", set->kernel[0] ? set->kernel : NULL);
+	if (!strcmp(command, "gap"))
+		json_string("clock", "host TSC, ns from the stop of each vCPU, else from its run");
 	json_number("vms", set->vms);
 	json_number("vcpus", set->nr);
 	json_number("unreadable", set->unreadable);
@@ -106,6 +110,17 @@ static enum tool_status gap_damaged(const struct gap_view *view)
 	return TOOL_FAILED;
 }
 
+static bool gap_show(const struct gap_view *view, const struct ctrace_options *opts)
+{
+	if (opts->json) {
+		gap_print_json(view);
+		if (opts->explain)
+			explain_print_json(view);
+		return true;
+	}
+	return opts->explain ? explain_print(view) : gap_print(view);
+}
+
 /* *shown: vCPUs that had a gap */
 static enum tool_status gap_show_all(const struct ctele_set *set,
 				     const struct ctrace_options *opts, size_t *shown)
@@ -118,18 +133,81 @@ static enum tool_status gap_show_all(const struct ctele_set *set,
 		if (!gap_view_make(&view, set->vcpus[i]))
 			continue;
 		if (opts->json && !*shown)
-			gap_json_header(set);
+			ctrace_json_header(set, "gap");
 		if (!opts->json && *shown)
 			putchar('\n');
 		++*shown;
-		if (opts->json)
-			gap_print_json(&view);
-		else if (!gap_print(&view))
+		if (!gap_show(&view, opts))
 			return TOOL_FAILED;
 		if (gap_damaged(&view) != TOOL_OK)
 			worst = TOOL_FAILED;
 	}
 	return worst;
+}
+
+static enum tool_status gap_sum_all(const struct ctele_set *set,
+				    const struct ctrace_options *opts, size_t *shown)
+{
+	struct summary *sum = summary_new();
+	struct ctele_gap g;
+	bool ok;
+	size_t i;
+
+	if (!sum)
+		return TOOL_FAILED;
+	for (i = 0; i < set->nr; i++) {
+		if (!ctele_gap(&set->vcpus[i]->tele, &g))
+			continue;
+		summary_add(sum, set->vcpus[i], NULL, true);
+		++*shown;
+	}
+	if (opts->json && *shown)
+		ctrace_json_header(set, "gap");
+	ok = !*shown || summary_print(sum, opts);
+	free(sum);
+	return ok ? set->status : TOOL_FAILED;
+}
+
+static size_t gap_count(const struct ctele_set *set)
+{
+	struct ctele_gap g;
+	size_t i, n = 0;
+
+	for (i = 0; i < set->nr; i++)
+		n += ctele_gap(&set->vcpus[i]->tele, &g);
+	return n;
+}
+
+/* Files instead of text: a message says where they are. */
+static enum tool_status gap_files(const struct ctele_set *set, const struct ctrace_options *opts,
+				  size_t *shown)
+{
+	enum tool_status status = TOOL_OK;
+
+	*shown = gap_count(set);
+	if (*shown && opts->html)
+		status = html_write(opts->html, set);
+	if (*shown && status == TOOL_OK && opts->perfetto)
+		status = perfetto_write(opts->perfetto, set);
+	return status == TOOL_OK ? set->status : status;
+}
+
+static enum tool_status gap_run(const struct ctele_set *set, const struct ctrace_options *opts)
+{
+	enum tool_status status;
+	size_t shown = 0;
+
+	if (opts->html || opts->perfetto)
+		status = gap_files(set, opts, &shown);
+	else if (opts->summary)
+		status = gap_sum_all(set, opts, &shown);
+	else
+		status = gap_show_all(set, opts, &shown);
+	if (shown || status != TOOL_OK)
+		return status;
+	tool_err("none of %zu vCPUs was handed over yet: there is a gap to show after a preserve",
+		 set->nr);
+	return TOOL_NODATA;
 }
 
 /**
@@ -140,17 +218,10 @@ enum tool_status ctrace_gap(const struct ctrace_options *opts)
 {
 	enum tool_status status;
 	struct ctele_set set;
-	size_t shown = 0;
 
-	status = ctele_load(&set, &opts->source);
-	if (status == TOOL_OK) {
-		status = gap_show_all(&set, opts, &shown);
-		if (!shown && status == TOOL_OK) {
-			tool_err("none of %zu vCPUs was handed over yet: there is a gap to show after a preserve",
-				 set.nr);
-			status = TOOL_NODATA;
-		}
-	}
+	status = ctele_load_last(&opts->source, &set);
+	if (status == TOOL_OK)
+		status = ctele_lost_end(&set, opts->strict, gap_run(&set, opts));
 	ctele_free(&set);
 	return status;
 }

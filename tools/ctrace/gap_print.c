@@ -7,7 +7,7 @@
 #include "ctrace.h"
 #include "../lib/show.h"
 
-static const char *const step_texts[GAP_NR_STEPS] = {
+const char *const gap_step_texts[GAP_NR_STEPS] = {
 	[GAP_STOP]	= "left KVM for the handover",
 	[GAP_RUN]	= "first VMRUN in the Caretaker",
 	[GAP_KICK]	= "a kernel asks for the vCPU",
@@ -15,17 +15,17 @@ static const char *const step_texts[GAP_NR_STEPS] = {
 	[GAP_ADOPT]	= "continues in KVM",
 };
 
-static uint64_t stall_length(const struct gap_view *view, const struct kvm_caretaker_stall *s)
+uint64_t gap_stall_length(const struct gap_view *view, const struct kvm_caretaker_stall *s)
 {
 	return tsc_span(s->tsc_start, s->tsc_end, view->khz);
 }
 
-static bool stall_going_on(const struct kvm_caretaker_stall *s)
+bool gap_stall_open(const struct kvm_caretaker_stall *s)
 {
 	return s->tsc_start && !s->tsc_end;
 }
 
-static void title_print(const struct gap_view *view)
+void gap_title(const struct gap_view *view)
 {
 	const struct ctele_vcpu *v = view->v;
 
@@ -60,7 +60,7 @@ static void step_row(struct table *t, const struct gap_view *view, enum gap_step
 	table_text(t, fmt_ns(gap_until_next(view, step), buf));
 	table_text(t, gap_step_names[step]);
 	if (view->at[step])
-		table_text(t, step_texts[step]);
+		table_text(t, gap_step_texts[step]);
 	else
 		table_text(t, step == GAP_STOP ? "not known: it stopped once more since" : "not yet");
 }
@@ -71,10 +71,10 @@ static void stall_row(struct table *t, const struct gap_view *view, uint64_t i)
 	char buf[FMT_MAX], name[REASON_NAME_MAX];
 
 	table_text(t, fmt_offset(gap_offset(view, s->tsc_start), buf));
-	table_text(t, fmt_ns(stall_length(view, s), buf));
+	table_text(t, fmt_ns(gap_stall_length(view, s), buf));
 	table_text(t, "  stall");
 	table_cell(t, "%" PRIu64 ": %s%s", i, reason_name(s->reason, name),
-		   stall_going_on(s) ? ", going on" : "");
+		   gap_stall_open(s) ? ", going on" : "");
 }
 
 static bool timeline_print(const struct gap_view *view)
@@ -92,7 +92,7 @@ static bool timeline_print(const struct gap_view *view)
 	return table_end(&t, 2);
 }
 
-static uint64_t exits_sum(const uint64_t *by)
+uint64_t ctrace_exits_sum(const __u64 *by)
 {
 	return by[0] + by[1] + by[2] + by[3];
 }
@@ -107,12 +107,12 @@ static bool exits_print(const struct gap_view *view)
 	printf("exits in gaps, all since install:\n");
 	table_begin(&table, 6, 1 << 0, "REASON", "NATIVE", "HANDLER", "KVM", "BLOCKED", "TOTAL");
 	for (r = 0; r < KVM_CARETAKER_NR_REASONS; r++) {
-		if (!exits_sum((const uint64_t *)t->gap_exits[r]))
+		if (!ctrace_exits_sum(t->gap_exits[r]))
 			continue;
 		table_text(&table, reason_name_index(r, name));
 		for (s = 0; s < KVM_CARETAKER_NR_SERVERS; s++)
 			table_number(&table, t->gap_exits[r][s]);
-		table_number(&table, exits_sum((const uint64_t *)t->gap_exits[r]));
+		table_number(&table, ctrace_exits_sum(t->gap_exits[r]));
 	}
 	return table_end(&table, 2);
 }
@@ -126,7 +126,7 @@ static void stall_line(struct table *t, const struct gap_view *view, uint64_t i)
 	table_text(t, reason_name(s->reason, name));
 	table_cell(t, "0x%" PRIx64, (uint64_t)s->rip);
 	table_text(t, fmt_offset(gap_offset(view, s->tsc_start), buf));
-	table_text(t, stall_going_on(s) ? "going on" : fmt_ns(stall_length(view, s), buf));
+	table_text(t, gap_stall_open(s) ? "going on" : fmt_ns(gap_stall_length(view, s), buf));
 	table_text(t, reason_detail(s->reason, s->info1, s->info2, detail));
 }
 
@@ -165,7 +165,7 @@ static void events_print(const struct kvm_caretaker_telemetry *t)
  */
 bool gap_print(const struct gap_view *view)
 {
-	title_print(view);
+	gap_title(view);
 	total_print(view);
 	if (!timeline_print(view) || !exits_print(view) || !stalls_print(view))
 		return false;
@@ -212,7 +212,7 @@ static void json_exits(const struct gap_view *view, unsigned int reason)
 	const __u64 *by = view->v->tele.gap_exits[reason];
 	char name[REASON_NAME_MAX];
 
-	if (!exits_sum((const uint64_t *)by))
+	if (!ctrace_exits_sum(by))
 		return;
 	json_begin("exit");
 	show_json(view->v);
@@ -240,8 +240,8 @@ static void json_stall(const struct gap_view *view, uint64_t i)
 	json_hex("rip", s->rip, 1);
 	json_string("what", reason_detail(s->reason, s->info1, s->info2, detail));
 	json_ns("at_ns", gap_offset(view, s->tsc_start));
-	json_ns("lasts_ns", stall_length(view, s));
-	json_bool("going_on", stall_going_on(s));
+	json_ns("lasts_ns", gap_stall_length(view, s));
+	json_bool("going_on", gap_stall_open(s));
 	json_end();
 }
 

@@ -57,16 +57,7 @@ static void list_json(const struct ctele_set *set)
 {
 	size_t i;
 
-	json_begin("header");
-	json_number("schema", TOOL_SCHEMA);
-	json_string("tool", tool_name);
-	json_string("version", TOOL_VERSION);
-	json_string("command", "list");
-	json_number("vms", set->vms);
-	json_number("vcpus", set->nr);
-	json_number("unreadable", set->unreadable);
-	json_number("lost", ctele_set_lost(set));
-	json_end();
+	ctrace_json_header(set, "list");
 	for (i = 0; i < set->nr; i++)
 		list_json_vcpu(set->vcpus[i]);
 }
@@ -80,13 +71,14 @@ enum tool_status ctrace_list(const struct ctrace_options *opts)
 	enum tool_status status;
 	struct ctele_set set;
 
-	status = ctele_load(&set, &opts->source);
+	status = ctele_load_last(&opts->source, &set);
 	if (status == TOOL_OK) {
 		status = set.status;
 		if (opts->json)
 			list_json(&set);
 		else if (!list_print(&set))
 			status = TOOL_FAILED;
+		status = ctele_lost_end(&set, opts->strict, status);
 	}
 	ctele_free(&set);
 	return status;

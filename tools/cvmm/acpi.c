@@ -67,14 +67,16 @@ struct fadt {
 	uint64_t hypervisor;
 } __attribute__((packed));
 
+struct madt_lapic {
+	uint8_t type, length, uid, apic_id;
+	uint32_t flags;
+} __attribute__((packed));
+
+/* The entries of the vCPUs follow. */
 struct madt {
 	struct header h;
 	uint32_t lapic_address;
 	uint32_t flags;
-	struct {
-		uint8_t type, length, uid, apic_id;
-		uint32_t flags;
-	} __attribute__((packed)) lapic;
 	struct {
 		uint8_t type, length, id, reserved;
 		uint32_t address, gsi_base;
@@ -84,6 +86,7 @@ struct madt {
 		uint32_t gsi;
 		uint16_t flags;
 	} __attribute__((packed)) sci;
+	struct madt_lapic lapic[MAX_VCPUS];
 } __attribute__((packed));
 
 /* Name (_S5, Package (4) {5, 0, 0, 0}) */
@@ -169,22 +172,27 @@ static void fadt_fill(struct fadt *f)
 	header_fill(&f->h, "FACP", 6, sizeof(*f));
 }
 
-static void madt_fill(struct madt *m)
+static void madt_fill(struct madt *m, unsigned int nr_vcpus)
 {
+	unsigned int i;
+
 	m->lapic_address = 0xfee00000;
 	m->flags = 1;		/* PC-AT compatible: two 8259 */
-	m->lapic.length = sizeof(m->lapic);
-	m->lapic.flags = 1;
 	m->ioapic.type = 1;
 	m->ioapic.length = sizeof(m->ioapic);
-	m->ioapic.id = 1;
 	m->ioapic.address = 0xfec00000;
 	m->sci.type = 2;
 	m->sci.length = sizeof(m->sci);
 	m->sci.source = IRQ_SCI;
 	m->sci.gsi = IRQ_SCI;
 	m->sci.flags = 0xd;	/* level, active high */
-	header_fill(&m->h, "APIC", 5, sizeof(*m));
+	for (i = 0; i < nr_vcpus; i++) {
+		m->lapic[i].length = sizeof(m->lapic[i]);
+		m->lapic[i].uid = i;
+		m->lapic[i].apic_id = i;
+		m->lapic[i].flags = 1;
+	}
+	header_fill(&m->h, "APIC", 5, __builtin_offsetof(struct madt, lapic[nr_vcpus]));
 }
 
 /**
@@ -203,7 +211,7 @@ uint64_t acpi_write(struct vm *vm)
 	memcpy(t->dsdt.aml, aml_s5, sizeof(aml_s5));
 	header_fill(&t->dsdt.h, "DSDT", 2, sizeof(t->dsdt));
 	fadt_fill(&t->fadt);
-	madt_fill(&t->madt);
+	madt_fill(&t->madt, vm->nr_vcpus);
 	t->xsdt.entry[0] = GPA_OF(fadt);
 	t->xsdt.entry[1] = GPA_OF(madt);
 	header_fill(&t->xsdt.h, "XSDT", 1, sizeof(t->xsdt));

@@ -25,24 +25,12 @@ struct request {
 	int nr;
 };
 
-static int socket_address(struct sockaddr_un *addr, const char *path)
-{
-	memset(addr, 0, sizeof(*addr));
-	addr->sun_family = AF_UNIX;
-	if (strlen(path) >= sizeof(addr->sun_path)) {
-		err("control socket %s: the path is too long", path);
-		return -EINVAL;
-	}
-	strcpy(addr->sun_path, path);
-	return 0;
-}
-
 static int control_listen(const char *path)
 {
 	struct sockaddr_un addr;
 	int fd;
 
-	if (socket_address(&addr, path))
+	if (control_address(&addr, path))
 		return -EINVAL;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || (unlink(path) && errno != ENOENT) ||
@@ -192,19 +180,19 @@ static int signals_open(void)
 
 /**
  * control_loop() - serve until the guest ends, a signal comes or "quit"
- * @vm: VM whose vCPU thread is to be started here
+ * @vm: VM whose vCPU threads are to be started here
  *
  * Return: exit status of the program.
  */
 int control_loop(struct vm *vm)
 {
 	struct pollfd p[4] = {
-		{ .fd = vm->vcpu.end_fd, .events = POLLIN },
+		{ .fd = vm->end_fd, .events = POLLIN },
 		{ .fd = signals_open(), .events = POLLIN },
 		{ .fd = -1, .events = POLLIN },
 		{ .fd = -1, .events = POLLIN },
 	};
-	bool quit = false;
+	bool quit = false, failed;
 
 	if (vm->opt->control) {
 		p[2].fd = control_listen(vm->opt->control);
@@ -213,11 +201,10 @@ int control_loop(struct vm *vm)
 	}
 	if (vm->serial.console == STDOUT_FILENO)
 		p[3].fd = STDIN_FILENO;
-	if (vcpu_start(vm))
-		return EXIT_RUNTIME;
-	if (vm->resumed && vm->vcpu.ended == VCPU_ALIVE)
+	failed = threads_start(vm);
+	if (!failed && vm->resumed && vm->ended == VCPU_ALIVE)
 		handover_finish(vm);
-	while (!quit) {
+	while (!failed && !quit) {
 		if (poll(p, 4, -1) < 0 && errno != EINTR)
 			break;
 		if ((p[0].revents | p[1].revents) & POLLIN)
@@ -232,64 +219,6 @@ int control_loop(struct vm *vm)
 		unlink(vm->opt->control);
 	}
 	close(p[1].fd);
-	vcpu_stop(&vm->vcpu);
-	return vm->vcpu.ended == VCPU_ENDED_ERROR ? EXIT_RUNTIME : 0;
-}
-
-static int client_talk(int fd, int argc, char **argv)
-{
-	char line[LINE_MAX_BYTES], buf[4096];
-	size_t used = 0;
-	bool failed = false, first = true;
-	ssize_t n;
-	int i;
-
-	for (i = 0; i < argc; i++) {
-		n = snprintf(line + used, sizeof(line) - used, "%s%s", i ? " " : "", argv[i]);
-		if (n < 0 || (size_t)n >= sizeof(line) - used - 1) {
-			err("ctl: the request is too long");
-			return EXIT_USAGE;
-		}
-		used += n;
-	}
-	if (send(fd, line, used, MSG_NOSIGNAL) != (ssize_t)used) {
-		err("ctl: send: %s", strerror(errno));
-		return EXIT_RUNTIME;
-	}
-	while ((n = read(fd, buf, sizeof(buf))) > 0) {
-		if (first)
-			failed = strncmp(buf, "ok", 2);
-		first = false;
-		fwrite(buf, 1, n, failed ? stderr : stdout);
-	}
-	if (first)
-		err("ctl: cvmm closed the connection without an answer");
-	return failed || first ? EXIT_RUNTIME : 0;
-}
-
-/**
- * control_client() - "cvmm ctl SOCKET REQUEST..."
- * @argc: words after "ctl"
- * @argv: the words
- *
- * Return: exit status of the program.
- */
-int control_client(int argc, char **argv)
-{
-	struct sockaddr_un addr;
-	int fd, ret;
-
-	if (socket_address(&addr, argv[0]))
-		return EXIT_USAGE;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (void *)&addr, sizeof(addr))) {
-		err("control socket %s: %s: is cvmm running with --control?", argv[0],
-		    strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return EXIT_RUNTIME;
-	}
-	ret = client_talk(fd, argc - 1, argv + 1);
-	close(fd);
-	return ret;
+	threads_stop(vm);
+	return failed || vm->ended == VCPU_ENDED_ERROR ? EXIT_RUNTIME : 0;
 }

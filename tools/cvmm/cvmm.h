@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause */
 /*
- * cvmm: a small VMM that knows the Caretaker and live update. One VM, one vCPU.
+ * cvmm: a small VMM that knows the Caretaker and live update. One VM with some vCPUs.
  */
 #ifndef CVMM_H
 #define CVMM_H
@@ -30,6 +30,9 @@
 #define MEM_MAX		(2048ULL << 20)
 #define CMDLINE_MAX	2048
 
+/* APIC ids are the vCPUs' numbers */
+#define MAX_VCPUS	64
+
 /* I/O ports */
 #define PORT_COM1	0x3f8
 #define PORT_KBD	0x64
@@ -42,10 +45,7 @@
 #define TOKEN_RAM	1
 #define TOKEN_STATE	2
 #define TOKEN_VM	3
-#define TOKEN_VCPU	4
-
-/* Size of the preserved file that holds struct cvmm_state */
-#define STATE_BYTES	(64 << 10)
+#define TOKEN_VCPU	4	/* of vCPU 0, then one for each */
 
 /**
  * struct serial - an 8250 with FIFO
@@ -73,15 +73,17 @@ enum vcpu_end { VCPU_ALIVE, VCPU_ENDED_OFF, VCPU_ENDED_RESET, VCPU_ENDED_ERROR, 
 struct vm;
 
 /**
- * struct vcpu - the vCPU and its thread
+ * struct vcpu - a vCPU and its thread
  * @want: set by the main thread under @lock
  * @ready: the thread is about to run the vCPU for the first time, or has ended
  * @paused: the thread is out of KVM_RUN because of VCPU_PAUSE
  * @detached: the last KVM_RUN said EBUSY
- * @ended: why the thread ended; @end_fd becomes readable then
+ * @adopted: host TSC when the vCPU was out of the Caretaker of the old kernel
+ * @ended: why the thread ended
  */
 struct vcpu {
 	struct vm *vm;
+	unsigned int id;
 	int fd;
 	struct kvm_run *run;
 	size_t run_size;
@@ -93,8 +95,8 @@ struct vcpu {
 	bool ready;
 	bool paused;
 	bool detached;
+	uint64_t adopted;
 	enum vcpu_end ended;
-	int end_fd;
 };
 
 /* Host TSC at the steps of a handover, 0 for a step that was not made */
@@ -103,6 +105,7 @@ struct stamps {
 	uint64_t memory_done;
 	uint64_t vm_done;
 	uint64_t stopped;
+	uint64_t prepared;
 	uint64_t vcpu_done;
 	uint64_t saved;
 	uint64_t cancel_start;
@@ -114,6 +117,12 @@ struct stamps {
 	uint64_t replayed;
 	uint64_t finish_start;
 	uint64_t finished;
+};
+
+/* A list of host CPUs from the command line */
+struct cpu_list {
+	unsigned int nr;
+	unsigned int cpu[MAX_VCPUS];
 };
 
 /* Command line of run and resume */
@@ -129,12 +138,26 @@ struct options {
 	const char *report;
 	const char *mailbox;
 	uint64_t mem;
-	int64_t pcpu;
-	int64_t host_cpu;
+	unsigned int nr_vcpus;
+	struct cpu_list pcpu;
+	struct cpu_list host_cpu;
 	bool isolate;
 	bool no_caretaker;
 };
 
+/**
+ * struct vm - the VM
+ * @vcpu: vCPUs, the first @nr_vcpus
+ * @end_fd: eventfd, readable when the thread of a vCPU has ended
+ * @ended: why the first thread ended, VCPU_ALIVE as long as all run
+ * @caretaker: one is installed on each vCPU
+ * @may_stop: preserve may stop the vCPUs instead
+ * @adopt_lock: for the fields below, and with @adopt_cond for the threads that meet
+ * @adopt_left: vCPUs that are not adopted yet
+ * @adopt_error: one of them cannot be, or 0
+ * @adopt_done: nothing is left to do before the guest may run in KVM
+ * @clock_error: kvmclock after the adoption less what the guest's own page says, in ns
+ */
 struct vm {
 	const struct options *opt;
 	int kvm_fd;
@@ -144,24 +167,37 @@ struct vm {
 	uint64_t ram_size;
 	int state_fd;
 	struct cvmm_state *state;
+	size_t state_bytes;
 	struct caretaker_session *session;
 	struct caretaker_handlers *handlers;
-	bool caretaker;		/* one is installed */
-	bool may_stop;		/* preserve may stop the vCPU instead */
+	bool caretaker;
+	bool may_stop;
 	bool resumed;
+	pthread_mutex_t adopt_lock;
+	pthread_cond_t adopt_cond;
+	unsigned int adopt_left;
+	int adopt_error;
+	bool adopt_done;
+	int64_t clock_error;
 	uint64_t replayed_bytes;
 	uint64_t replay_next;
 	uint64_t beat_retrieved;
 	uint64_t beat_adopt;
 	struct stamps stamps;
 	struct serial serial;
-	struct vcpu vcpu;
+	int end_fd;
+	enum vcpu_end ended;
+	unsigned int nr_vcpus;
+	struct vcpu vcpu[MAX_VCPUS];
 };
 
 /* Messages: "cvmm: object: action: reason"; the text ends up on stderr */
 void err(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 uint64_t rdtsc(void);
+
+/* options.c */
+int options_parse(struct options *o, int argc, char **argv, bool run);
 
 /* boot.c */
 int boot_load(struct vm *vm, const char *kernel, const char *initrd, const char *cmdline);
@@ -178,19 +214,28 @@ int vm_setup(struct vm *vm);
 int vm_ram_create(struct vm *vm, uint64_t size);
 int vm_ram_map(struct vm *vm);
 struct mailbox *vm_mailbox(struct vm *vm);
-int vm_install(struct vm *vm, char *why, size_t size);
-int vm_update(struct vm *vm, const char *payload, const char *handlers, char *why, size_t size);
 void vm_close(struct vm *vm);
 
+/* caretaker.c */
+int vm_install(struct vm *vm, char *why, size_t size);
+int vm_update(struct vm *vm, const char *payload, const char *handlers, char *why, size_t size);
+
+/* cpuid.c */
+int cpuid_make(struct vm *vm, unsigned int id, struct kvm_cpuid2 **out);
+
 /* vcpu.c */
-int vcpu_create(struct vm *vm);
-int vcpu_setup(struct vm *vm);
-int vcpu_boot(struct vm *vm);
-int vcpu_cpuid(struct vm *vm, struct kvm_cpuid2 **out);
-int vcpu_start(struct vm *vm);
-void vcpu_pause(struct vcpu *vcpu);
-void vcpu_unpause(struct vcpu *vcpu);
-void vcpu_stop(struct vcpu *vcpu);
+int vcpu_create(struct vcpu *v);
+int vcpu_setup(struct vcpu *v);
+int vcpu_boot(struct vcpu *v);
+int vcpu_tsc_offset(struct vcpu *v, unsigned long req, uint64_t *offset);
+bool vcpu_exit(struct vcpu *v);
+
+/* thread.c */
+int threads_start(struct vm *vm);
+void threads_pause(struct vm *vm);
+void threads_unpause(struct vm *vm);
+void threads_stop(struct vm *vm);
+void thread_kick(struct vcpu *v);
 
 /* serial.c */
 void serial_init(struct serial *s, int vm_fd, int console);
@@ -205,14 +250,21 @@ int state_create(struct vm *vm);
 int state_map(struct vm *vm);
 int state_save(struct vm *vm);
 int state_check(struct vm *vm);
-int state_restore_vm(struct vm *vm);
-int state_restore_vcpu(struct vm *vm);
+int state_restore(struct vm *vm);
+
+/* clock.c */
+int clock_save(struct vm *vm, struct cvmm_state *s);
+int clock_restore(struct vm *vm);
+void clock_settle(struct vm *vm);
 
 /* handover.c */
+int handover_detach(struct vm *vm, char *why, size_t size);
 int handover_preserve(struct vm *vm, char *why, size_t size);
 int handover_cancel(struct vm *vm, char *why, size_t size);
+
+/* resume.c */
 int handover_resume(struct vm *vm);
-int handover_adopt(struct vm *vm);
+int handover_adopt(struct vcpu *v);
 int handover_finish(struct vm *vm);
 
 /* replay.c */
@@ -220,10 +272,18 @@ int replay_absorbed(struct vm *vm, char *why, size_t size);
 
 /* control.c */
 int control_loop(struct vm *vm);
+
+/* client.c */
+struct sockaddr_un;
+int control_address(struct sockaddr_un *addr, const char *path);
 int control_client(int argc, char **argv);
 
 /* report.c */
 void report_write(struct vm *vm, FILE *f);
 int report_files(struct vm *vm);
+
+/* report_caretaker.c */
+void report_caretaker(struct vcpu *v, FILE *f);
+void report_telemetry(struct vcpu *v, FILE *f);
 
 #endif /* CVMM_H */

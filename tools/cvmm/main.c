@@ -5,11 +5,10 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <x86intrin.h>
 
@@ -21,48 +20,11 @@
 static const char usage_text[] =
 	"usage: cvmm run --kernel BZIMAGE [OPTION]...\n"
 	"       cvmm resume [OPTION]...\n"
-	"       cvmm ctl SOCKET preserve|cancel|status|quit|update P H|mailbox N\n"
+	"       cvmm ctl SOCKET REQUEST\n"
 	"       cvmm COMMAND --help\n"
 	"\n"
-	"A small VMM for one Linux guest with one vCPU. The guest can keep running while the host's\n"
-	"kernel is replaced by kexec: install a Caretaker, preserve, kexec, resume.\n";
-
-static const char run_text[] =
-	"usage: cvmm run --kernel BZIMAGE [OPTION]...\n"
-	"\n"
-	"Boots a guest and serves it until it powers off, or until SIGTERM, SIGINT or \"ctl quit\".\n"
-	"\n"
-	"  --kernel FILE     bzImage of a 64-bit Linux\n"
-	"  --initrd FILE     initramfs\n"
-	"  --mem SIZE        guest memory, 64M to 2G, default 256M\n"
-	"  --cmdline TEXT    kernel command line; cvmm adds cvmm.tsc_khz= and cvmm.mailbox=\n"
-	"  --payload FILE    payload ELF of the Caretaker\n"
-	"  --handlers FILE   BPF object with exit handlers\n"
-	"  --pcpu N          host CPU for the gap, default the last one\n"
-	"  --isolate         isolated page tables while attached too\n"
-	"  --no-caretaker    none: preserve stops the vCPU (the baseline)\n";
-
-static const char resume_text[] =
-	"usage: cvmm resume [OPTION]...\n"
-	"\n"
-	"Takes over, after the kexec, the VM that \"cvmm ctl preserve\" put under a session.\n"
-	"The adoption ends its Caretaker; --payload installs a new one.\n"
-	"\n"
-	"  --payload FILE    payload ELF of the Caretaker\n"
-	"  --handlers FILE   BPF object with exit handlers\n"
-	"  --pcpu N          host CPU for the gap, default the last one\n"
-	"  --isolate         isolated page tables while attached too\n";
-
-static const char common_text[] =
-	"  --session NAME    name of the live update session, default cvmm\n"
-	"  --control SOCKET  socket for \"cvmm ctl\"\n"
-	"  --console FILE    the guest's serial output is appended to FILE; - for this terminal\n"
-	"  --report FILE     JSON report, after each request and at the end\n"
-	"  --mailbox FILE    copy of the guest's mailbox, with the report\n"
-	"  --host-cpu N      host CPU for the vCPU's thread\n"
-	"  --help            this text\n"
-	"\n"
-	"Exit status: 0 the guest powered off or was told to quit, 1 failure, 2 wrong usage.\n";
+	"A small VMM for one Linux guest. The guest can keep running while the host's kernel\n"
+	"is replaced by kexec: install a Caretaker, preserve, kexec, resume.\n";
 
 static const char ctl_text[] =
 	"usage: cvmm ctl SOCKET REQUEST\n"
@@ -120,162 +82,6 @@ uint64_t rdtsc(void)
 	return __rdtsc();
 }
 
-static int parse_size(const char *text, uint64_t *size)
-{
-	char *end;
-
-	errno = 0;
-	*size = strtoull(text, &end, 0);
-	if (*end == 'M' || *end == 'm') {
-		*size <<= 20;
-		end++;
-	} else if (*end == 'G' || *end == 'g') {
-		*size <<= 30;
-		end++;
-	}
-	if (errno || *end || end == text || *size < MEM_MIN || *size > MEM_MAX ||
-	    *size % (2 << 20)) {
-		err("--mem %s: give 64M to 2G, a multiple of 2M", text);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static int parse_cpu(const char *name, const char *text, int64_t *cpu)
-{
-	char *end;
-
-	errno = 0;
-	*cpu = strtol(text, &end, 10);
-	if (errno || *end || end == text || *cpu < 0 || *cpu >= 1024) {
-		err("%s %s: give a CPU number", name, text);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-enum { O_KERNEL = 256, O_INITRD, O_MEM, O_CMDLINE, O_NO_CARETAKER, O_PAYLOAD, O_HANDLERS, O_PCPU,
-	O_ISOLATE, O_SESSION, O_CONTROL, O_CONSOLE, O_REPORT, O_MAILBOX, O_HOST_CPU, O_HELP };
-
-/* The first ones are for "run" alone. */
-#define NR_RUN_OPTIONS	5
-
-static const struct option long_options[] = {
-	{ "kernel", required_argument, NULL, O_KERNEL },
-	{ "initrd", required_argument, NULL, O_INITRD },
-	{ "mem", required_argument, NULL, O_MEM },
-	{ "cmdline", required_argument, NULL, O_CMDLINE },
-	{ "no-caretaker", no_argument, NULL, O_NO_CARETAKER },
-	{ "payload", required_argument, NULL, O_PAYLOAD },
-	{ "handlers", required_argument, NULL, O_HANDLERS },
-	{ "pcpu", required_argument, NULL, O_PCPU },
-	{ "isolate", no_argument, NULL, O_ISOLATE },
-	{ "session", required_argument, NULL, O_SESSION },
-	{ "control", required_argument, NULL, O_CONTROL },
-	{ "console", required_argument, NULL, O_CONSOLE },
-	{ "report", required_argument, NULL, O_REPORT },
-	{ "mailbox", required_argument, NULL, O_MAILBOX },
-	{ "host-cpu", required_argument, NULL, O_HOST_CPU },
-	{ "help", no_argument, NULL, O_HELP },
-	{ NULL, 0, NULL, 0 }
-};
-
-/* Options that are just a text: where each one goes. */
-static const char **option_text(struct options *o, int opt)
-{
-	switch (opt) {
-	case O_KERNEL:
-		return &o->kernel;
-	case O_INITRD:
-		return &o->initrd;
-	case O_CMDLINE:
-		return &o->cmdline;
-	case O_PAYLOAD:
-		return &o->payload;
-	case O_HANDLERS:
-		return &o->handlers;
-	case O_SESSION:
-		return &o->session;
-	case O_CONTROL:
-		return &o->control;
-	case O_CONSOLE:
-		return &o->console;
-	case O_REPORT:
-		return &o->report;
-	case O_MAILBOX:
-		return &o->mailbox;
-	}
-	return NULL;
-}
-
-static int option_apply(struct options *o, int opt, const char *arg)
-{
-	const char **text = option_text(o, opt);
-
-	if (text) {
-		*text = arg;
-		return 0;
-	}
-	switch (opt) {
-	case O_MEM:
-		return parse_size(arg, &o->mem);
-	case O_PCPU:
-		return parse_cpu("--pcpu", arg, &o->pcpu);
-	case O_HOST_CPU:
-		return parse_cpu("--host-cpu", arg, &o->host_cpu);
-	case O_ISOLATE:
-		o->isolate = true;
-		return 0;
-	case O_NO_CARETAKER:
-		o->no_caretaker = true;
-		return 0;
-	}
-	return -EINVAL;
-}
-
-static int options_check(const struct options *o, bool run)
-{
-	if (!o->payload && (o->handlers || o->isolate || o->pcpu >= 0) && !o->no_caretaker)
-		err("--handlers, --pcpu and --isolate need --payload FILE");
-	else if (!run)
-		return 0;
-	else if (!o->kernel)
-		err("run: --kernel is missing");
-	else if (!o->no_caretaker && !o->payload)
-		err("run: give --payload FILE, or --no-caretaker");
-	else if (o->no_caretaker && (o->payload || o->handlers || o->isolate || o->pcpu >= 0))
-		err("run: --no-caretaker goes without --payload, --handlers, --pcpu, --isolate");
-	else
-		return 0;
-	return -EINVAL;
-}
-
-/* Returns 0, 1 when help was printed, negative on wrong usage. */
-static int options_parse(struct options *o, int argc, char **argv, bool run)
-{
-	const struct option *known = long_options + (run ? 0 : NR_RUN_OPTIONS);
-	int opt, ret;
-
-	while ((opt = getopt_long(argc, argv, "h", known, NULL)) != -1) {
-		if (opt == O_HELP || opt == 'h') {
-			printf("%s%s", run ? run_text : resume_text, common_text);
-			return 1;
-		}
-		ret = option_apply(o, opt, optarg);
-		if (ret)
-			return ret;
-	}
-	if (optind != argc) {
-		err("%s: unknown argument", argv[optind]);
-		return -EINVAL;
-	}
-	if (!*o->session || strlen(o->session) > 63) {
-		err("--session %s: give a name of 1 to 63 bytes", o->session);
-		return -EINVAL;
-	}
-	return options_check(o, run);
-}
-
 static int console_open(const char *path)
 {
 	int fd;
@@ -293,7 +99,7 @@ static int console_open(const char *path)
 /* The user's command line and what the workload needs to know. */
 static int guest_cmdline(struct vm *vm, char *buf, size_t size)
 {
-	int khz = ioctl(vm->vcpu.fd, KVM_GET_TSC_KHZ, 0);
+	int khz = ioctl(vm->vcpu[0].fd, KVM_GET_TSC_KHZ, 0);
 	int n = snprintf(buf, size, "%s cvmm.tsc_khz=%d cvmm.mailbox=%#llx",
 			 vm->opt->cmdline ? vm->opt->cmdline : DEFAULT_CMDLINE, khz,
 			 (unsigned long long)(vm->ram_size - MAILBOX_BYTES));
@@ -305,11 +111,47 @@ static int guest_cmdline(struct vm *vm, char *buf, size_t size)
 	return 0;
 }
 
+static void vcpus_init(struct vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_VCPUS; i++) {
+		struct vcpu *v = &vm->vcpu[i];
+
+		v->vm = vm;
+		v->id = i;
+		v->fd = -1;
+		pthread_mutex_init(&v->lock, NULL);
+		pthread_cond_init(&v->cond, NULL);
+	}
+}
+
+static int vcpus_create(struct vm *vm)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < vm->nr_vcpus; i++)
+		ret = vcpu_create(&vm->vcpu[i]);
+	return ret;
+}
+
+static int vcpus_boot(struct vm *vm)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < vm->nr_vcpus; i++)
+		ret = vcpu_boot(&vm->vcpu[i]);
+	return ret;
+}
+
 static int start_run(struct vm *vm)
 {
 	char cmdline[CMDLINE_MAX], why[2048];
 	int ret = vm_ram_create(vm, vm->opt->mem);
 
+	vm->nr_vcpus = vm->opt->nr_vcpus;
 	vm->may_stop = vm->opt->no_caretaker;
 	if (!ret)
 		ret = state_create(vm);
@@ -318,13 +160,13 @@ static int start_run(struct vm *vm)
 	if (!ret)
 		ret = vm_setup(vm);
 	if (!ret)
-		ret = vcpu_create(vm);
+		ret = vcpus_create(vm);
 	if (!ret)
 		ret = guest_cmdline(vm, cmdline, sizeof(cmdline));
 	if (!ret)
 		ret = boot_load(vm, vm->opt->kernel, vm->opt->initrd, cmdline);
 	if (!ret)
-		ret = vcpu_boot(vm);
+		ret = vcpus_boot(vm);
 	if (ret)
 		return ret;
 	ret = vm_install(vm, why, sizeof(why));
@@ -335,18 +177,21 @@ static int start_run(struct vm *vm)
 
 static int do_vm(struct options *opt, bool run)
 {
-	struct vm vm = {
-		.opt = opt,
+	static struct vm vm = {
 		.kvm_fd = -1, .fd = -1, .ram_fd = -1, .state_fd = -1,
-		.vcpu = { .fd = -1, .end_fd = -1, .vm = &vm },
+		.adopt_lock = PTHREAD_MUTEX_INITIALIZER,
+		.adopt_cond = PTHREAD_COND_INITIALIZER,
 	};
 	int status = EXIT_RUNTIME;
 	int console = console_open(opt->console);
 
 	if (console < 0)
 		return EXIT_RUNTIME;
+	vm.opt = opt;
+	vm.end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	vcpus_init(&vm);
 	serial_init(&vm.serial, -1, console);
-	if (vm_open(&vm))
+	if (vm.end_fd < 0 || vm_open(&vm))
 		goto out;
 	if (run ? start_run(&vm) : handover_resume(&vm))
 		goto out;
@@ -364,8 +209,7 @@ static int main_vm(int argc, char **argv, bool run)
 	struct options o = {
 		.session = "cvmm",
 		.mem = DEFAULT_MEM,
-		.pcpu = -1,
-		.host_cpu = -1,
+		.nr_vcpus = 1,
 	};
 	int ret = options_parse(&o, argc, argv, run);
 

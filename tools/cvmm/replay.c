@@ -24,7 +24,7 @@ static int state_is_uart(const struct caretaker_uart_state *s, size_t len)
 
 /**
  * replay_absorbed() - write the absorbed console bytes that were not written yet
- * @vm: VM whose vCPU is in KVM and does not run
+ * @vm: VM; what its vCPUs write during the call may be missed
  * @why: buffer for the reason of a failure
  * @size: its size
  *
@@ -40,7 +40,8 @@ int replay_absorbed(struct vm *vm, char *why, size_t size)
 
 	if (!vm->caretaker)
 		return 0;
-	ret = caretaker_get_state(vm->vcpu.fd, (void **)&s, &len);
+	/* All vCPUs share it. */
+	ret = caretaker_get_state(vm->vcpu[0].fd, (void **)&s, &len);
 	if (ret == -ENOENT || (!ret && !s))
 		return 0;
 	if (ret) {

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/ioctl.h>
@@ -49,6 +48,7 @@ static void stamps_write(FILE *f, const struct stamps *s)
 	const struct { const char *name; uint64_t tsc; } list[] = {
 		{ "preserve_start", s->preserve_start }, { "memory_done", s->memory_done },
 		{ "vm_done", s->vm_done }, { "stopped", s->stopped },
+		{ "prepared", s->prepared },
 		{ "vcpu_done", s->vcpu_done }, { "saved", s->saved },
 		{ "cancel_start", s->cancel_start }, { "cancelled", s->cancelled },
 		{ "resume_start", s->resume_start }, { "retrieved", s->retrieved },
@@ -75,86 +75,8 @@ static void mailbox_write(struct vm *vm, FILE *f)
 		b->lines, b->tsc_now, b->checks, b->bad_checks);
 }
 
-static void info_write(struct vm *vm, FILE *f)
-{
-	struct kvm_caretaker_info i;
-	int ret = caretaker_get_info(vm->vcpu.fd, &i);
-
-	if (ret) {
-		fprintf(f, "  \"caretaker\": null,\n");
-		return;
-	}
-	fprintf(f, "  \"caretaker\": {\"state\": \"%s\", \"flags\": %u, \"pcpu\": %u",
-		caretaker_state_name(i.state), i.flags, i.pcpu);
-	fprintf(f, ", \"apic_id\": %u", i.apic_id);
-	fprintf(f, ", \"generation\": %u, \"preserved_bytes\": %" PRIu64 ", \"npt_bytes\": %" PRIu64
-		", \"tsc_khz\": %u},\n", i.generation, (uint64_t)i.preserved_bytes,
-		(uint64_t)i.npt_bytes, i.tsc_khz);
-}
-
-static void exits_write(FILE *f, const char *name,
-			const __u64 (*exits)[KVM_CARETAKER_NR_SERVERS])
-{
-	const char *sep = "";
-	int r, s;
-
-	fprintf(f, "    \"%s\": [", name);
-	for (r = 0; r < KVM_CARETAKER_NR_REASONS; r++) {
-		for (s = 0; s < KVM_CARETAKER_NR_SERVERS; s++) {
-			if (!exits[r][s])
-				continue;
-			fprintf(f, "%s{\"reason\": %d, \"served_by\": \"%s\", ", sep, r,
-				caretaker_server_name(s));
-			fprintf(f, "\"count\": %" PRIu64 "}", (uint64_t)exits[r][s]);
-			sep = ", ";
-		}
-	}
-	fprintf(f, "],\n");
-}
-
-static void stalls_write(FILE *f, const struct kvm_caretaker_telemetry *t)
-{
-	uint64_t n = t->nr_stalls, i;
-
-	fprintf(f, "    \"nr_stalls\": %" PRIu64 ", \"stalls\": [", n);
-	i = n > KVM_CARETAKER_NR_STALLS ? n - KVM_CARETAKER_NR_STALLS : 0;
-	for (; i < n; i++) {
-		const struct kvm_caretaker_stall *s = &t->stalls[i % KVM_CARETAKER_NR_STALLS];
-
-		fprintf(f, "{\"reason\": %" PRIu64 ", \"info1\": %" PRIu64 ", \"rip\": %" PRIu64
-			", \"start\": %" PRIu64 ", \"end\": %" PRIu64 "}%s", (uint64_t)s->reason,
-			(uint64_t)s->info1, (uint64_t)s->rip, (uint64_t)s->tsc_start,
-			(uint64_t)s->tsc_end, i + 1 < n ? ", " : "");
-	}
-	fprintf(f, "]\n");
-}
-
-static void telemetry_write(struct vm *vm, FILE *f)
-{
-	struct kvm_caretaker_telemetry *t = calloc(1, sizeof(*t));
-
-	if (!t || caretaker_get_telemetry(vm->vcpu.fd, t)) {
-		fprintf(f, "  \"telemetry\": null\n");
-		free(t);
-		return;
-	}
-	fprintf(f, "  \"telemetry\": {\"vcpu\": %u, \"tsc_khz\": %u, \"vm_id\": %" PRIu64
-		", \"tsc_stop\": %" PRIu64 ", \"tsc_run\": %" PRIu64 ", \"tsc_kick\": %" PRIu64
-		", \"tsc_park\": %" PRIu64 ", \"tsc_adopt\": %" PRIu64 ",\n", t->vcpu, t->tsc_khz,
-		(uint64_t)t->vm_id, (uint64_t)t->tsc_stop, (uint64_t)t->tsc_run,
-		(uint64_t)t->tsc_kick, (uint64_t)t->tsc_park, (uint64_t)t->tsc_adopt);
-	fprintf(f, "    \"stray\": %" PRIu64 ", \"fault\": %" PRIu64 ", \"fault_rip\": %" PRIu64
-		", \"idle_tsc\": %" PRIu64 ", \"fuel_out\": %" PRIu64 ",\n", (uint64_t)t->stray,
-		(uint64_t)t->fault, (uint64_t)t->fault_rip, (uint64_t)t->idle_tsc,
-		(uint64_t)t->fuel_out);
-	exits_write(f, "exits", t->exits);
-	exits_write(f, "gap_exits", t->gap_exits);
-	stalls_write(f, t);
-	fprintf(f, "  }\n");
-	free(t);
-}
-
-static uint64_t guest_tsc_offset(struct vm *vm)
+/* 0 also for a vCPU whose descriptor could not be had. */
+static uint64_t tsc_offset_of(struct vcpu *v)
 {
 	uint64_t off = 0;
 	struct kvm_device_attr attr = {
@@ -163,9 +85,34 @@ static uint64_t guest_tsc_offset(struct vm *vm)
 		.addr = (uintptr_t)&off,
 	};
 
-	if (ioctl(vm->vcpu.fd, KVM_GET_DEVICE_ATTR, &attr) < 0)
-		return 0;
-	return off;
+	return ioctl(v->fd, KVM_GET_DEVICE_ATTR, &attr) < 0 ? 0 : off;
+}
+
+static void vcpu_write(struct vcpu *v, FILE *f)
+{
+	fprintf(f, "  {\"id\": %u, \"ended\": \"%s\", \"detached\": %s, \"tsc_offset\": %" PRIu64
+		", \"adopted\": %" PRIu64 ",\n    \"caretaker\": ", v->id, end_name[v->ended],
+		v->detached ? "true" : "false", tsc_offset_of(v), v->adopted);
+	report_caretaker(v, f);
+	fprintf(f, ",\n    \"telemetry\": ");
+	report_telemetry(v, f);
+	fprintf(f, "}%s\n", v->id + 1 < v->vm->nr_vcpus ? "," : "");
+}
+
+static void vm_write(struct vm *vm, FILE *f)
+{
+	fprintf(f, "{\n  \"schema\": 2, \"pid\": %d, \"resumed\": %s, \"with_caretaker\": %s,\n",
+		getpid(), vm->resumed ? "true" : "false", vm->caretaker ? "true" : "false");
+	fprintf(f, "  \"preserved\": %s, \"nr_vcpus\": %u, \"vcpu\": \"%s\",\n",
+		vm->session ? "true" : "false", vm->nr_vcpus, end_name[vm->ended]);
+}
+
+static void clock_write(struct vm *vm, FILE *f)
+{
+	fprintf(f, "  \"tsc_khz\": %d, \"tsc_offset\": %" PRIu64 ", \"tsc_now\": %" PRIu64
+		", \"clock_error_ns\": %" PRId64 ",\n",
+		ioctl(vm->vcpu[0].fd, KVM_GET_TSC_KHZ, 0), tsc_offset_of(&vm->vcpu[0]), rdtsc(),
+		vm->clock_error);
 }
 
 /**
@@ -175,14 +122,11 @@ static uint64_t guest_tsc_offset(struct vm *vm)
  */
 void report_write(struct vm *vm, FILE *f)
 {
-	fprintf(f, "{\n  \"schema\": 1, \"pid\": %d, \"resumed\": %s, \"with_caretaker\": %s,\n",
-		getpid(), vm->resumed ? "true" : "false", vm->caretaker ? "true" : "false");
-	fprintf(f, "  \"preserved\": %s, \"detached\": %s, \"vcpu\": \"%s\",\n",
-		vm->session ? "true" : "false",
-		vm->vcpu.detached ? "true" : "false", end_name[vm->vcpu.ended]);
+	unsigned int i;
+
+	vm_write(vm, f);
 	host_write(f);
-	fprintf(f, "  \"tsc_khz\": %d, \"tsc_offset\": %" PRIu64 ", \"tsc_now\": %" PRIu64 ",\n",
-		ioctl(vm->vcpu.fd, KVM_GET_TSC_KHZ, 0), guest_tsc_offset(vm), rdtsc());
+	clock_write(vm, f);
 	stamps_write(f, &vm->stamps);
 	fprintf(f, "  \"stopped_before\": %" PRIu64 ",\n",
 		vm->resumed && vm->state ? vm->state->stopped_tsc : 0);
@@ -192,9 +136,10 @@ void report_write(struct vm *vm, FILE *f)
 	fprintf(f, "  \"loops_at_retrieve\": %" PRIu64 ", \"loops_at_adopt\": %" PRIu64 ",\n",
 		vm->beat_retrieved, vm->beat_adopt);
 	mailbox_write(vm, f);
-	info_write(vm, f);
-	telemetry_write(vm, f);
-	fprintf(f, "}\n");
+	fprintf(f, "  \"vcpus\": [\n");
+	for (i = 0; i < vm->nr_vcpus; i++)
+		vcpu_write(&vm->vcpu[i], f);
+	fprintf(f, "  ]\n}\n");
 }
 
 static int file_write(const char *path, struct vm *vm, void (*writer)(struct vm *vm, FILE *f))

@@ -11,12 +11,11 @@
 #include <linux/kvm.h>
 
 #define CVMM_STATE_MAGIC	0x4d4d5643	/* "CVMM" */
-#define CVMM_STATE_VERSION	1
+#define CVMM_STATE_VERSION	2
 
 /* flags */
 #define CVMM_STATE_COMPLETE	(1u << 0)	/* written last */
-#define CVMM_STATE_CARETAKER	(1u << 1)	/* VM and vCPU were preserved, the guest runs */
-#define CVMM_STATE_XCRS		(1u << 2)
+#define CVMM_STATE_CARETAKER	(1u << 1)	/* VM and vCPUs were preserved, the guest runs */
 
 #define CVMM_NR_MSRS		256
 #define CVMM_NR_CPUID		256
@@ -29,28 +28,21 @@ struct cvmm_state_serial {
 	uint32_t rx_head, rx_len;
 };
 
+/* flags of a vCPU */
+#define CVMM_STATE_XCRS		(1u << 0)
+
 /**
- * struct cvmm_state - state of the VM outside its memory
- * @size: sizeof(struct cvmm_state)
+ * struct cvmm_state_vcpu - state of one vCPU
+ * @flags: CVMM_STATE_XCRS
  * @tsc_khz: guest TSC frequency
  * @tsc_offset: guest TSC minus host TSC
- * @clock_tsc: host TSC at which @clock was read
- * @stopped_tsc: host TSC when the vCPU stopped (baseline) or was handed over
  */
-struct cvmm_state {
-	uint32_t size;
-	uint32_t magic;
-	uint32_t version;
+struct cvmm_state_vcpu {
 	uint32_t flags;
-	uint64_t ram_size;
-	uint64_t tsc_offset;
-	uint64_t clock_tsc;
-	uint64_t stopped_tsc;
 	uint32_t tsc_khz;
+	uint64_t tsc_offset;
 	uint32_t nr_cpuid;
 	uint32_t nr_msrs;
-	uint32_t pad;
-	struct kvm_clock_data clock;
 	struct kvm_regs regs;
 	struct kvm_sregs sregs;
 	struct kvm_debugregs debugregs;
@@ -58,12 +50,39 @@ struct cvmm_state {
 	struct kvm_mp_state mp_state;
 	struct kvm_xcrs xcrs;
 	struct kvm_lapic_state lapic;
-	struct kvm_irqchip irqchip[CVMM_NR_IRQCHIPS];
-	struct kvm_pit_state2 pit;
-	struct cvmm_state_serial serial;
 	struct kvm_xsave xsave;
 	struct kvm_msr_entry msr[CVMM_NR_MSRS];
 	struct kvm_cpuid_entry2 cpuid[CVMM_NR_CPUID];
 };
+
+/**
+ * struct cvmm_state - state of the VM outside its memory
+ * @size: sizeof(struct cvmm_state)
+ * @vcpu_size: sizeof(struct cvmm_state_vcpu)
+ * @nr_vcpus: entries of @vcpu; entry i is vCPU i
+ * @clock_tsc: host TSC at which @clock was read
+ * @stopped_tsc: host TSC when the vCPUs stopped (baseline), else 0
+ */
+struct cvmm_state {
+	uint32_t size;
+	uint32_t magic;
+	uint32_t version;
+	uint32_t flags;
+	uint32_t vcpu_size;
+	uint32_t nr_vcpus;
+	uint64_t ram_size;
+	uint64_t clock_tsc;
+	uint64_t stopped_tsc;
+	struct kvm_clock_data clock;
+	struct kvm_irqchip irqchip[CVMM_NR_IRQCHIPS];
+	struct kvm_pit_state2 pit;
+	struct cvmm_state_serial serial;
+	struct cvmm_state_vcpu vcpu[];
+};
+
+/* state_vcpu.c */
+struct vcpu;
+int state_vcpu_save(struct vcpu *v, struct cvmm_state_vcpu *s);
+int state_vcpu_restore(struct vcpu *v, const struct cvmm_state_vcpu *s);
 
 #endif /* CVMM_STATE_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
 /*
- * The VM: guest memory, interrupt controllers, and the Caretaker on its vCPU.
+ * The VM: guest memory and interrupt controllers.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -145,131 +145,6 @@ err:
 	return -EIO;
 }
 
-static int payload_open(const char *path, char *why, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0) {
-		snprintf(why, size, "payload %s: open: %s", path, strerror(errno));
-		return -ENOENT;
-	}
-	return fd;
-}
-
-static int handlers_load(const char *path, struct caretaker_handlers **h, char *why, size_t size)
-{
-	static char log[16384];
-	int ret;
-
-	*h = NULL;
-	if (!path)
-		return 0;
-	ret = caretaker_handlers_load(path, h, log, sizeof(log));
-	if (ret) {
-		snprintf(why, size, "handlers %s: load: %s: %.900s", path, strerror(-ret), log);
-		return ret;
-	}
-	ret = caretaker_handlers_attach(*h);
-	if (!ret)
-		return 0;
-	snprintf(why, size, "handlers %s: register: %s", path, strerror(-ret));
-	caretaker_handlers_free(*h);
-	*h = NULL;
-	return ret;
-}
-
-static int pcpu_number(const struct options *opt)
-{
-	return opt->pcpu >= 0 ? opt->pcpu : sysconf(_SC_NPROCESSORS_CONF) - 1;
-}
-
-static int support_check(struct vm *vm, char *why, size_t size)
-{
-	int abi = caretaker_probe(vm->fd);
-
-	if (abi == KVM_CARETAKER_ABI)
-		return 0;
-	if (abi > 0)
-		snprintf(why, size, "KVM speaks Caretaker ABI %d, cvmm %d: use this kernel's cvmm",
-			 abi, KVM_CARETAKER_ABI);
-	else
-		snprintf(why, size, "this kernel has no Caretaker support: use --no-caretaker");
-	return -EOPNOTSUPP;
-}
-
-/**
- * vm_update() - install or replace payload and handlers
- * @vm: VM with a vCPU
- * @payload: ELF file; NULL keeps the payload and replaces the handlers alone
- * @handlers: BPF object, NULL for no handlers
- * @why: buffer for the reason of a failure
- * @size: its size
- *
- * Return: 0 or a negative errno; then nothing has changed.
- */
-int vm_update(struct vm *vm, const char *payload, const char *handlers, char *why, size_t size)
-{
-	static char log[8192];
-	struct caretaker_handlers *h = NULL;
-	struct caretaker_opts o = {
-		.size = sizeof(o),
-		.flags = vm->opt->isolate ? KVM_CARETAKER_ISOLATE : 0,
-		.payload_fd = -1,
-		.handlers_fd = -1,
-		.pcpu = pcpu_number(vm->opt),
-		.log = log,
-		.log_size = sizeof(log),
-	};
-	int ret = support_check(vm, why, size);
-
-	if (!ret)
-		ret = handlers_load(handlers, &h, why, size);
-	if (ret)
-		return ret;
-	if (h)
-		o.handlers_fd = caretaker_handlers_fd(h);
-	if (payload) {
-		o.payload_fd = payload_open(payload, why, size);
-		if (o.payload_fd < 0) {
-			ret = o.payload_fd;
-			goto err_free_handlers;
-		}
-		ret = caretaker_install(vm->vcpu.fd, &o);
-		close(o.payload_fd);
-	} else {
-		ret = caretaker_update_handlers(vm->vcpu.fd, &o);
-	}
-	if (ret) {
-		snprintf(why, size, "Caretaker: install on pCPU %u: %s%s%.900s", o.pcpu,
-			 caretaker_strerror(ret), log[0] ? ": " : "", log);
-		goto err_free_handlers;
-	}
-	caretaker_handlers_free(vm->handlers);
-	vm->handlers = h;
-	vm->replay_next = 0;	/* a new set counts from the start */
-	vm->caretaker = true;
-	return 0;
-
-err_free_handlers:
-	caretaker_handlers_free(h);
-	return ret;
-}
-
-/**
- * vm_install() - install what the command line names
- * @vm: VM with a vCPU
- * @why: buffer for the reason of a failure
- * @size: its size
- *
- * Return: 0 or a negative errno.
- */
-int vm_install(struct vm *vm, char *why, size_t size)
-{
-	if (!vm->opt->payload)
-		return 0;
-	return vm_update(vm, vm->opt->payload, vm->opt->handlers, why, size);
-}
-
 static void fd_close(int fd)
 {
 	if (fd >= 0)
@@ -278,22 +153,26 @@ static void fd_close(int fd)
 
 /**
  * vm_close() - free everything; closing an unfinished session is a cancel
- * @vm: VM whose vCPU thread has ended
+ * @vm: VM whose vCPU threads have ended
  */
 void vm_close(struct vm *vm)
 {
+	unsigned int i;
+
 	caretaker_session_close(vm->session);
 	caretaker_handlers_free(vm->handlers);
-	if (vm->vcpu.run)
-		munmap(vm->vcpu.run, vm->vcpu.run_size);
-	fd_close(vm->vcpu.fd);
-	fd_close(vm->vcpu.end_fd);
+	for (i = 0; i < vm->nr_vcpus; i++) {
+		if (vm->vcpu[i].run)
+			munmap(vm->vcpu[i].run, vm->vcpu[i].run_size);
+		fd_close(vm->vcpu[i].fd);
+	}
+	fd_close(vm->end_fd);
 	fd_close(vm->fd);
 	fd_close(vm->kvm_fd);
 	if (vm->ram)
 		munmap(vm->ram, vm->ram_size);
 	if (vm->state)
-		munmap(vm->state, STATE_BYTES);
+		munmap(vm->state, vm->state_bytes);
 	fd_close(vm->ram_fd);
 	fd_close(vm->state_fd);
 	if (vm->serial.console > STDERR_FILENO)

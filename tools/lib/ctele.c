@@ -156,3 +156,22 @@ uint64_t ctele_set_lost(const struct ctele_set *set)
 	}
 	return lost;
 }
+
+/**
+ * ctele_lost_end() - at the end of a tool: say what was lost
+ * @set:	the last look
+ * @strict:	is a loss worth an exit status?
+ * @status:	exit status so far
+ *
+ * Return: the exit status.
+ */
+enum tool_status ctele_lost_end(const struct ctele_set *set, bool strict, enum tool_status status)
+{
+	uint64_t lost = ctele_set_lost(set);
+
+	if (!lost)
+		return status;
+	tool_err("lost %" PRIu64 ": %" PRIu64 " records of stalls that newer ones replaced, %u vCPUs that could not be read",
+		 lost, lost - set->unreadable, set->unreadable);
+	return strict && status == TOOL_OK ? TOOL_LOST : status;
+}

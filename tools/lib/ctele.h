@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause */
 /*
- * Reader of the Caretakers' telemetry: from debugfs, from a copy of its tree, or from a file.
+ * Reader of the Caretakers' telemetry: from debugfs, from a copy of its tree, from a file, from a
+ * recording, or made up for tests.
  *
  * What is read is not trusted: it may be cut short, damaged, or of another version.
  */
@@ -15,11 +16,16 @@
 #include "tool.h"
 
 #define CTELE_DEBUGFS	"/sys/kernel/debug"
+#define CTELE_KERNEL_MAX 65
+
+/* More than any host has; a record that says more is damaged. */
+#define CTELE_VCPUS_MAX	65536
 
 /**
  * struct ctele_source - what to read
  * @debugfs:	where debugfs is mounted, or a copy of it
- * @file:	one file of telemetry instead, NULL for none
+ * @file:	one file of telemetry or a recording instead, NULL for none
+ * @synthetic:	so many vCPUs that are made up instead, 0 for none
  * @pid:	only the VMs of this process, -1 for all
  * @vcpu:	only this vCPU of each VM, -1 for all
  * @vm:		only VMs whose identity starts with these hex digits, NULL for all
@@ -27,6 +33,7 @@
 struct ctele_source {
 	const char *debugfs;
 	const char *file;
+	long synthetic;
 	long pid;
 	long vcpu;
 	const char *vm;
@@ -42,6 +49,7 @@ struct ctele_source {
  * @pcpu:	pCPU, -1 when not known
  * @apic_id:	APIC id of the pCPU, -1 when not known
  * @when_ns:	CLOCK_MONOTONIC when it was read
+ * @tsc:	TSC about then, 0 when it is not the clock of the stamps
  * @tele:	telemetry
  */
 struct ctele_vcpu {
@@ -53,6 +61,7 @@ struct ctele_vcpu {
 	int pcpu;
 	long apic_id;
 	uint64_t when_ns;
+	uint64_t tsc;
 	struct kvm_caretaker_telemetry tele;
 };
 
@@ -67,6 +76,9 @@ struct ctele_vcpu {
  * @unreadable:	vCPUs whose telemetry could not be read or made no sense
  * @no_file:	vCPUs without a file of telemetry: this KVM knows no Caretaker
  * @status:	TOOL_OK or the first failure
+ * @realtime_ns: CLOCK_REALTIME when it was read
+ * @tsc:	TSC at the same time, 0 when it is not the clock of the stamps
+ * @kernel:	release of the kernel that was asked, empty when not known
  */
 struct ctele_set {
 	struct ctele_vcpu **vcpus;
@@ -78,6 +90,43 @@ struct ctele_set {
 	unsigned int unreadable;
 	unsigned int no_file;
 	enum tool_status status;
+	uint64_t realtime_ns;
+	uint64_t tsc;
+	char kernel[CTELE_KERNEL_MAX];
+};
+
+struct ctele_reader;
+
+/**
+ * struct ctele_ops - one kind of source; a new one is a line in ctele_open()
+ * @open:	called once; NULL when there is nothing to open
+ * @load:	puts what is there now into an empty set, or sets @end of the reader
+ * @close:	called once after a successful @open; NULL when there is nothing to close
+ */
+struct ctele_ops {
+	enum tool_status (*open)(struct ctele_reader *r);
+	enum tool_status (*load)(struct ctele_reader *r, struct ctele_set *set);
+	void (*close)(struct ctele_reader *r);
+};
+
+/**
+ * struct ctele_reader - an open source
+ * @ops:	its kind
+ * @src:	what was asked for
+ * @looks:	successful calls of ctele_load()
+ * @finite:	there is a last look
+ * @end:	it was had already
+ * @damage:	TOOL_OK, or what was found after the last look
+ * @priv:	of the kind
+ */
+struct ctele_reader {
+	const struct ctele_ops *ops;
+	const struct ctele_source *src;
+	unsigned long looks;
+	bool finite;
+	bool end;
+	enum tool_status damage;
+	void *priv;
 };
 
 /**
@@ -98,8 +147,16 @@ struct ctele_gap {
 	uint64_t start;
 };
 
-enum tool_status ctele_load(struct ctele_set *set, const struct ctele_source *src);
+extern const struct ctele_ops ctele_scan_ops, ctele_file_ops, ctele_synth_ops, ctele_record_ops;
+
+enum tool_status ctele_open(struct ctele_reader *r, const struct ctele_source *src);
+enum tool_status ctele_load(struct ctele_reader *r, struct ctele_set *set);
+enum tool_status ctele_load_last(const struct ctele_source *src, struct ctele_set *set);
+void ctele_close(struct ctele_reader *r);
 void ctele_free(struct ctele_set *set);
+bool ctele_here(const struct ctele_source *src);
+bool ctele_offer(struct ctele_set *set, const struct ctele_source *src,
+		 const struct ctele_vcpu *v);
 const struct ctele_vcpu *ctele_find(const struct ctele_set *set, const struct ctele_vcpu *like);
 bool ctele_vcpu_add(struct ctele_set *set, const struct ctele_vcpu *v);
 enum tool_status ctele_blob_check(const void *blob, size_t len, const char *name);
@@ -112,5 +169,7 @@ const struct kvm_caretaker_stall *ctele_stall(const struct kvm_caretaker_telemet
 					      uint64_t i);
 bool ctele_stall_sane(const struct kvm_caretaker_stall *s);
 uint64_t ctele_set_lost(const struct ctele_set *set);
+enum tool_status ctele_lost_end(const struct ctele_set *set, bool strict,
+				enum tool_status status);
 
 #endif /* CTOOLS_CTELE_H */

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -101,38 +100,6 @@ static void scan_bad(struct ctele_set *set, enum tool_status status)
 		set->status = status;
 }
 
-/**
- * ctele_vcpu_add() - put a copy of a vCPU into a set
- * @set:	the set
- * @v:		the vCPU
- *
- * Return: false when memory ran out; a message has told so.
- */
-bool ctele_vcpu_add(struct ctele_set *set, const struct ctele_vcpu *v)
-{
-	struct ctele_vcpu *copy = malloc(sizeof(*copy)), **vcpus;
-	size_t cap = set->cap;
-
-	if (!copy)
-		goto err_memory;
-	if (set->nr == cap) {
-		cap = cap ? 2 * cap : 16;
-		vcpus = realloc(set->vcpus, cap * sizeof(*vcpus));
-		if (!vcpus)
-			goto err_memory;
-		set->vcpus = vcpus;
-		set->cap = cap;
-	}
-	*copy = *v;
-	set->vcpus[set->nr++] = copy;
-	return true;
-
-err_memory:
-	free(copy);
-	tool_err("reading telemetry: no memory for vCPU number %zu", set->nr + 1);
-	return false;
-}
-
 /* @pcpus: the CPUs of this host, NULL when the data may be another one's */
 static void scan_text(struct ctele_vcpu *v, const struct pcpu_map *pcpus, const char *path)
 {
@@ -147,23 +114,6 @@ static void scan_text(struct ctele_vcpu *v, const struct pcpu_map *pcpus, const 
 	ctele_text_parse(v, text);
 	if (v->pcpu < 0 && pcpus)
 		v->pcpu = pcpu_find(pcpus, v->apic_id);
-}
-
-static bool scan_wanted(const struct ctele_source *src, const struct ctele_vcpu *v)
-{
-	char vm[17];
-
-	snprintf(vm, sizeof(vm), "%016llx", (unsigned long long)v->tele.vm_id);
-	return !src->vm || !strncasecmp(vm, src->vm, strlen(src->vm));
-}
-
-/* State words that telemetry explains: a vCPU that was adopted has an empty Caretaker. */
-static void scan_state(struct ctele_vcpu *v)
-{
-	struct ctele_gap gap;
-
-	if (!strcmp(v->state, "empty") && ctele_gap(&v->tele, &gap) && gap.adopt)
-		strcpy(v->state, "adopted");
 }
 
 static uint64_t scan_now(void)
@@ -197,11 +147,9 @@ static bool scan_vcpu(struct ctele_set *set, const struct ctele_source *src,
 		scan_bad(set, status);
 		return true;
 	}
-	if (!scan_wanted(src, v)) {
-		set->filtered++;
-		return true;
-	}
-	return ctele_vcpu_add(set, v);
+	if (src->file)
+		v->dir_vcpu = v->tele.vcpu;
+	return ctele_offer(set, src, v);
 }
 
 /* "vcpu12": 12, else -1 */
@@ -271,34 +219,10 @@ static bool scan_vm(struct ctele_set *set, const struct ctele_source *src,
 	return ok;
 }
 
-static int scan_compare(const void *a, const void *b)
+static enum tool_status scan_debugfs(struct ctele_reader *r, struct ctele_set *set)
 {
-	const struct ctele_vcpu *x = *(struct ctele_vcpu *const *)a;
-	const struct ctele_vcpu *y = *(struct ctele_vcpu *const *)b;
-
-	if (x->pid != y->pid)
-		return x->pid < y->pid ? -1 : 1;
-	if (x->fd != y->fd)
-		return x->fd < y->fd ? -1 : 1;
-	return x->dir_vcpu < y->dir_vcpu ? -1 : x->dir_vcpu > y->dir_vcpu;
-}
-
-static void scan_finish(struct ctele_set *set)
-{
-	size_t i;
-
-	if (set->nr)
-		qsort(set->vcpus, set->nr, sizeof(*set->vcpus), scan_compare);
-	for (i = 0; i < set->nr; i++) {
-		scan_state(set->vcpus[i]);
-		set->vms += !i || set->vcpus[i]->pid != set->vcpus[i - 1]->pid ||
-			    set->vcpus[i]->fd != set->vcpus[i - 1]->fd;
-	}
-}
-
-static enum tool_status scan_debugfs(struct ctele_set *set, const struct ctele_source *src)
-{
-	bool here = !strcmp(src->debugfs, CTELE_DEBUGFS), ok = true;
+	const struct ctele_source *src = r->src;
+	bool here = ctele_here(src), ok = true;
 	struct pcpu_map pcpus = { 0 };
 	char kvm[PATH_MAX];
 	struct dirent *e;
@@ -322,87 +246,13 @@ static enum tool_status scan_debugfs(struct ctele_set *set, const struct ctele_s
 	return ok ? TOOL_OK : TOOL_FAILED;
 }
 
-static enum tool_status scan_file(struct ctele_set *set, const struct ctele_source *src)
+static enum tool_status scan_file(struct ctele_reader *r, struct ctele_set *set)
 {
+	const struct ctele_source *src = r->src;
 	struct ctele_vcpu v = { .pid = -1, .fd = -1, .apic_id = -1, .pcpu = -1 };
 
-	if (!scan_vcpu(set, src, &v, src->file))
-		return TOOL_FAILED;
-	if (!set->nr)
-		return TOOL_OK;
-	set->vcpus[0]->dir_vcpu = set->vcpus[0]->tele.vcpu;
-	if (src->vcpu >= 0 && src->vcpu != set->vcpus[0]->dir_vcpu) {
-		free(set->vcpus[0]);
-		set->nr = 0;
-		set->filtered++;
-	}
-	return TOOL_OK;
+	return scan_vcpu(set, src, &v, src->file) ? TOOL_OK : TOOL_FAILED;
 }
 
-static enum tool_status scan_nothing(const struct ctele_set *set)
-{
-	if (set->status != TOOL_OK)
-		return set->status;
-	if (set->filtered)
-		tool_err("nothing fits -p, -c and -g; %u vCPUs were left out", set->filtered);
-	else if (set->no_file)
-		tool_err("this kernel's KVM has no Caretaker (%u vCPUs without caretaker_telemetry): boot one with CONFIG_KVM_CARETAKER=y",
-			 set->no_file);
-	else if (set->vms_seen)
-		tool_err("%u VMs, none with a Caretaker: start the VMM with one (KVM_SET_CARETAKER)",
-			 set->vms_seen);
-	else
-		tool_err("no VM runs on this host: start one with a Caretaker (KVM_SET_CARETAKER)");
-	return TOOL_NODATA;
-}
-
-/**
- * ctele_load() - read the telemetry of all vCPUs that are asked for
- * @set:	out; free it with ctele_free() whatever comes back
- * @src:	where from
- *
- * Return: TOOL_OK when there is at least one vCPU in @set. @set->status then still tells of those
- * that could not be read. A message has told of every failure.
- */
-enum tool_status ctele_load(struct ctele_set *set, const struct ctele_source *src)
-{
-	enum tool_status status;
-
-	memset(set, 0, sizeof(*set));
-	status = src->file ? scan_file(set, src) : scan_debugfs(set, src);
-	if (status != TOOL_OK)
-		return status;
-	scan_finish(set);
-	return set->nr ? TOOL_OK : scan_nothing(set);
-}
-
-/**
- * ctele_free() - free what a set holds
- * @set:	the set; is empty after it
- */
-void ctele_free(struct ctele_set *set)
-{
-	size_t i;
-
-	for (i = 0; i < set->nr; i++)
-		free(set->vcpus[i]);
-	free(set->vcpus);
-	memset(set, 0, sizeof(*set));
-}
-
-/**
- * ctele_find() - the same vCPU in another set
- * @set:	sorted set
- * @like:	the vCPU
- *
- * Return: it, NULL when it is not in there.
- */
-const struct ctele_vcpu *ctele_find(const struct ctele_set *set, const struct ctele_vcpu *like)
-{
-	struct ctele_vcpu **v;
-
-	if (!set->nr)
-		return NULL;
-	v = bsearch(&like, set->vcpus, set->nr, sizeof(*set->vcpus), scan_compare);
-	return v && (*v)->tele.vm_id == like->tele.vm_id ? *v : NULL;
-}
+const struct ctele_ops ctele_scan_ops = { .load = scan_debugfs };
+const struct ctele_ops ctele_file_ops = { .load = scan_file };

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
 #
 # What libctools.a is made of; the sanitized builds of the tools compile it anew.
-CTOOLS_SRCS := tool.c reason.c output.c ctele.c ctele_scan.c pcpu.c show.c
+CTOOLS_SRCS := tool.c reason.c output.c ctele.c ctele_set.c ctele_scan.c ctele_synth.c record.c \
+	record_read.c pcpu.c show.c hist.c pace.c

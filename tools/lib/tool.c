@@ -15,7 +15,11 @@ const char *tool_name = "ctools";
 
 const char tool_status_help[] =
 	"Exit status: 0 done, 1 failure or damaged data, 2 wrong usage, 3 not permitted,\n"
-	"4 not supported here or no data.\n";
+	"4 not supported here or no data, 5 with --strict: done, but data was lost.\n";
+
+/* While something else has the terminal: the last message, and whether to keep it here */
+static bool err_hold;
+static char err_held[256];
 
 /**
  * tool_err() - message to standard error, with the tool's name before it
@@ -25,12 +29,36 @@ void tool_err(const char *fmt, ...)
 {
 	va_list ap;
 
-	fflush(stdout);
-	fprintf(stderr, "%s: ", tool_name);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	if (err_hold) {
+		vsnprintf(err_held, sizeof(err_held), fmt, ap);
+	} else {
+		fflush(stdout);
+		fprintf(stderr, "%s: ", tool_name);
+		vfprintf(stderr, fmt, ap);
+		fputc('\n', stderr);
+	}
 	va_end(ap);
-	fputc('\n', stderr);
+}
+
+/**
+ * tool_err_hold() - keep messages instead of printing them, or print them again
+ * @hold:	keep them; only the last one is kept
+ */
+void tool_err_hold(bool hold)
+{
+	err_hold = hold;
+}
+
+/* Return: the last message that was kept, empty for none */
+const char *tool_err_held(void)
+{
+	return err_held;
+}
+
+void tool_err_forget(void)
+{
+	err_held[0] = '\0';
 }
 
 /**
@@ -211,7 +239,7 @@ int opt_parse(int argc, char **argv, const struct opt *opts, size_t nr,
 		if (r >= 0)
 			return r;
 	}
-	if (optind == argc)
+	if (optind == argc || usage->words)
 		return -1;
 	tool_err("%s: there is nothing that takes this word", argv[optind]);
 	return opt_usage_error(usage);

@@ -20,6 +20,7 @@
  * @TOOL_USAGE:		wrong usage
  * @TOOL_PERM:		not permitted; the message names what is missing
  * @TOOL_NODATA:	not supported here, or no data; the message says what to do
+ * @TOOL_LOST:		all of it was done, but data was lost; only with --strict
  */
 enum tool_status {
 	TOOL_OK		= 0,
@@ -27,6 +28,7 @@ enum tool_status {
 	TOOL_USAGE	= 2,
 	TOOL_PERM	= 3,
 	TOOL_NODATA	= 4,
+	TOOL_LOST	= 5,
 };
 
 enum opt_type {
@@ -63,11 +65,13 @@ struct opt {
  * @line:	what follows "usage: "
  * @what:	what the command does
  * @examples:	examples and exit statuses
+ * @words:	words may follow the options: argv[optind] is the first one
  */
 struct opt_usage {
 	const char *line;
 	const char *what;
 	const char *examples;
+	bool words;
 };
 
 extern const char *tool_name;
@@ -76,6 +80,9 @@ extern const char *tool_name;
 extern const char tool_status_help[];
 
 TOOL_PRINTF(1, 2) void tool_err(const char *fmt, ...);
+void tool_err_hold(bool hold);
+const char *tool_err_held(void);
+void tool_err_forget(void);
 enum tool_status tool_done(enum tool_status status);
 
 int opt_parse(int argc, char **argv, const struct opt *opts, size_t nr,

@@ -25,8 +25,18 @@ struct gen {
 
 static u64 rng_state;
 
+/* A fuzzer's bytes, which decide as long as there are any left. */
+static const u8 *rng_bytes;
+static size_t rng_len;
+
 static u32 rnd(u32 n)
 {
+	if (rng_len >= 2) {
+		rng_len -= 2;
+		rng_bytes += 2;
+		rng_state = rng_state * 0x10001 + (u64)(rng_bytes[-2] | rng_bytes[-1] << 8);
+		return (u32)(rng_bytes[-2] | rng_bytes[-1] << 8) % n;
+	}
 	rng_state ^= rng_state << 13;
 	rng_state ^= rng_state >> 7;
 	rng_state ^= rng_state << 17;
@@ -55,7 +65,7 @@ static u8 any_data(struct gen *g)
 	u8 r;
 
 	do
-		r = (u8)rnd(10);
+		r = (u8)rnd(CTV_NR_REGS);
 	while (!(g->data & 1U << r));
 	return r;
 }
@@ -84,7 +94,7 @@ static void gen_unary(struct gen *g)
 {
 	static const s32 bits[] = { 16, 32, 64 };
 
-	switch (rnd(4)) {
+	switch (rnd(5)) {
 	case 0:
 		put(g, INSN((rnd(2) ? CTV_ALU64 : CTV_ALU) | CTV_NEG, any_data(g), 0, 0, 0));
 		break;
@@ -94,6 +104,9 @@ static void gen_unary(struct gen *g)
 	case 2:
 		put(g, INSN(CTV_ALU | CTV_END | (rnd(2) ? CTV_X : 0), any_data(g), 0, 0,
 			    bits[rnd(3)]));
+		break;
+	case 3:
+		put(g, INSN(CTV_NOSPEC, 0, 0, 0, 0));
 		break;
 	default: {
 		struct ctv_insn ld[2] = { LD64(any_data(g), rng_state & ~(1ULL << 63)) };
@@ -256,7 +269,7 @@ static void gen_start(struct gen *g, u32 f)
 	do
 		g->map = (u8)(6 + rnd(4));
 	while (g->map == g->ctx);
-	g->data = 0x3ff & ~(1U << g->ctx) & ~(1U << g->map);
+	g->data = (0x3ff | 1U << CTV_AX) & ~(1U << g->ctx) & ~(1U << g->map);
 	put(g, f ? MOV_X(g->ctx, 1) : LDX(CTV_DW, g->ctx, 1, 0));
 	put(g, map[0]);
 	g->insns[g->len - 1].dst = g->map & 15;
@@ -264,6 +277,8 @@ static void gen_start(struct gen *g, u32 f)
 	for (r = 0; r < 10; r++)
 		if (g->data & 1U << r && (!f || r < 2 || r > 5))
 			put(g, MOV(r, rnd_imm()));
+	if (!f)
+		put(g, MOV(CTV_AX, rnd_imm()));
 	for (r = 8; r <= STACK; r += 8)
 		put(g, ST(CTV_DW, CTV_FP, (s16)-r, rnd_imm()));
 }
@@ -301,32 +316,53 @@ static void gen_prog(struct gen *g)
 			g->insns[i].imm = (s32)(g->funcs[g->insns[i].imm].start - i - 1);
 }
 
-void test_random(unsigned long count, u64 seed)
+/* One program, by the state of the generator; whether it ran out of fuel goes to @fuel. */
+static bool random_run(struct run *out, bool *fuel)
 {
 	static struct gen g;
-	static struct run in, out;
-	unsigned long i, fuel = 0;
-	u64 insns = 0;
-	bool ok = true;
+	static struct run in;
+	struct ctv_prog p = { .insns = g.insns, .funcs = g.funcs };
+	bool ok;
 	u32 k;
 
-	for (i = 0; i < count && ok; i++) {
-		struct ctv_prog p = { .insns = g.insns, .funcs = g.funcs };
+	rnd(2);
+	for (k = 0; k < CTX_SIZE; k++)
+		in.ctx[k] = (u8)(rng_len ? k * 37 : rnd(256));
+	gen_prog(&g);
+	p.len = g.len;
+	p.nr_funcs = g.nr_funcs;
+	ok = run_both(&p, &in, out, 60000);
+	*fuel = p.loops && out->result == CTV_VERDICT_FUEL;
+	return ok;
+}
 
+bool random_one(const u8 *bytes, size_t len)
+{
+	static struct run out;
+	bool fuel;
+
+	rng_state = 1;
+	rng_bytes = bytes;
+	rng_len = len;
+	return random_run(&out, &fuel);
+}
+
+void test_random(unsigned long count, u64 seed)
+{
+	static struct run out;
+	unsigned long i, cut_off = 0;
+	bool ok = true, fuel;
+	u64 insns = 0;
+
+	for (i = 0; i < count && ok; i++) {
 		rng_state = (seed << 32 | i) * 0x9e3779b97f4a7c15ULL | 1;
-		rnd(2);
-		for (k = 0; k < CTX_SIZE; k++)
-			in.ctx[k] = (u8)rnd(256);
-		gen_prog(&g);
-		p.len = g.len;
-		p.nr_funcs = g.nr_funcs;
-		ok = run_both(&p, &in, &out, 60000);
-		fuel += p.loops && out.result == CTV_VERDICT_FUEL;
+		ok = random_run(&out, &fuel);
+		cut_off += fuel;
 		insns += out.insns;
 	}
 	if (!ok)
 		test_note("program %lu of seed %llu", i - 1, (unsigned long long)seed);
 	test_note("%lu programs, %llu instructions executed, %lu calls ended by fuel", i,
-		  (unsigned long long)insns, fuel);
+		  (unsigned long long)insns, cut_off);
 	test_result(ok, "%lu random programs, compiled and interpreted, within their cost", count);
 }

@@ -93,31 +93,29 @@ static bool run_same(const struct run *a, const struct run *b)
 	return false;
 }
 
-static bool run_set(struct ctv_set *set, struct run *a, struct run *b)
+static enum run_outcome run_set(struct ctv_set *set, struct run *a, struct run *b)
 {
 	struct ctv_prog *p = set->progs;
 	int err = ctv_set_check(set);
 
 	if (!err)
 		err = image_compile(set);
-	if (err) {
-		test_note("refused: %d %s (%s) at %u", err, ctv_rule_text(set->refusal.rule),
-			  set->refusal.detail, set->refusal.insn);
-		return false;
-	}
-	if (interp_run(p, a)) {
-		test_note("program is not safe");
-		return false;
-	}
+	if (err)
+		return RUN_REFUSED;
+	if (interp_run(p, a))
+		return RUN_UNSAFE;
 	image_run(p, b);
 	if (!run_same(a, b))
-		return false;
-	if (a->cost > p->cost)
-		test_note("cost %llu is over the bound %u", (unsigned long long)a->cost, p->cost);
-	return a->cost <= p->cost;
+		return RUN_DIFFERENT;
+	if (a->cost <= p->cost && a->insns <= p->cost)
+		return RUN_SAME;
+	test_note("cost %llu of %llu instructions is over the bound %u",
+		  (unsigned long long)a->cost, (unsigned long long)a->insns, p->cost);
+	return RUN_DIFFERENT;
 }
 
-bool run_both(struct ctv_prog *p, const struct run *in, struct run *out, u32 budget)
+enum run_outcome run_try(struct ctv_prog *p, const struct run *in, struct run *out, u32 budget,
+			 struct ctv_refusal *r)
 {
 	static const struct ctv_map map = { .addr = MAP_ADDR, .size = MAP_SIZE };
 	struct ctv_set set = {
@@ -125,13 +123,26 @@ bool run_both(struct ctv_prog *p, const struct run *in, struct run *out, u32 bud
 		.budget = budget,
 	};
 	static struct run b;
-	bool ok;
+	enum run_outcome res;
 
 	*out = *in;
 	b = *in;
-	ok = run_set(&set, out, &b);
-	if (!ok)
-		prog_note(p);
+	res = run_set(&set, out, &b);
+	*r = set.refusal;
 	ctv_set_free(&set);
-	return ok;
+	return res;
+}
+
+bool run_both(struct ctv_prog *p, const struct run *in, struct run *out, u32 budget)
+{
+	struct ctv_refusal r;
+	enum run_outcome res = run_try(p, in, out, budget, &r);
+
+	if (res == RUN_REFUSED)
+		test_note("refused: %s (%s) at %u", ctv_rule_text(r.rule), r.detail, r.insn);
+	else if (res == RUN_UNSAFE)
+		test_note("program is not safe");
+	if (res != RUN_SAME)
+		prog_note(p);
+	return res == RUN_SAME;
 }

@@ -3,7 +3,8 @@
 #ifndef CTV_TEST_H
 #define CTV_TEST_H
 
-#include "../ctv.h"
+#include "ctv.h"
+#include "user/object.h"
 
 /* ---- KTAP ---- */
 
@@ -13,6 +14,8 @@ __attribute__((format(printf, 2, 3)))
 void test_skip(const char *name, const char *fmt, ...);
 __attribute__((format(printf, 1, 2)))
 void test_note(const char *fmt, ...);
+/* The plan; the exit status. */
+int test_finish(void);
 
 /* ---- instructions ---- */
 
@@ -43,7 +46,9 @@ void test_note(const char *fmt, ...);
 
 #define CTX_SIZE	256
 #define MAP_ADDR	0xffffc90000100000ULL	/* as it stands in instructions */
+#ifndef MAP_SIZE
 #define MAP_SIZE	4096U
+#endif
 
 /**
  * struct run - what a program works on and leaves behind
@@ -70,35 +75,19 @@ void image_run(const struct ctv_prog *p, struct run *run);
 u64 image_call(u32 off, u64 *slot, u64 fuel);
 u8 *image_maps(void);
 
+enum run_outcome {
+	RUN_SAME,	/* both ways the same, and within the verified cost */
+	RUN_REFUSED,	/* by the passes */
+	RUN_UNSAFE,	/* it did in the interpreter what it may not */
+	RUN_DIFFERENT,	/* notes say how */
+};
+
+enum run_outcome run_try(struct ctv_prog *p, const struct run *in, struct run *out, u32 budget,
+			 struct ctv_refusal *r);
+
 /* Both, with the same input; false and notes when they differ. */
 bool run_both(struct ctv_prog *p, const struct run *in, struct run *out, u32 budget);
 void prog_note(const struct ctv_prog *p);
-
-#define OBJECT_MAX	16
-#define OBJECT_ADDR	0xffffc90010000000ULL	/* of the first map */
-#define OBJECT_PAGES	256			/* limit of the kernel for one set */
-
-/**
- * struct object - a BPF object file with handlers, as the kernel would see it
- * @set:	its programs and maps, ready for ctv_set_check()
- * @progs:	programs of @set
- * @names:	their sections
- * @maps:	maps of @set: the sections of global variables
- * @map_names:	their sections
- * @rule:	rule by which these passes must refuse it, "-" for none, empty when it is no test
- */
-struct object {
-	struct ctv_set set;
-	struct ctv_prog progs[OBJECT_MAX];
-	char names[OBJECT_MAX][64];
-	struct ctv_map maps[OBJECT_MAX];
-	char map_names[OBJECT_MAX][32];
-	char rule[32];
-};
-
-/* Reads @path and judges it up to the raw scan: 0, the errno of a rule, or -EINVAL with a note. */
-int object_open(struct object *o, const char *path);
-void object_close(struct object *o);
 
 /* ---- the tests ---- */
 
@@ -106,6 +95,10 @@ void test_vectors(void);
 void test_pairs(void);
 void test_refusals(void);
 void test_checker(void);
+void test_kernel_vectors(void);
+void test_conformance(const char *dir);
+/* A program that a fuzzer's bytes decide on, run both ways. */
+bool random_one(const u8 *bytes, size_t len);
 void test_random(unsigned long count, u64 seed);
 void test_objects(int nr, char **paths);
 void test_uart(int nr, char **paths);

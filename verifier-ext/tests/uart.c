@@ -86,7 +86,7 @@ static int uart_load(const char *path)
 	int err = object_open(&uart, path);
 
 	if (!err)
-		err = ctv_set_check(&uart.set);
+		err = object_check(&uart);
 	if (!err)
 		err = image_compile(&uart.set);
 	if (err)

@@ -58,7 +58,7 @@
  * @handlers_fd: VMM: struct_ops map with the exit handlers, or -1 for none
  * @pcpu:	VMM: logical number of the host CPU that runs this vCPU in the gap
  * @log_size:	VMM: bytes at @log_buf, 0 for no log
- * @log_buf:	VMM: address of a buffer for a text that explains a refusal
+ * @log_buf:	VMM: address of a buffer for a text: why it was refused, or what handlers cost
  * @budget:	VMM: worst-case cost allowed per handler call, 0 for the default
  * @log_used:	kernel: bytes of text written to @log_buf, terminating 0 excluded
  * @verify_ns:	kernel: time spent in verification and compilation of the handlers

@@ -18,7 +18,7 @@
 #include <linux/kvm_caretaker_telemetry.h>
 
 /* Version of everything in this header. */
-#define KVM_CARETAKER_CCB_ABI		1
+#define KVM_CARETAKER_CCB_ABI		2
 #define KVM_CARETAKER_CCB_MAGIC		0x31424343	/* "CCB1" */
 
 /* Program header type of the segment that starts with the CCB (sections can be stripped). */
@@ -102,9 +102,6 @@ enum kvm_caretaker_doorbell {
 	KVM_CARETAKER_BELL_HALT	= 2,	/* armed pCPU: go to HALTED, no guest was run */
 };
 
-/* What the payload tells KVM when it returns from an attached run. */
-/* (nothing: VMCB and GPRs are as after a #VMEXIT that KVM itself took) */
-
 /**
  * struct kvm_caretaker_cpuid - one CPUID leaf in the metadata
  * @function:	kernel: EAX input
@@ -186,6 +183,61 @@ struct kvm_caretaker_handlers {
 	__u32 generation;
 };
 
+/* What waits in a mailbox (kvm_caretaker_mailbox.pending). */
+#define KVM_CARETAKER_PEND_IRQ		(1U << 0)	/* bits in irr[] */
+#define KVM_CARETAKER_PEND_NMI		(1U << 1)	/* an NMI for the guest */
+#define KVM_CARETAKER_PEND_UNHALT	(1U << 2)	/* KVM_HC_KICK_CPU: leave HLT */
+
+/**
+ * struct kvm_caretaker_mailbox - where the vCPUs of a VM leave interrupts for one of them
+ * @x2apic_id:	kernel, at detach: x2APIC ID of the vCPU
+ * @host_apic_id: kernel, at detach: physical APIC ID of its pCPU
+ * @open:	kernel: 1 from before the doorbell until the vCPU was imported
+ * @pending:	senders (payloads): KVM_CARETAKER_PEND_*, set by a locked OR after the bits in @irr;
+ *		owner's payload: exchanged with 0 before it reads @irr; kernel, when all payloads
+ *		of the VM are parked: what is left
+ * @irr:	senders: fixed interrupts that wait, by vector, set by a locked OR; owner's payload:
+ *		exchanged with 0; kernel, as for @pending
+ * @reserved:	zero
+ *
+ * No wake-up is lost: a sender that finds a bit of @pending set need not kick, because the owner
+ * reads @irr after it has cleared @pending; one that sets it sends KVM_CARETAKER_VECTOR_KICK to
+ * the pCPU of the owner. A sender that finds a destination not open does not send to any: its
+ * exit blocks.
+ */
+struct kvm_caretaker_mailbox {
+	__u32 x2apic_id;
+	__u32 host_apic_id;
+	__u32 open;
+	__u32 pending;
+	__u32 irr[8];
+	__u32 reserved[4];
+};
+
+#define KVM_CARETAKER_NR_PEERS		63
+
+/**
+ * struct kvm_caretaker_peers - one page that the Caretakers of all vCPUs of a VM share
+ * @size:	kernel: sizeof(struct kvm_caretaker_peers)
+ * @nr:		kernel: used entries of @box, one per vCPU of the VM
+ * @reserved:	zero
+ * @box:	mailboxes, in the order of the vCPUs
+ */
+struct kvm_caretaker_peers {
+	__u32 size;
+	__u32 nr;
+	__u64 reserved[7];
+	struct kvm_caretaker_mailbox box[KVM_CARETAKER_NR_PEERS];
+};
+
+/*
+ * Vectors that the payload uses on its pCPU's LAPIC while detached. Everything else that comes
+ * there is stray: counted, acknowledged, survived.
+ */
+#define KVM_CARETAKER_VECTOR_TIMER	0xf0
+#define KVM_CARETAKER_VECTOR_KICK	0xf1
+#define KVM_CARETAKER_VECTOR_SPURIOUS	0xff
+
 /* flags of the CCB */
 #define KVM_CARETAKER_CCB_ISOLATE	(1U << 0)	/* kernel: attached on isolated tables */
 #define KVM_CARETAKER_CCB_TSC_AUX	(1U << 1)	/* kernel: CPU has RDTSCP/RDPID */
@@ -194,6 +246,8 @@ struct kvm_caretaker_handlers {
 #define KVM_CARETAKER_CCB_PKU		(1U << 4)	/* kernel: reserved */
 #define KVM_CARETAKER_CCB_HALTED	(1U << 5)	/* both: in HLT at detach or park */
 #define KVM_CARETAKER_CCB_X2APIC	(1U << 6)	/* kernel: guest uses x2APIC mode */
+#define KVM_CARETAKER_CCB_NMI_MASKED	(1U << 7)	/* both: NMI in progress at detach or park */
+#define KVM_CARETAKER_CCB_NMI_PENDING	(1U << 8)	/* both: an NMI waits at detach or park */
 
 /**
  * struct kvm_caretaker_ccb - Caretaker Control Block
@@ -204,7 +258,8 @@ struct kvm_caretaker_handlers {
  * @state:	 see KVM_CARETAKER_MOVES
  * @pcpu:	 enum kvm_caretaker_pcpu, writer named there
  * @doorbell:	 kernel: enum kvm_caretaker_doorbell
- * @kicked:	 payload's NMI handler: an NMI came while detached; cleared by the main loop
+ * @kicked:	 payload's NMI and interrupt handlers: one came while detached; cleared by the
+ *		 main loop
  * @handlers:	 kernel: struct kvm_caretaker_handlers, never 0, replaced by one release-store
  * @counters:	 kernel (attached), payload (at RUN and at park): the exits or gap_exits table
  * @meta:	 kernel: struct kvm_caretaker_meta
@@ -235,11 +290,14 @@ struct kvm_caretaker_handlers {
  *		 kernel at detach, payload while detached, read by the kernel that adopts
  * @timer_period: kernel at detach, payload while detached: TSC cycles from one expiry to the next,
  *		 0 when the timer is not periodic
- * @host_apic:	 kernel: the pCPU's LAPIC registers (uncached), 0 when it is in x2APIC mode
+ * @host_apic:	 kernel: the pCPU's LAPIC registers (uncached, in the isolated tables only), 0
+ *		 when it is in x2APIC mode
  * @host_apic_khz: kernel: frequency of the pCPU's LAPIC timer before its divider in kHz, 0 when
  *		 it has TSC-deadline mode
  * @tsc_khz:	 kernel: TSC frequency in kHz
  * @apic_cycle_ns: kernel, at detach: ns per tick of the guest's LAPIC timer before its divider
+ * @self:	 kernel, at detach: index of the vCPU's own mailbox
+ * @peers:	 kernel, at detach: struct kvm_caretaker_peers (in the isolated tables only)
  * @exit:	 see there; GPRs of the vCPU live here between VMRUNs
  *
  * While attached the kernel copies the GPRs into exit.gpr before it calls the payload and out of
@@ -286,8 +344,9 @@ struct kvm_caretaker_ccb {
 	__u32 host_apic_khz;
 	__u32 tsc_khz;
 	__u32 apic_cycle_ns;
-	__u32 pad;
-	__u64 reserved[7];
+	__u32 self;
+	__u64 peers;
+	__u64 reserved[6];
 	struct kvm_caretaker_exit exit;
 };
 
@@ -325,6 +384,11 @@ KVM_CARETAKER_AT(kvm_caretaker_exit, gpr, 0x38);
 KVM_CARETAKER_AT(kvm_caretaker_exit, cr4, 0xb8);
 KVM_CARETAKER_ASSERT("exit size", sizeof(struct kvm_caretaker_exit) == 0x100);
 KVM_CARETAKER_ASSERT("ccb size", sizeof(struct kvm_caretaker_ccb) == 0x268);
+KVM_CARETAKER_AT(kvm_caretaker_ccb, peers, 0x130);
+KVM_CARETAKER_AT(kvm_caretaker_mailbox, pending, 0x0c);
+KVM_CARETAKER_AT(kvm_caretaker_mailbox, irr, 0x10);
+KVM_CARETAKER_ASSERT("mailbox size", sizeof(struct kvm_caretaker_mailbox) == 64);
+KVM_CARETAKER_ASSERT("peers size", sizeof(struct kvm_caretaker_peers) == 4096);
 KVM_CARETAKER_ASSERT("meta size", sizeof(struct kvm_caretaker_meta) == 0x40 + 0x1000 + 0x400);
 KVM_CARETAKER_ASSERT("telemetry size",
 		     sizeof(struct kvm_caretaker_telemetry) == 0x100 + 0x4000 + 64 * 48);

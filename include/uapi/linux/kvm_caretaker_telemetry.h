@@ -61,12 +61,21 @@ struct kvm_caretaker_stall {
  * @tsc_park:	payload: state of the vCPU saved
  * @tsc_adopt:	kernel, at cancel or adopt: the vCPU continues in KVM
  * @nr_stalls:	payload: stalls so far; record i lives in stalls[i % NR_STALLS]
- * @stray:	payload: NMI, #MC and other stray events survived while detached
+ * @stray:	payload: stray NMIs and interrupts survived while detached
  * @fault:	payload: vector of the exception that made it park FAULTED, plus one; 0 for none
  * @fault_rip:	payload: its RIP
  * @fault_addr:	payload: its CR2 or error code
  * @idle_tsc:	payload: TSC cycles spent halted while detached
  * @fuel_out:	payload: handler calls cut off by fuel
+ * @stray_vector: payload: vector of the last stray event (2: NMI)
+ * @stray_tsc:	payload: host TSC at the last stray event
+ * @timer_fired: payload: expiries of the guest's LAPIC timer while detached
+ * @timer_irqs:	payload: interrupts of the pCPU's own timer
+ * @ipi_sent:	payload: interrupts sent to vCPUs of the VM, itself included, per destination
+ * @ipi_received: payload: times it found something in its mailbox
+ * @ipi_kicks:	payload: kicks sent to pCPUs of other vCPUs
+ * @injected:	payload: interrupts and NMIs injected into the guest while detached
+ * @halts:	payload: times the pCPU went to halt because the guest was in HLT
  * @reserved:	zero
  * @exits:	payload, at every exit: by reason index and server
  * @gap_exits:	payload, at every exit while detached: by reason index and server
@@ -90,7 +99,16 @@ struct kvm_caretaker_telemetry {
 	__u64 fault_addr;
 	__u64 idle_tsc;
 	__u64 fuel_out;
-	__u64 reserved[17];
+	__u64 stray_vector;
+	__u64 stray_tsc;
+	__u64 timer_fired;
+	__u64 timer_irqs;
+	__u64 ipi_sent;
+	__u64 ipi_received;
+	__u64 ipi_kicks;
+	__u64 injected;
+	__u64 halts;
+	__u64 reserved[8];
 	__u64 exits[KVM_CARETAKER_NR_REASONS][KVM_CARETAKER_NR_SERVERS];
 	__u64 gap_exits[KVM_CARETAKER_NR_REASONS][KVM_CARETAKER_NR_SERVERS];
 	struct kvm_caretaker_stall stalls[KVM_CARETAKER_NR_STALLS];

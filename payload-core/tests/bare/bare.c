@@ -2,15 +2,17 @@
 /*
  * Bare-metal test of the payload core.
  *
- * Boots on an emulator with SVM and two processors and plays the kernel: loads the built ELF
+ * Boots on an emulator with SVM and three processors and plays the kernel: loads the built ELF
  * files, runs tiny guests attached (shared and isolated page tables, two load addresses) and
- * detached (second processor: arm, run, NMI kick, park, INIT, again). Prints KTAP to port 0xe9.
+ * detached (the other processors: arm, run, NMI kick, park, INIT, again). Prints KTAP to port 0xe9.
  */
 #include "test.h"
 
+#define LAPIC_PAGE	0xfee00000ULL
 #define LAPIC_SVR	((u32 *)0xfee000f0)
 #define PTE_P		1ULL
 #define PTE_W		2ULL
+#define PTE_UNCACHED	0x18ULL
 #define PTE_PS		0x80ULL
 #define PTE_NX		(1ULL << 63)
 #define GUEST_CS	0x029b
@@ -20,10 +22,13 @@
 #define INTERCEPT(vmcb, code) ((vmcb)->intercepts[(code) / 32] |= 1U << ((code) % 32))
 
 struct kvm_caretaker_ccb *test_ccb;
+u32 test_vcpu;
+
+static struct kvm_caretaker_ccb *test_ccbs[NR_VCPUS];
 
 /* Isolated tables. Never cleared: a pCPU that is halted in a payload still needs them for NMIs. */
 static u64 pml4[512] __aligned(4096), pdpt[512] __aligned(4096);
-static u64 pd[512] __aligned(4096), pt[512] __aligned(4096);
+static u64 pd[512] __aligned(4096), pt[512] __aligned(4096), pd_lapic[512] __aligned(4096);
 
 static u32 nr_tests, nr_failed;
 
@@ -110,7 +115,7 @@ static void zero(void *to, u64 size)
 		((u8 *)to)[i] = 0;
 }
 
-/* Isolated tables: the image by segment, the arena as a whole, nothing else. */
+/* Isolated tables: the image by segment, the arenas as a whole, the LAPIC, nothing else. */
 static void map_isolated(u64 base, const struct elf_segment *segment)
 {
 	u64 address, flags = PTE_P;
@@ -126,6 +131,8 @@ static void isolated_init(void)
 	pml4[0] = (u64)pdpt | PTE_P | PTE_W;
 	pdpt[0] = (u64)pd | PTE_P | PTE_W;
 	pd[IMAGE_BASE >> 21] = (u64)pt | PTE_P | PTE_W;
+	pdpt[LAPIC_PAGE >> 30] = (u64)pd_lapic | PTE_P | PTE_W;
+	pd_lapic[LAPIC_PAGE >> 21 & 511] = LAPIC_PAGE | PTE_P | PTE_W | PTE_PS | PTE_UNCACHED;
 	pd[ARENA_BASE >> 21] = ARENA_BASE | PTE_P | PTE_W | PTE_PS;
 }
 
@@ -135,7 +142,7 @@ static void image_load(const u8 *image, u64 base)
 	const struct elf_segment *segment = (const void *)(image + elf->phoff);
 	u32 i;
 
-	zero((void *)base, 64 * 1024);
+	zero((void *)base, KVM_CARETAKER_IMAGE_MAX);
 	for (i = 0; i < elf->phnum; i++, segment++) {
 		if (segment->type == KVM_CARETAKER_PT_CCB)
 			test_ccb = (void *)(base + segment->vaddr);
@@ -170,7 +177,7 @@ void vmcb_init(struct vmcb *vmcb, const u8 *guest)
 	INTERCEPT(vmcb, VMEXIT_IOIO);
 	INTERCEPT(vmcb, VMEXIT_MSR);
 	INTERCEPT(vmcb, VMEXIT_SHUTDOWN);
-	INTERCEPT(vmcb, 0x80);
+	INTERCEPT(vmcb, 0x80);	/* VMRUN: has to be intercepted */
 	INTERCEPT(vmcb, VMEXIT_VMMCALL);
 	*(u64 *)((u8 *)vmcb + 0x40) = (u64)arena->iopm;
 	*(u64 *)((u8 *)vmcb + 0x48) = (u64)arena->msrpm;
@@ -185,7 +192,7 @@ void vmcb_init(struct vmcb *vmcb, const u8 *guest)
 	vmcb->dr6 = 0xffff0ff0;
 	vmcb->rflags = 2;
 	vmcb->rip = (u64)guest;
-	vmcb->rsp = 0x9000;
+	vmcb->rsp = 0x9000 + test_vcpu * 0x2000;
 }
 
 static void cpuid_add(u32 function, u32 eax)
@@ -199,6 +206,14 @@ static void cpuid_add(u32 function, u32 eax)
 		.function = function, .flags = KVM_CARETAKER_CPUID_USED,
 		.eax = eax, .ebx = eax + 1, .ecx = eax + 2, .edx = eax + 3,
 	};
+}
+
+/* C, arena and the pCPU that is kicked are those of this vCPU from now on. */
+void vcpu_select(u32 vcpu)
+{
+	test_ccbs[test_vcpu] = test_ccb;
+	test_vcpu = vcpu;
+	test_ccb = test_ccbs[vcpu];
 }
 
 /* A fresh payload with a guest that is about to run; GPR n holds 0x100 + n. */
@@ -241,6 +256,7 @@ void setup(const u8 *image, u64 base, const u8 *guest, u32 flags)
 	for (i = 0; i < NR_GPRS; i++)
 		C.exit.gpr[i] = 0x100 + i;
 	guest_counter = 0;
+	guest_ticked = 0;
 }
 
 void handler_install(u32 class, const u8 *handler)
@@ -273,5 +289,6 @@ void bare_bsp(void)
 	__atomic_store_n(LAPIC_SVR, 0x1ff, __ATOMIC_RELAXED);
 	test_attached();
 	test_detached();
+	test_timers();
 	finish();
 }

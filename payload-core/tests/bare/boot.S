@@ -116,9 +116,14 @@ ap32:
 	mov $0x18, %eax
 	mov %eax, %ds
 	mov %eax, %ss
-	mov $ap_stack_top, %esp
+	mov $1, %eax
+	cpuid
+	shr $24, %ebx			/* APIC ID, from 1 */
+	mov %ebx, %edi
+	shl $14, %ebx
+	lea ap_stacks(%ebx), %edx
+	mov %edx, %esp
 	mov $bare_ap, %ebx
-	mov $ap_stack_top, %edx
 	jmp long_mode
 
 	.code64
@@ -285,11 +290,8 @@ GUEST guest_shutdown
 	lidt guest_no_idt
 	ud2
 
-/*
- * Ten times: a deadline, HLT, one timer interrupt (vector 0x40), which sends a self-IPI (0x30, of
- * lower priority: taken after its EOI). Then HLT for good. R8 counts the one, guest_counter the other.
- */
-GUEST guest_ticks
+/* Gates for vectors 2, 0x30 and 0x40 */
+guest_gates:
 	lgdt boot_gdt_pointer
 	mov $guest_idt + 0x400, %edi
 	mov $guest_tick, %eax
@@ -298,21 +300,76 @@ GUEST guest_ticks
 	mov $guest_self, %eax
 	call guest_gate
 	lidt guest_idt_pointer
+	ret
+
+/*
+ * RBX times: a deadline RSI cycles ahead, HLT, one timer interrupt (vector 0x40), which sends a
+ * self-IPI (0x30, of lower priority: taken after its EOI). Then HLT for good. R8 counts the one,
+ * guest_counter the other.
+ */
+GUEST guest_ticks
+	call guest_gates
 	xor %r8d, %r8d
-	mov $10, %ebx
 1:	rdtsc
-	add $1000000, %eax
-	adc $0, %edx
+	shl $32, %rdx
+	or %rdx, %rax
+	add %rsi, %rax
+	mov %rax, %rdx
+	shr $32, %rdx
 	mov $0x6e0, %ecx
 	wrmsr
 	sti
 	hlt
 	cli
-	dec %ebx
+	dec %rbx
 	jnz 1b
 	sti
 2:	hlt
 	jmp 2b
+
+/*
+ * LVTT from R11 (vector 0x41), TDCR from R10, TMICT from R12, if that is not 0. Then HLT again and
+ * again, or, with R13 = 0, a loop without exits that counts in guest_counter.
+ */
+GUEST guest_timer
+	call guest_gates
+	mov $guest_idt + 0x410, %edi
+	mov $guest_time, %eax
+	call guest_gate
+	test %r12, %r12
+	jz 1f
+	xor %edx, %edx
+	mov $0x83e, %ecx
+	mov %r10, %rax
+	wrmsr
+	mov $0x832, %ecx
+	mov %r11, %rax
+	wrmsr
+	mov $0x838, %ecx
+	mov %r12, %rax
+	wrmsr
+1:	sti
+	test %r13, %r13
+	jz 3f
+2:	hlt
+	incq guest_counter
+	jmp 2b
+3:	incq guest_counter
+	jmp 3b
+
+guest_time:
+	push %rax
+	push %rcx
+	push %rdx
+	lock incq guest_ticked
+	mov $0x80b, %ecx
+	xor %eax, %eax
+	xor %edx, %edx
+	wrmsr
+	pop %rdx
+	pop %rcx
+	pop %rax
+	iretq
 
 guest_gate:
 	mov %ax, (%rdi)
@@ -342,7 +399,7 @@ guest_self:
 	iretq
 
 guest_idt_pointer:
-	.word 0x40f
+	.word 0x41f
 	.quad guest_idt
 
 	.balign 16
@@ -359,6 +416,9 @@ boot_info:
 	.balign 8
 guest_counter:
 	.quad 0
+	.globl guest_ticked
+guest_ticked:
+	.quad 0
 
 	.globl image_payload, image_payload_end, image_floor, image_floor_end
 	.balign 4096
@@ -373,7 +433,7 @@ image_floor_end:
 	.bss
 	.balign 16
 guest_idt:
-	.skip 0x410
+	.skip 0x420
 	.globl host_pml4
 	.balign 4096
 host_pml4:
@@ -384,7 +444,7 @@ host_pd:
 	.skip 4 * 4096
 	.skip 16384
 boot_stack_top:
-	.skip 16384
-ap_stack_top:
+ap_stacks:
+	.skip NR_VCPUS * 16384
 
 	.section .note.GNU-stack, "", @progbits

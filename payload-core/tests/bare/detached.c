@@ -4,153 +4,9 @@
  */
 #include "test.h"
 
-#define LAPIC		0xfee00000ULL
-#define TIMEOUT_TSC	20000000000ULL
-
-static u64 entry_ap;
-
 static u64 gap_exits(u32 index, u32 server)
 {
 	return arena->telemetry.gap_exits[index][server];
-}
-
-static u32 lapic_read(u32 reg)
-{
-	return __atomic_load_n((u32 *)(LAPIC + reg), __ATOMIC_RELAXED);
-}
-
-static void lapic_write(u32 reg, u32 value)
-{
-	__atomic_store_n((u32 *)(LAPIC + reg), value, __ATOMIC_RELAXED);
-}
-
-static u64 now(void)
-{
-	u32 low, high;
-
-	asm volatile("rdtsc" : "=a" (low), "=d" (high));
-	return low | (u64)high << 32;
-}
-
-static void delay(u64 tsc)
-{
-	u64 start = now();
-
-	while (now() - start < tsc)
-		cpu_pause();
-}
-
-static void ipi(u32 command)
-{
-	lapic_write(0x310, 1 << 24);
-	lapic_write(0x300, command);
-	while (lapic_read(0x300) & (1 << 12))
-		cpu_pause();
-}
-
-static void kick(void)
-{
-	ipi(0x4400);
-}
-
-static bool wait_for(const char *what, const u32 *word, u32 value)
-{
-	u64 start = now();
-
-	while (load_acquire(word) != value) {
-		if (now() - start > TIMEOUT_TSC)
-			return check(what, load_acquire(word), value);
-		cpu_pause();
-	}
-	return true;
-}
-
-static bool wait_stray(u64 value)
-{
-	u64 start = now();
-
-	while (load_acquire(&arena->telemetry.stray) < value) {
-		if (now() - start > TIMEOUT_TSC)
-			break;
-		cpu_pause();
-	}
-	return check("stray NMIs", arena->telemetry.stray, value);
-}
-
-#define wait_pcpu(value) wait_for("pcpu", &C.pcpu, KVM_CARETAKER_PCPU_##value)
-#define wait_state(value) wait_for("state", &C.state, KVM_CARETAKER_##value)
-
-void bare_ap(void)
-{
-	struct kvm_caretaker_ccb *ccb = load_acquire(&test_ccb);
-
-	lapic_write(0xf0, 0xff);	/* soft-disabled, as after CPU offlining */
-	((void (*)(struct kvm_caretaker_ccb *))entry_ap)(ccb);
-}
-
-/*
- * INIT, SIPI, and the payload is on its way. An emulator may see the SIPI before it did the INIT:
- * it is sent until it worked; one too many is ignored.
- */
-static bool arm(void)
-{
-	u32 i;
-
-	C.pcpu = KVM_CARETAKER_PCPU_COMING;
-	entry_ap = (u64)test_ccb + C.entry_detached;
-	ipi(0x4500);
-	for (i = 0; i < 1000 && load_acquire(&C.pcpu) == KVM_CARETAKER_PCPU_COMING; i++) {
-		delay(2000000);
-		ipi(0x4600 | AP_TRAMPOLINE / PAGE);
-	}
-	return wait_pcpu(ARMED);
-}
-
-/*
- * Each run has the other of two places than the one before it: the pCPU is still halted in its
- * image, with its IDT, and an NMI may still be on its way to it. When a place comes round again
- * the pCPU has seen an INIT since.
- */
-static void setup_detached(const u8 *guest, u32 flags)
-{
-	static u64 base = IMAGE_BASE;
-
-	base = base == IMAGE_BASE ? IMAGE_BASE2 : IMAGE_BASE;
-	setup(image_payload, base, guest, flags | KVM_CARETAKER_CCB_XSAVE);
-	vmcb_init(&arena->gap_vmcb, guest);
-	*(u16 *)(arena->fpu + 0) = 0x37f;
-	*(u32 *)(arena->fpu + 24) = 0x1f80;
-}
-
-static bool detach(const u8 *guest, u32 flags)
-{
-	setup_detached(guest, flags);
-	if (!arm())
-		return false;
-	C.state = KVM_CARETAKER_DETACHING;
-	store_release(&C.doorbell, KVM_CARETAKER_BELL_RUN);
-	return true;
-}
-
-static bool adopt(u32 from)
-{
-	if (!__atomic_compare_exchange_n(&C.state, &from, KVM_CARETAKER_ADOPTING, false,
-					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-		return check("state before adoption", from, KVM_CARETAKER_RUNNING);
-	kick();
-	return wait_state(PARKED) && wait_pcpu(HALTED);
-}
-
-static bool wait_counter(u64 value)
-{
-	u64 start = now();
-
-	while (guest_count() < value) {
-		if (now() - start > TIMEOUT_TSC)
-			return check("guest counter", guest_count(), value);
-		cpu_pause();
-	}
-	return true;
 }
 
 static void test_arm_and_halt(void)
@@ -159,7 +15,7 @@ static void test_arm_and_halt(void)
 
 	setup_detached(guest_spin, 0);
 	ok = arm();
-	store_release(&C.doorbell, KVM_CARETAKER_BELL_HALT);
+	ring(KVM_CARETAKER_BELL_HALT);
 	ok = ok && wait_pcpu(HALTED);
 	ok &= check("state", C.state, KVM_CARETAKER_ATTACHED);
 	report("armed pCPU lets go when no guest comes", ok);
@@ -172,7 +28,7 @@ static void test_taken_back(void)
 
 	setup_detached(guest_spin, 0);
 	ok = arm();
-	store_release(&C.doorbell, KVM_CARETAKER_BELL_RUN);	/* state is still ATTACHED */
+	ring(KVM_CARETAKER_BELL_RUN);	/* state is still ATTACHED */
 	ok = ok && wait_pcpu(HALTED);
 	ok &= check("state", C.state, KVM_CARETAKER_ATTACHED);
 	ok &= check("vmcb", C.vmcb, (u64)&arena->kvm_vmcb);
@@ -218,21 +74,6 @@ static void test_cycles(void)
 	report("20 cycles of detach and park on one pCPU", ok);
 }
 
-/* The kernel's half of the race: the guest may stall between the look and the move. */
-static bool adopt_any(void)
-{
-	u32 from;
-
-	do {
-		from = load_acquire(&C.state);
-		if (from != KVM_CARETAKER_RUNNING && from != KVM_CARETAKER_STALLED)
-			return check("state before adoption", from, KVM_CARETAKER_RUNNING);
-	} while (!__atomic_compare_exchange_n(&C.state, &from, KVM_CARETAKER_ADOPTING, false,
-					      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
-	kick();
-	return wait_state(PARKED) && wait_pcpu(HALTED);
-}
-
 /* From before the first VMRUN to well within HLT, stall or loop: no kick may get lost. */
 static void test_kick_moments(void)
 {
@@ -275,32 +116,6 @@ static void test_halted_at_detach(void)
 	ok = ok && adopt(KVM_CARETAKER_RUNNING);
 	ok &= check("counter", guest_count(), 0);
 	report("guest in HLT at detach stays halted", ok);
-}
-
-/* Counts are exact: no interrupt is lost or comes twice, and none is left at the end. */
-static void test_ticks(void)
-{
-	bool ok;
-
-	setup_detached(guest_ticks, KVM_CARETAKER_CCB_X2APIC);
-	*(u32 *)(arena->lapic + 0x320) = 0x40040;
-	ok = arm();
-	C.state = KVM_CARETAKER_DETACHING;
-	store_release(&C.doorbell, KVM_CARETAKER_BELL_RUN);
-	ok = ok && wait_state(RUNNING) && wait_counter(10);
-	ok = ok && wait_for("flags", &C.flags, KVM_CARETAKER_CCB_XSAVE |
-			    KVM_CARETAKER_CCB_X2APIC | KVM_CARETAKER_CCB_HALTED);
-	delay(20000000);
-	ok = ok && adopt(KVM_CARETAKER_RUNNING);
-	ok &= check("timer interrupts", C.exit.gpr[8], 10);
-	ok &= check("self-IPIs", guest_count(), 10);
-	ok &= check("ISR", *(u32 *)(arena->lapic + 0x110) | *(u32 *)(arena->lapic + 0x120), 0);
-	ok &= check("IRR", *(u32 *)(arena->lapic + 0x210) | *(u32 *)(arena->lapic + 0x220), 0);
-	ok &= check("V_IRQ", arena->gap_vmcb.int_ctl & VMCB_V_IRQ, 0);
-	ok &= check("event", arena->gap_vmcb.exit_int_info & VMCB_EVENT_VALID, 0);
-	ok &= check("expiry", C.timer_expiry, 0);
-	ok &= check("stalls", arena->telemetry.nr_stalls, 0);
-	report("detached guest gets deadline timer interrupts and self-IPIs in HLT", ok);
 }
 
 static void test_block(void)
@@ -373,8 +188,7 @@ static void test_payload_fault(void)
 	setup_detached(guest_cpuid_loop, 0);
 	handler_install(KVM_CARETAKER_CLASS_CPUID, handler_fault);
 	ok = arm();
-	C.state = KVM_CARETAKER_DETACHING;
-	store_release(&C.doorbell, KVM_CARETAKER_BELL_RUN);
+	run();
 	ok = ok && wait_state(FAULTED) && wait_pcpu(HALTED);
 	ok &= check("fault", arena->telemetry.fault, 6 + 1);
 	ok &= check("rip", arena->telemetry.fault_rip,
@@ -389,8 +203,7 @@ static void test_bad_fpu_image(void)
 	setup_detached(guest_cpuid_loop, 0);
 	*(u64 *)(arena->fpu + 520) = ~0ULL;
 	ok = arm();
-	C.state = KVM_CARETAKER_DETACHING;
-	store_release(&C.doorbell, KVM_CARETAKER_BELL_RUN);
+	run();
 	ok = ok && wait_state(FAULTED) && wait_pcpu(HALTED);
 	ok &= check("fault", arena->telemetry.fault, 13 + 1);
 	ok &= check("time of the first VMRUN", arena->telemetry.tsc_run, 0);
@@ -415,7 +228,6 @@ void test_detached(void)
 	test_kick_moments();
 	test_hlt();
 	test_halted_at_detach();
-	test_ticks();
 	test_block();
 	test_stray_nmi();
 	test_nmi_storm();

@@ -16,7 +16,7 @@
 #define C (*test_ccb)
 extern struct kvm_caretaker_ccb *test_ccb;
 
-/* Everything that the payload reaches by pointer; at ARENA_BASE. */
+/* Everything that the payload of one vCPU reaches by pointer. */
 struct arena {
 	struct vmcb kvm_vmcb, gap_vmcb;
 	u8 kvm_hsave[PAGE], gap_hsave[PAGE];
@@ -30,7 +30,9 @@ struct arena {
 	struct kvm_caretaker_telemetry telemetry __aligned(64);
 } __aligned(4096);
 
-#define arena ((struct arena *)ARENA_BASE)
+/* That of the vCPU under test, which is test_vcpu. */
+#define arena ((struct arena *)(u64)(ARENA_BASE + test_vcpu * ARENA_STEP))
+extern u32 test_vcpu;
 
 /* boot.S */
 extern u8 image_payload[], image_floor[];
@@ -39,8 +41,8 @@ extern u8 handler_start[], handler_handled[], handler_forward[], handler_fault[]
 extern u8 handler_least[], guest_bench[];
 extern u8 guest_cpuid[], guest_rdmsr[], guest_cpuid_loop[], guest_xmm_loop[];
 extern u8 guest_spin[], guest_hlt[], guest_out[], guest_out_at[], guest_shutdown[];
-extern u8 guest_ticks[];
-extern u64 guest_counter;
+extern u8 guest_ticks[], guest_timer[];
+extern u64 guest_counter, guest_ticked;
 extern const u32 boot_info;
 void stub_attached(u64 entry, u64 guest_pa, u64 host_pa, u64 *route_kvm);
 
@@ -52,6 +54,7 @@ void report(const char *name, bool ok);
 bool check(const char *what, u64 got, u64 wanted);
 void copy(void *to, const void *from, u64 size);
 void vmcb_init(struct vmcb *vmcb, const u8 *guest);
+void vcpu_select(u32 vcpu);
 void setup(const u8 *image, u64 base, const u8 *guest, u32 flags);
 void handler_install(u32 class, const u8 *handler);
 
@@ -59,9 +62,33 @@ void handler_install(u32 class, const u8 *handler);
 void test_attached(void);
 void bench_all(void);
 
-/* detached.c */
-void bare_ap(void);
+/* pcpu.c */
+#define wait_pcpu(value) wait_for("pcpu", &C.pcpu, KVM_CARETAKER_PCPU_##value)
+#define wait_state(value) wait_for("state", &C.state, KVM_CARETAKER_##value)
+u32 lapic_read(u32 reg);
+void lapic_write(u32 reg, u32 value);
+u64 now(void);
+void delay(u64 tsc);
+u32 tsc_khz(void);
+void ipi(u32 command);
+void kick(void);
+bool wait_for(const char *what, const u32 *word, u32 value);
+bool wait_value(const char *what, const u64 *word, u64 value);
+bool wait_stray(u64 value);
+bool wait_counter(u64 value);
+void x2apic_set(bool on);
+void bare_ap(u32 apic_id);
+bool arm(void);
+void setup_detached(const u8 *guest, u32 flags);
+void ring(u32 bell);
+void run(void);
+bool detach(const u8 *guest, u32 flags);
+bool adopt(u32 from);
+bool adopt_any(void);
+
+/* detached.c, timers.c */
 void test_detached(void);
+void test_timers(void);
 
 static inline u64 guest_count(void)
 {

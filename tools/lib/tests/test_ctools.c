@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include "ctele.h"
+#include "hist.h"
 #include "output.h"
 #include "pcpu.h"
 #include "reason.h"
+#include "record.h"
 
 #define CHECK(cond)							\
 	do {								\
@@ -279,6 +281,189 @@ static bool pcpus_are_found(void)
 	return true;
 }
 
+static bool histograms_count(void)
+{
+	struct hist h = { .nr = 0 };
+	char label[2 * FMT_MAX];
+	unsigned int first, last, i;
+
+	CHECK(!hist_range(&h, &first, &last) && hist_mean(&h) == NS_NONE);
+	CHECK(hist_percentile(&h, 99) == NS_NONE);
+	for (i = 0; i < 99; i++)
+		hist_add(&h, 1000);
+	hist_add(&h, 5000000);
+	CHECK(h.nr == 100 && h.max == 5000000 && h.slots[9] == 99 && h.slots[22] == 1);
+	CHECK(hist_range(&h, &first, &last) && first == 9 && last == 22);
+	CHECK(hist_mean(&h) == 50990);
+	CHECK(hist_percentile(&h, 50) == 1023 && hist_percentile(&h, 99) == 1023);
+	CHECK(hist_percentile(&h, 100) == 5000000);
+	hist_label(9, label);
+	CHECK(!strcmp(label, "512 ns - 1.02 us"));
+	hist_add(&h, 0);
+	hist_add(&h, UINT64_MAX);
+	hist_add(&h, UINT64_MAX);
+	CHECK(h.slots[0] == 1 && h.slots[63] == 2 && h.sum == UINT64_MAX);
+	hist_label(63, label);
+	return true;
+}
+
+static bool words_are_packed_and_unpacked(void)
+{
+	uint64_t in[100], out[100];
+	unsigned char buf[100 * 12], *exact;
+	size_t round, i, len;
+
+	for (round = 0; round < 2000; round++) {
+		for (i = 0; i < 100; i++)
+			in[i] = random_next() % 4 > round % 5 ? random_next() : 0;
+		len = record_pack(in, 100, buf);
+		exact = malloc(len ? len : 1);
+		memcpy(exact, buf, len);
+		CHECK(record_unpack(exact, len, out, 100) && !memcmp(in, out, sizeof(in)));
+		/* Any cut is either between two runs or noticed */
+		for (i = 0; i < len; i++)
+			record_unpack(exact, i, out, 100);
+		free(exact);
+	}
+	CHECK(!record_unpack((unsigned char *)"\0\0\0\0", 4, out, 100));
+	CHECK(!record_unpack((unsigned char *)"\0\0\1\0", 4, out, 100));
+	CHECK(record_unpack((unsigned char *)"\xff\xff\1\0abcdefgh", 12, out, 100));
+	return true;
+}
+
+static bool crc_is_that_of_ieee(void)
+{
+	CHECK(record_crc(0, "123456789", 9) == 0xcbf43926);
+	CHECK(record_crc(record_crc(0, "1234", 4), "56789", 5) == 0xcbf43926);
+	return true;
+}
+
+static bool set_synthetic(struct ctele_set *set, struct ctele_reader *r,
+			  const struct ctele_source *src)
+{
+	return ctele_open(r, src) == TOOL_OK && ctele_load(r, set) == TOOL_OK;
+}
+
+static bool synthetic_looks_are_the_same_each_time(void)
+{
+	struct ctele_source src = { .debugfs = "", .synthetic = 500, .pid = -1, .vcpu = -1 };
+	struct ctele_set a, b, c;
+	struct ctele_reader r, q;
+	size_t i;
+
+	CHECK(set_synthetic(&a, &r, &src) && set_synthetic(&b, &q, &src));
+	CHECK(a.nr == 500 && a.vms == 63 && b.nr == 500);
+	for (i = 0; i < a.nr; i++)
+		CHECK(!memcmp(a.vcpus[i], b.vcpus[i], sizeof(*a.vcpus[i])));
+	CHECK(ctele_load(&r, &c) == TOOL_OK);
+	CHECK(c.vcpus[0]->tele.exits[0x72][0] == 2 * a.vcpus[0]->tele.exits[0x72][0]);
+	CHECK(c.realtime_ns - a.realtime_ns == 1000000000);
+	ctele_free(&a);
+	ctele_free(&b);
+	ctele_free(&c);
+	ctele_close(&r);
+	ctele_close(&q);
+	return true;
+}
+
+/* A recording of two looks in memory. Return: its bytes */
+static size_t recording_make(unsigned char **data, const struct ctele_source *src)
+{
+	struct record_writer w;
+	struct ctele_reader r;
+	struct ctele_set set;
+	size_t len = 0;
+	FILE *f = open_memstream((char **)data, &len);
+	unsigned int i;
+
+	ctele_open(&r, src);
+	for (i = 0; i < 2; i++) {
+		ctele_load(&r, &set);
+		if (!i)
+			record_write_head(&w, f, &set);
+		record_write_look(&w, &set);
+		ctele_free(&set);
+	}
+	record_write_end(&w);
+	ctele_close(&r);
+	fclose(f);
+	return len;
+}
+
+/* *looks: complete ones. Return: how it ended */
+static enum record_got recording_read(const void *data, size_t len, unsigned int *looks)
+{
+	struct ctele_source all = { .pid = -1, .vcpu = -1 };
+	struct record_reader r;
+	enum record_got got;
+	struct ctele_set set;
+	FILE *f = fmemopen((void *)data, len, "r");
+
+	*looks = 0;
+	if (record_read_head(&r, f, "recording") != TOOL_OK) {
+		fclose(f);
+		return RECORD_GOT_DAMAGE;
+	}
+	do {
+		memset(&set, 0, sizeof(set));
+		got = record_read_look(&r, &all, &set);
+		*looks += got == RECORD_GOT_LOOK;
+		ctele_free(&set);
+	} while (got == RECORD_GOT_LOOK);
+	record_read_done(&r);
+	fclose(f);
+	return got;
+}
+
+static bool recording_that_is_cut_anywhere_is_readable(void)
+{
+	struct ctele_source src = { .debugfs = "", .synthetic = 3, .pid = -1, .vcpu = -1 };
+	unsigned int looks, most = 0;
+	unsigned char *data;
+	size_t len, i;
+
+	len = recording_make(&data, &src);
+	CHECK(recording_read(data, len, &looks) == RECORD_GOT_END && looks == 2);
+	for (i = sizeof(struct record_head); i < len; i++) {
+		CHECK(recording_read(data, i, &looks) == RECORD_GOT_CUT);
+		CHECK(looks >= most);
+		most = looks;
+	}
+	CHECK(most == 2);
+	free(data);
+	return true;
+}
+
+static bool recording_with_any_bit_wrong_is_noticed(void)
+{
+	struct ctele_source src = { .debugfs = "", .synthetic = 2, .pid = -1, .vcpu = -1 };
+	unsigned char *data;
+	unsigned int looks;
+	size_t len, i;
+
+	len = recording_make(&data, &src);
+	for (i = sizeof(struct record_head); i < len; i++) {
+		data[i] ^= 1U << i % 8;
+		CHECK(recording_read(data, len, &looks) != RECORD_GOT_END);
+		data[i] ^= 1U << i % 8;
+	}
+	CHECK(recording_read(data, len, &looks) == RECORD_GOT_END);
+	free(data);
+	return true;
+}
+
+static bool messages_are_held(void)
+{
+	tool_err_hold(true);
+	tool_err("first %d", 1);
+	tool_err("second %d", 2);
+	tool_err_hold(false);
+	CHECK(!strcmp(tool_err_held(), "second 2"));
+	tool_err_forget();
+	CHECK(!tool_err_held()[0]);
+	return true;
+}
+
 static const struct {
 	const char *name;
 	bool (*run)(void);
@@ -297,6 +482,13 @@ static const struct {
 	CASE(noise_is_survived),
 	CASE(debugfs_text_is_parsed),
 	CASE(pcpus_are_found),
+	CASE(histograms_count),
+	CASE(words_are_packed_and_unpacked),
+	CASE(crc_is_that_of_ieee),
+	CASE(synthetic_looks_are_the_same_each_time),
+	CASE(recording_that_is_cut_anywhere_is_readable),
+	CASE(recording_with_any_bit_wrong_is_noticed),
+	CASE(messages_are_held),
 };
 
 int main(void)

@@ -129,8 +129,19 @@ def damaged_blobs(rng, count):
             yield bytes(blob)
 
 
+def reachable(tool):
+    """A copy for another user, who may not get to the build directory"""
+    d = tempfile.mkdtemp(prefix="ctools-")
+    os.chmod(d, 0o755)
+    atexit.register(shutil.rmtree, d, True)
+    return shutil.copy(tool, d)
+
+
 def run(*command, drop_root=False, stdout=subprocess.PIPE, timeout=60):
     """Runs a tool; the sanitizers' exit status is one that no tool has."""
+    if drop_root:
+        command = (reachable(command[0]), *command[1:])
+
     def drop():
         if os.getuid() == 0:
             os.setgroups([])

@@ -9,6 +9,7 @@
 
 struct dentry;
 struct file;
+struct kimage;
 struct kvm;
 struct kvm_vcpu;
 
@@ -25,8 +26,15 @@ long kvm_caretaker_vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned int ioctl, unsigne
 int kvm_caretaker_pre_enter(struct kvm_vcpu *vcpu);
 void kvm_caretaker_vcpu_destroy(struct kvm_vcpu *vcpu);
 void kvm_caretaker_create_debugfs(struct kvm_vcpu *vcpu, struct dentry *dir);
+/* From kernel_kexec(); 0 or the errno to refuse it with. */
+int kvm_caretaker_kexec_check(const struct kimage *image);
 
 #else
+
+static inline int kvm_caretaker_kexec_check(const struct kimage *image)
+{
+	return 0;
+}
 
 static inline long kvm_caretaker_vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned int ioctl,
 					    unsigned long arg)

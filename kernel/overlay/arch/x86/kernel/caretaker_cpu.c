@@ -165,6 +165,26 @@ bool caretaker_owns_apic_id(u32 apic_id)
 	return false;
 }
 
+/**
+ * caretaker_cpus_owned - list the CPUs that run a Caretaker, or are on their way out or back
+ * @apic_ids:	filled in with physical APIC ids
+ * @max:	entries of it
+ *
+ * Return: number of entries used.
+ */
+int caretaker_cpus_owned(u32 *apic_ids, unsigned int max)
+{
+	unsigned int nr;
+
+	if (!READ_ONCE(caretaker_incoming_read))
+		caretaker_read_incoming();
+
+	guard(raw_spinlock_irqsave)(&caretaker_owned_lock);
+	nr = min(max, caretaker_nr_owned);
+	memcpy(apic_ids, caretaker_owned, nr * sizeof(*apic_ids));
+	return nr;
+}
+
 /*
  * The last steps of a CPU as part of the host. Its kernel stack, per-CPU data and page tables
  * may be gone at any time after cpuhp_ap_report_dead(), so get out to the payload at once.
@@ -244,21 +264,38 @@ int caretaker_cpu_online(unsigned int cpu)
 	return cpu_online(cpu) ? 0 : add_cpu(cpu);
 }
 
-/**
- * caretaker_cpu_kick - make a CPU in a Caretaker look at its CCB
- * @apic_id:	physical APIC id
- *
- * An NMI, because the CPU's LAPIC is software-disabled and drops fixed interrupts. Physical
- * destination: a logical one means nothing to a CPU that the host does not manage.
- */
-void caretaker_cpu_kick(u32 apic_id)
+/* Physical destination: a logical one means nothing to a CPU that the host does not manage. */
+static void cpu_send(u32 apic_id, u32 what)
 {
 	unsigned long flags;
 
 	local_irq_save(flags);
 	safe_apic_wait_icr_idle();
-	apic_icr_write(APIC_DM_NMI | APIC_DEST_PHYSICAL, apic_id);
+	apic_icr_write(what | APIC_DEST_PHYSICAL, apic_id);
 	local_irq_restore(flags);
+}
+
+/**
+ * caretaker_cpu_kick - make a CPU that runs a vCPU in a Caretaker look at its CCB
+ * @apic_id:	physical APIC id
+ *
+ * An NMI: it comes through whatever the payload is doing.
+ */
+void caretaker_cpu_kick(u32 apic_id)
+{
+	cpu_send(apic_id, APIC_DM_NMI);
+}
+
+/**
+ * caretaker_cpu_nudge - wake a CPU that is halted in a Caretaker
+ * @apic_id:	physical APIC id
+ * @vector:	the payload's vector for it
+ *
+ * Unlike an NMI it can be told from stray events when it comes late.
+ */
+void caretaker_cpu_nudge(u32 apic_id, u8 vector)
+{
+	cpu_send(apic_id, APIC_DM_FIXED | vector);
 }
 
 static int __init caretaker_cpu_init(void)

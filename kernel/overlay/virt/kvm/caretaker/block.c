@@ -14,8 +14,9 @@
  *
  * The mapped part appears at one virtual address (from vmap()) in the host's page tables and in
  * the isolated ones, so that switching CR3 needs no trampoline and pointers mean the same in
- * both. Behind it two more pages are mapped that serve the attached mode only: KVM's VMCB, and
- * empty metadata (the zero page) for times when KVM has not settled the CPUID bits yet.
+ * both. Behind it more pages are mapped. Two serve the attached mode only: KVM's VMCB, and empty
+ * metadata (zero pages) for times when KVM has not settled the CPUID bits yet. The last one is a
+ * placeholder in the host's tables: the isolated ones have the VM's mailboxes there.
  */
 #define pr_fmt(fmt) "caretaker: " fmt
 
@@ -118,7 +119,9 @@ static int block_map(struct caretaker_block *b, u64 va, u64 pa, u64 prot)
 		if (!table)
 			return -E2BIG;
 	}
-	table[(va >> PAGE_SHIFT) & (PTRS_PER_PTE - 1)] = __sme_set(pa) | prot;
+	/* A device's registers are never encrypted. */
+	table[(va >> PAGE_SHIFT) & (PTRS_PER_PTE - 1)] =
+		(prot & _PAGE_PCD ? pa : __sme_set(pa)) | prot;
 	return 0;
 }
 
@@ -193,11 +196,33 @@ static int block_map_isolated(struct caretaker_block *b, struct page *kvm_vmcb)
 		r = block_map(b, b->va_empty + i * PAGE_SIZE, __pa(empty_zero_page), PROT_R);
 	/* The pCPU's own LAPIC, where vmap() left a guard page. */
 	if (!r && !x2apic_enabled()) {
-		b->ccb->host_apic = b->va_empty + META_PAGES * PAGE_SIZE;
+		b->ccb->host_apic = b->va_peers + PAGE_SIZE;
 		r = block_map(b, b->ccb->host_apic, host_apic_pa(),
 			      PROT_RW | _PAGE_PCD | _PAGE_PWT);
 	}
 	return r;
+}
+
+/**
+ * caretaker_block_set_peers - connect a block with the mailboxes of its VM, or cut it off
+ * @b:		the block; its vCPU is not detached
+ * @peers:	the mailboxes, NULL for none
+ * @self:	index of the vCPU's own one
+ *
+ * Return: 0 or -E2BIG.
+ */
+int caretaker_block_set_peers(struct caretaker_block *b, struct kvm_caretaker_peers *peers,
+			      unsigned int self)
+{
+	int r = peers ? block_map(b, b->va_peers, __pa(peers), PROT_RW) :
+			block_map(b, b->va_peers, 0, 0);
+
+	if (r)
+		return r;
+	b->peers = peers;
+	b->ccb->peers = peers ? b->va_peers : 0;
+	b->ccb->self = self;
+	return 0;
 }
 
 static int block_protect(struct caretaker_block *b)
@@ -230,7 +255,7 @@ static int block_map_host(struct caretaker_block *b, struct page *kvm_vmcb)
 	unsigned int i, nr = block_mapped_pages(b) - 1;
 	struct page **pages;
 
-	b->va_pages = nr + 1 + META_PAGES;
+	b->va_pages = nr + 1 + META_PAGES + 1;
 	pages = kcalloc(b->va_pages, sizeof(*pages), GFP_KERNEL);
 	if (!pages)
 		return -ENOMEM;
@@ -245,6 +270,7 @@ static int block_map_host(struct caretaker_block *b, struct page *kvm_vmcb)
 		return -ENOMEM;
 	b->va_vmcb = (u64)b->va + nr * PAGE_SIZE;
 	b->va_empty = b->va_vmcb + PAGE_SIZE;
+	b->va_peers = b->va_empty + META_PAGES * PAGE_SIZE;
 	return 0;
 }
 

@@ -12,6 +12,8 @@
 #include "log.h"
 
 struct bpf_map;
+struct bpf_prog;
+struct ctv_refusal;
 struct page;
 
 /* Longest name of a handler set, terminating 0 included. */
@@ -100,7 +102,7 @@ struct caretaker_handlers {
  * caretaker_handlers_create() - verify and compile the programs of a struct_ops map
  * @map_fd:	file descriptor of a BPF map of struct kvm_caretaker_ops that has a link
  * @budget:	worst-case cost allowed per call in cost units, 0 for the default
- * @log:	takes the reason of a refusal, may be NULL
+ * @log:	takes the reason of a refusal, or the cost of each program; may be NULL
  *
  * The result does not depend on the link, the map or the programs any more; it holds the maps
  * of their global variables. Context: process, sleeps; takes no lock of KVM.
@@ -119,5 +121,13 @@ struct caretaker_handlers *caretaker_handlers_create(int map_fd, u32 budget,
  * Context: process, may sleep.
  */
 void caretaker_handlers_destroy(struct caretaker_handlers *h);
+
+/* Between bpf.c and bpf_build.c: stage 2 on the kernel's copy of a map's value, which is held. */
+struct caretaker_handlers *caretaker_handlers_build(struct kvm_caretaker_ops *ops, u32 budget,
+						    struct caretaker_log *log);
+
+/* Words for a refusal, with the source line when the program came with line information. */
+void caretaker_refusal_text(char *buf, size_t size, const struct bpf_prog *prog, const char *class,
+			    const struct ctv_refusal *r);
 
 #endif /* __VIRT_KVM_CARETAKER_BPF_H */

@@ -2,8 +2,9 @@
 /*
  * KVM Caretaker: what the files of this directory and the vendor code share.
  *
- * Locks, outermost first: LUO session -> CPU hotplug -> vcpu->mutex -> kvm_caretaker.lock.
- * CPU hotplug is never entered with vcpu->mutex held.
+ * Locks, outermost first: LUO session -> CPU hotplug -> kvm->lock -> vcpu->mutex (of several
+ * vCPUs only under kvm->lock) -> kvm_caretaker.lock. CPU hotplug is never entered with a
+ * vcpu->mutex held.
  */
 #ifndef _VIRT_KVM_CARETAKER_H
 #define _VIRT_KVM_CARETAKER_H
@@ -13,10 +14,14 @@
 #include <linux/kvm_host.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include <uapi/linux/kvm_caretaker.h>
 #include <uapi/linux/kvm_caretaker_ccb.h>
+
+struct liveupdate_flb;
 
 #include "bpf.h"
 #include "elf.h"
@@ -51,6 +56,8 @@
  * @va_empty:	metadata without any entry within @va
  * @va_meta:	metadata within @va
  * @va_entry:	attached entry point
+ * @va_peers:	where the isolated tables map the mailboxes of the VM while preserved
+ * @peers:	these mailboxes, in the direct map, NULL while not preserved
  * @stale:	metadata must be filled again before the next attached run
  * @image_pages: pages of the payload image
  * @image_page:	its first page in the block
@@ -86,6 +93,8 @@ struct caretaker_block {
 	u64 va_empty;
 	u64 va_meta;
 	u64 va_entry;
+	u64 va_peers;
+	struct kvm_caretaker_peers *peers;
 	bool stale;
 	unsigned int image_pages;
 	unsigned int image_page;
@@ -101,6 +110,7 @@ struct caretaker_block {
 
 /**
  * struct kvm_caretaker - the Caretaker of one vCPU (vcpu->caretaker)
+ * @node:	in the list of iter.c
  * @lock:	guards @block against readers that do not hold vcpu->mutex
  * @vcpu:	the vCPU
  * @block:	memory of the payload, NULL for none
@@ -111,12 +121,15 @@ struct caretaker_block {
  * @updating:	KVM_SET_CARETAKER is changing @block (guarded by @lock, excludes @preserved)
  * @lost:	its Caretaker FAULTED: the vCPU cannot run any more
  * @preserved:	LUO holds the vCPU file
+ * @armed:	its pCPU waits in the payload for the vCPU to be handed over
+ * @reclaimed:	how the last attempt to take the vCPU back ended
  * @stop:	leave KVM_RUN, so many wait for vcpu->mutex
  * @pcpu:	logical number of the pCPU
  * @generation:	successful installs
  * @vm_id:	identity of the VM
  */
 struct kvm_caretaker {
+	struct list_head node;
 	struct mutex lock;	/* @block, for readers without vcpu->mutex */
 	struct kvm_vcpu *vcpu;
 	struct caretaker_block *block;
@@ -125,12 +138,62 @@ struct kvm_caretaker {
 	bool orphan;
 	bool adopted;
 	bool preserved;
+	bool armed;
+	int reclaimed;
 	bool updating;
 	bool lost;
 	atomic_t stop;
 	unsigned int pcpu;
 	u32 generation;
 	u64 vm_id;
+};
+
+/**
+ * struct caretaker_npt - frozen nested page tables
+ * @root_pa:	root table
+ * @list_pa:	&struct caretaker_list_ser of all tables
+ * @pages:	number of tables
+ */
+struct caretaker_npt {
+	u64 root_pa;
+	u64 list_pa;
+	u64 pages;
+};
+
+/**
+ * struct caretaker_vm - a preserved or retrieved VM
+ * @list:	in the list of luo.c
+ * @ref:	one for the list, one per vCPU that is being adopted
+ * @kvm:	the VM; the file that LUO holds keeps it alive
+ * @ser:	what the next kernel reads; in a next kernel, what it read
+ * @npt:	its frozen NPT
+ * @peers:	mailboxes of its vCPUs
+ * @nr_vcpus:	vCPUs that it had when it was preserved
+ * @incoming:	it was retrieved, not preserved
+ * @detached:	its vCPUs were handed over and not taken back
+ * @lost:	a vCPU could not be taken back: its tables and memory must stay
+ * @lock:	guards the rest
+ * @wait:	vCPUs in their first KVM_RUN wait here for the others
+ * @arrived:	how many do
+ * @gone:	vCPUs that were adopted or lost
+ * @round:	counts the attempts to adopt
+ */
+struct caretaker_vm {
+	struct list_head list;
+	refcount_t ref;
+	struct kvm *kvm;
+	struct caretaker_vm_ser *ser;
+	struct caretaker_npt npt;
+	struct kvm_caretaker_peers *peers;
+	unsigned int nr_vcpus;
+	bool incoming;
+	bool detached;
+	bool lost;
+	spinlock_t lock;	/* the following */
+	wait_queue_head_t wait;
+	unsigned int arrived;
+	unsigned int gone;
+	unsigned int round;
 };
 
 /* block.c */
@@ -143,39 +206,58 @@ int caretaker_block_set_handlers(struct caretaker_block *b, struct caretaker_han
 int caretaker_block_preserve(struct caretaker_block *b);
 void caretaker_block_unpreserve(struct caretaker_block *b);
 u64 caretaker_block_va(const struct caretaker_block *b, const void *mem);
+int caretaker_block_set_peers(struct caretaker_block *b, struct kvm_caretaker_peers *peers,
+			      unsigned int self);
 
 /* install.c */
 struct kvm_caretaker *caretaker_of(struct kvm_vcpu *vcpu);
+int caretaker_publish(struct kvm_caretaker *ct);
 long caretaker_set(struct kvm_vcpu *vcpu, unsigned long arg);
-int caretaker_stop(struct kvm_caretaker *ct, bool complete);
+void caretaker_stop_ask(struct kvm_caretaker *ct);
+int caretaker_stop_wait(struct kvm_caretaker *ct, bool complete, struct mutex *nest);
 void caretaker_go(struct kvm_caretaker *ct);
 
 /* readout.c */
 long caretaker_get(struct kvm_vcpu *vcpu, unsigned long arg);
+void caretaker_info_fill(struct kvm_caretaker *ct, struct kvm_caretaker_info *info);
+
+/* iter.c */
+void caretaker_iter_add(struct kvm_caretaker *ct);
+void caretaker_iter_del(struct kvm_caretaker *ct);
+void caretaker_trace_detach(struct kvm_caretaker *ct);
+void caretaker_trace_back(struct kvm_caretaker *ct, bool cancel);
 
 /* gap.c */
 int caretaker_move(struct caretaker_block *b, u32 from, u32 to);
 int caretaker_arm(struct caretaker_block *b);
 void caretaker_disarm(struct caretaker_block *b);
-int caretaker_ring(struct caretaker_block *b);
-int caretaker_reclaim(struct caretaker_block *b);
+void caretaker_ring(struct caretaker_block *b);
+int caretaker_ring_wait(struct caretaker_block *b);
+int caretaker_reclaim_ask(struct caretaker_block *b);
+int caretaker_reclaim_wait(struct caretaker_block *b);
 void caretaker_pcpu_return(struct caretaker_block *b);
 void caretaker_pcpu_return_later(struct caretaker_block *b);
 int caretaker_adopt(struct kvm_caretaker *ct);
 void caretaker_give_up(struct kvm_caretaker *ct);
 
+/* cpus.c */
+extern struct liveupdate_flb caretaker_cpus_flb;
+int caretaker_cpus_set(u32 apic_id, u64 block_pa);
+
+/* group.c */
+int caretaker_vm_hand_over(struct caretaker_vm *vm);
+void caretaker_vm_take_back(struct caretaker_vm *vm);
+int caretaker_vm_adopt(struct caretaker_vm *vm, struct kvm_caretaker *ct);
+
 /* luo.c */
+struct caretaker_vm *caretaker_vm_get(struct kvm *kvm);
+void caretaker_vm_put(struct caretaker_vm *vm);
 u64 caretaker_npt_bytes(struct kvm *kvm);
 
 /* npt.c */
-struct caretaker_npt {
-	u64 root_pa;
-	u64 list_pa;
-	u64 pages;
-};
-
 int caretaker_npt_build(struct kvm *kvm, struct caretaker_npt *npt);
 void caretaker_npt_destroy(struct caretaker_npt *npt);
+void caretaker_npt_pin(const struct caretaker_npt *npt);
 void caretaker_npt_restore_free(struct caretaker_npt *npt);
 
 /* vendor code: arch/x86/kvm/svm/caretaker.c */

@@ -14,10 +14,13 @@
 #include <asm/caretaker.h>
 #include <asm/msr.h>
 
+#include <trace/events/kvm_caretaker.h>
+
 #include "caretaker.h"
 
 #define ARM_TIMEOUT_MS		5000
 #define RING_TIMEOUT_MS		2000
+#define RING_NMI_AFTER_MS	5
 #define PARK_TIMEOUT_MS		2000
 #define HALT_TIMEOUT_MS		5000
 #define RETURN_DELAY		(HZ / 5)
@@ -91,25 +94,50 @@ int caretaker_arm(struct caretaker_block *b)
  */
 void caretaker_disarm(struct caretaker_block *b)
 {
-	/* Pairs with the acquire of the armed payload. */
+	/* Pairs with the acquire of the armed payload, which the nudge wakes. */
 	smp_store_release(&b->ccb->doorbell, KVM_CARETAKER_BELL_HALT);
+	caretaker_cpu_nudge(b->apic_id, KVM_CARETAKER_VECTOR_KICK);
 	caretaker_pcpu_return_later(b);
+}
+
+/* One more kick when the last one is some time ago. */
+static void kick_again(struct caretaker_block *b, ktime_t *last)
+{
+	ktime_t now = ktime_get();
+
+	if (ktime_before(now, ktime_add_us(*last, KICK_INTERVAL_US)))
+		return;
+	caretaker_cpu_kick(b->apic_id);
+	*last = now;
 }
 
 /**
  * caretaker_ring - hand the copied vCPU over
  * @b:		the block, state DETACHING
  *
+ * To be followed by caretaker_ring_wait(). Apart from it so that several vCPUs go on at once.
+ */
+void caretaker_ring(struct caretaker_block *b)
+{
+	/* Pairs with the acquire of the armed payload: it sees the whole copied vCPU. */
+	smp_store_release(&b->ccb->doorbell, KVM_CARETAKER_BELL_RUN);
+	caretaker_cpu_nudge(b->apic_id, KVM_CARETAKER_VECTOR_KICK);
+}
+
+/**
+ * caretaker_ring_wait - wait until the Caretaker has taken its vCPU
+ * @b:		the block, after caretaker_ring()
+ *
  * Context: vcpu->mutex held; busy-waits, because the guest stands still.
  * Return: 0: the guest runs in the Caretaker. -ETIMEDOUT, -EIO: it does not and has not run,
  * state is ATTACHED again.
  */
-int caretaker_ring(struct caretaker_block *b)
+int caretaker_ring_wait(struct caretaker_block *b)
 {
 	ktime_t end = ktime_add_ms(ktime_get(), RING_TIMEOUT_MS);
+	/* The nudge should do; an NMI wakes it for certain. */
+	ktime_t last = ktime_add_ms(ktime_get(), RING_NMI_AFTER_MS);
 
-	/* Pairs with the acquire of the armed payload: it sees the whole copied vCPU. */
-	smp_store_release(&b->ccb->doorbell, KVM_CARETAKER_BELL_RUN);
 	/* Pairs with the release of the payload's move. */
 	while (smp_load_acquire(&b->ccb->state) == KVM_CARETAKER_DETACHING) {
 		bool dead = READ_ONCE(b->ccb->pcpu) == KVM_CARETAKER_PCPU_HALTED;
@@ -117,6 +145,7 @@ int caretaker_ring(struct caretaker_block *b)
 		if ((dead || ktime_after(ktime_get(), end)) &&
 		    !caretaker_move(b, KVM_CARETAKER_DETACHING, KVM_CARETAKER_ATTACHED))
 			return dead ? -EIO : -ETIMEDOUT;
+		kick_again(b, &last);
 		cpu_relax();
 	}
 	/* The payload makes the state RUNNING before its first VMRUN: FAULTED here lost nothing. */
@@ -129,7 +158,7 @@ int caretaker_ring(struct caretaker_block *b)
 }
 
 /* Asks for the vCPU from whichever detached state it is in. */
-static int reclaim_ask(struct caretaker_block *b)
+static int reclaim_move(struct caretaker_block *b)
 {
 	if (!caretaker_move(b, KVM_CARETAKER_RUNNING, KVM_CARETAKER_ADOPTING) ||
 	    !caretaker_move(b, KVM_CARETAKER_STALLED, KVM_CARETAKER_ADOPTING) ||
@@ -147,33 +176,46 @@ static int reclaim_ask(struct caretaker_block *b)
 }
 
 /**
- * caretaker_reclaim - get the vCPU's state back from a detached Caretaker
+ * caretaker_reclaim_ask - ask a detached Caretaker for its vCPU
  * @b:		the block
+ *
+ * To be followed by caretaker_reclaim_wait(). Apart from it so that several vCPUs stop at once.
+ *
+ * Return: 0; -EIO when the Caretaker has FAULTED; -EBUSY when the vCPU is not detached.
+ */
+int caretaker_reclaim_ask(struct caretaker_block *b)
+{
+	int r;
+
+	b->telemetry->tsc_kick = rdtsc();
+	r = reclaim_move(b);
+	if (!r)
+		caretaker_cpu_kick(b->apic_id);
+	return r;
+}
+
+/**
+ * caretaker_reclaim_wait - get the vCPU's state back from a detached Caretaker
+ * @b:		the block, after caretaker_reclaim_ask() that gave 0
  *
  * Context: vcpu->mutex held; busy-waits, because the guest stands still.
  * Return: 0 with state PARKED; -EIO when the Caretaker has FAULTED; -ETIMEDOUT when it does not
  * answer: the vCPU is still its.
  */
-int caretaker_reclaim(struct caretaker_block *b)
+int caretaker_reclaim_wait(struct caretaker_block *b)
 {
 	ktime_t end = ktime_add_ms(ktime_get(), PARK_TIMEOUT_MS);
-	ktime_t kick = 0;
-	int r;
+	ktime_t last = ktime_get();
+	int r = 0;
 
-	b->telemetry->tsc_kick = rdtsc();
-	r = reclaim_ask(b);
 	/* PARKED is published with release, after all of the vCPU's state. */
 	while (!r && smp_load_acquire(&b->ccb->state) != KVM_CARETAKER_PARKED) {
-		ktime_t now = ktime_get();
-
 		if (READ_ONCE(b->ccb->state) == KVM_CARETAKER_FAULTED)
 			r = -EIO;
-		else if (ktime_after(now, end))
+		else if (ktime_after(ktime_get(), end))
 			r = -ETIMEDOUT;
-		if (!r && (!kick || ktime_after(now, ktime_add_us(kick, KICK_INTERVAL_US)))) {
-			caretaker_cpu_kick(b->apic_id);
-			kick = now;
-		}
+		else
+			kick_again(b, &last);
 		cpu_relax();
 	}
 	if (r)
@@ -203,8 +245,12 @@ void caretaker_pcpu_return_later(struct caretaker_block *b)
  */
 void caretaker_pcpu_return(struct caretaker_block *b)
 {
-	int r = wait_pcpu(b, KVM_CARETAKER_PCPU_HALTED, HALT_TIMEOUT_MS);
+	int r;
 
+	/* One that was armed may have missed the nudge of the disarm. */
+	if (READ_ONCE(b->ccb->pcpu) == KVM_CARETAKER_PCPU_ARMED)
+		caretaker_cpu_kick(b->apic_id);
+	r = wait_pcpu(b, KVM_CARETAKER_PCPU_HALTED, HALT_TIMEOUT_MS);
 	if (r) {
 		pr_err("pCPU with APIC id %u does not halt: left offline, %u KiB stay in use\n",
 		       b->apic_id, b->nr_pages * 4);
@@ -243,6 +289,8 @@ void caretaker_give_up(struct kvm_caretaker *ct)
 	pr_err("vCPU %d: lost: its Caretaker faulted: code 0x%llx, rip 0x%llx, address 0x%llx\n",
 	       ct->vcpu->vcpu_id, b->telemetry->fault, b->telemetry->fault_rip,
 	       b->telemetry->fault_addr);
+	trace_caretaker_fault(ct->vm_id, ct->vcpu->vcpu_id, b->telemetry->fault,
+			      b->telemetry->fault_rip, b->telemetry->fault_addr);
 	if (caretaker_move(b, KVM_CARETAKER_FAULTED, KVM_CARETAKER_EMPTY))
 		caretaker_move(b, KVM_CARETAKER_PARKED, KVM_CARETAKER_EMPTY);
 	WRITE_ONCE(ct->lost, true);
@@ -252,24 +300,16 @@ void caretaker_give_up(struct kvm_caretaker *ct)
 
 /**
  * caretaker_adopt - end an orphan: its vCPU continues in this kernel's KVM
- * @ct:		its Caretaker
+ * @ct:		its Caretaker; @ct->reclaimed says how taking it back ended
  *
- * Context: vcpu->mutex held, from the first KVM_RUN.
- * Return: 0; -EINVAL when the VMM has not restored the vCPU (the guest runs on, orphaned);
- * other errors of caretaker_reclaim().
+ * Context: vcpu->mutex held, all Caretakers of the VM have stopped.
+ * Return: 0; -EIO: the vCPU is lost; -ETIMEDOUT: it runs on, orphaned.
  */
 int caretaker_adopt(struct kvm_caretaker *ct)
 {
 	struct caretaker_block *b = ct->block;
-	const char *why;
-	int r;
+	int r = ct->reclaimed;
 
-	r = caretaker_svm_can_import(ct->vcpu, b, &why);
-	if (r) {
-		pr_err("vCPU %d: not adopted, it runs on: %s\n", ct->vcpu->vcpu_id, why);
-		return r;
-	}
-	r = caretaker_reclaim(b);
 	if (!r)
 		r = caretaker_svm_import(ct->vcpu, b);
 	if (r == -EIO) {
@@ -282,6 +322,7 @@ int caretaker_adopt(struct kvm_caretaker *ct)
 	caretaker_move(b, KVM_CARETAKER_PARKED, KVM_CARETAKER_EMPTY);
 	WRITE_ONCE(ct->adopted, true);
 	WRITE_ONCE(ct->orphan, false);
+	caretaker_trace_back(ct, false);
 	caretaker_block_get(b);
 	caretaker_pcpu_return_later(b);
 	pr_info("vCPU %d: adopted from the pCPU with APIC id %u\n", ct->vcpu->vcpu_id, b->apic_id);

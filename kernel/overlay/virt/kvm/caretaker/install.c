@@ -22,6 +22,8 @@
 #include <asm/caretaker.h>
 #include <asm/tsc.h>
 
+#include <trace/events/kvm_caretaker.h>
+
 #include "caretaker.h"
 
 #define CARETAKER_LOG_MAX	(64 * 1024)
@@ -42,10 +44,24 @@ static u64 caretaker_vm_id(struct kvm_vcpu *vcpu)
 	return get_random_u64() | 1;
 }
 
+/**
+ * caretaker_publish - give a vCPU its Caretaker
+ * @ct:		the Caretaker, complete
+ *
+ * Return: 0, or -EEXIST when the vCPU has one already.
+ */
+int caretaker_publish(struct kvm_caretaker *ct)
+{
+	if (cmpxchg(&ct->vcpu->caretaker, NULL, ct))
+		return -EEXIST;
+	caretaker_iter_add(ct);
+	return 0;
+}
+
 /* The first call for a vCPU creates the object, which then lives as long as the vCPU. */
 static struct kvm_caretaker *caretaker_create(struct kvm_vcpu *vcpu)
 {
-	struct kvm_caretaker *ct = caretaker_of(vcpu), *old;
+	struct kvm_caretaker *ct = caretaker_of(vcpu);
 
 	if (ct)
 		return ct;
@@ -55,35 +71,51 @@ static struct kvm_caretaker *caretaker_create(struct kvm_vcpu *vcpu)
 	mutex_init(&ct->lock);
 	ct->vcpu = vcpu;
 	ct->vm_id = caretaker_vm_id(vcpu);
-	old = cmpxchg(&vcpu->caretaker, NULL, ct);
-	if (old) {
-		kfree(ct);
-		ct = old;
-	}
-	return ct;
+	if (!caretaker_publish(ct))
+		return ct;
+	kfree(ct);
+	return caretaker_of(vcpu);
 }
 
 /**
- * caretaker_stop - get a vCPU out of KVM_RUN and hold it
+ * caretaker_stop_ask - tell a vCPU to leave KVM_RUN
  * @ct:		its Caretaker
+ *
+ * To be followed by caretaker_stop_wait(). Apart from it so that several vCPUs leave at once.
+ */
+void caretaker_stop_ask(struct kvm_caretaker *ct)
+{
+	atomic_inc(&ct->stop);
+	kvm_make_request(KVM_REQ_UNBLOCK, ct->vcpu);
+	kvm_vcpu_kick(ct->vcpu);
+}
+
+static int stop_lock(struct kvm_vcpu *vcpu, struct mutex *nest)
+{
+	if (nest)
+		return mutex_lock_killable_nest_lock(&vcpu->mutex, nest);
+	return mutex_lock_killable(&vcpu->mutex);
+}
+
+/**
+ * caretaker_stop_wait - wait until a vCPU is out of KVM_RUN and hold it
+ * @ct:		its Caretaker, after caretaker_stop_ask()
  * @complete:	wait for user space to complete the I/O exit that it may be working on
+ * @nest:	kvm->lock when the caller holds it, to take more than one vcpu->mutex; else NULL
  *
- * Makes the thread in KVM_RUN leave with EINTR and takes vcpu->mutex. A vCPU in the middle of
- * an I/O exit can be updated but not carried.
+ * The thread in KVM_RUN leaves with EINTR. A vCPU in the middle of an I/O exit can be updated
+ * but not carried.
  *
- * Context: may sleep, CPU hotplug allowed; returns with vcpu->mutex held on success.
+ * Context: may sleep; returns with vcpu->mutex held on success. After an error the vCPU may run.
  * Return: 0, -EAGAIN when user space does not complete its exit, -EINTR on a fatal signal.
  */
-int caretaker_stop(struct kvm_caretaker *ct, bool complete)
+int caretaker_stop_wait(struct kvm_caretaker *ct, bool complete, struct mutex *nest)
 {
 	struct kvm_vcpu *vcpu = ct->vcpu;
 	unsigned int tries;
 
-	atomic_inc(&ct->stop);
 	for (tries = 0; tries < 500; tries++) {
-		kvm_make_request(KVM_REQ_UNBLOCK, vcpu);
-		kvm_vcpu_kick(vcpu);
-		if (mutex_lock_killable(&vcpu->mutex)) {
+		if (stop_lock(vcpu, nest)) {
 			atomic_dec(&ct->stop);
 			return -EINTR;
 		}
@@ -91,13 +123,15 @@ int caretaker_stop(struct kvm_caretaker *ct, bool complete)
 			return 0;
 		mutex_unlock(&vcpu->mutex);
 		usleep_range(500, 1000);
+		kvm_make_request(KVM_REQ_UNBLOCK, vcpu);
+		kvm_vcpu_kick(vcpu);
 	}
 	atomic_dec(&ct->stop);
 	return -EAGAIN;
 }
 
 /**
- * caretaker_go - let a vCPU run again after caretaker_stop()
+ * caretaker_go - let a vCPU run again after caretaker_stop_wait()
  * @ct:		its Caretaker
  */
 void caretaker_go(struct kvm_caretaker *ct)
@@ -228,6 +262,8 @@ static void set_switch(struct kvm_caretaker *ct, struct caretaker_block *b, u32 
 	ct->generation++;
 	mutex_unlock(&ct->lock);
 	ct->attached = true;
+	trace_caretaker_install(ct->vm_id, ct->vcpu->vcpu_id, ct->pcpu, ct->generation,
+				b->handlers);
 	caretaker_block_put(old);
 }
 
@@ -251,9 +287,11 @@ static int set_commit_handlers(struct kvm_caretaker *ct, struct caretaker_handle
 {
 	int r = caretaker_block_set_handlers(ct->block, h);
 
-	if (!r)
-		ct->generation++;
-	return r;
+	if (r)
+		return r;
+	ct->generation++;
+	trace_caretaker_install(ct->vm_id, ct->vcpu->vcpu_id, ct->pcpu, ct->generation, h);
+	return 0;
 }
 
 static void set_remove(struct kvm_caretaker *ct)
@@ -312,8 +350,10 @@ static int set_apply(struct kvm_caretaker *ct, const struct kvm_caretaker_set *s
 {
 	unsigned int old_pcpu = ct->pcpu;
 	bool had_pcpu = ct->attached;
-	int r = caretaker_stop(ct, false);
+	int r;
 
+	caretaker_stop_ask(ct);
+	r = caretaker_stop_wait(ct, false, NULL);
 	if (r)
 		return r;
 	r = set_check_state(ct, set->flags, log);
@@ -534,15 +574,17 @@ static void caretaker_stale(struct kvm_caretaker *ct)
 
 static long caretaker_before_run(struct kvm_caretaker *ct)
 {
-	int r = 0;
+	struct caretaker_vm *vm;
+	int r;
 
-	if (READ_ONCE(ct->orphan)) {
-		if (mutex_lock_killable(&ct->vcpu->mutex))
-			return -EINTR;
-		if (ct->orphan)
-			r = caretaker_adopt(ct);
-		mutex_unlock(&ct->vcpu->mutex);
-	}
+	if (!READ_ONCE(ct->orphan))
+		return -ENOIOCTLCMD;
+	if (mutex_lock_killable(&ct->vcpu->mutex))
+		return -EINTR;
+	vm = ct->orphan ? caretaker_vm_get(ct->vcpu->kvm) : NULL;
+	r = vm ? caretaker_vm_adopt(vm, ct) : 0;
+	caretaker_vm_put(vm);
+	mutex_unlock(&ct->vcpu->mutex);
 	return r ? r : -ENOIOCTLCMD;
 }
 
@@ -589,6 +631,7 @@ void kvm_caretaker_vcpu_destroy(struct kvm_vcpu *vcpu)
 
 	if (!ct)
 		return;
+	caretaker_iter_del(ct);
 	vcpu->caretaker = NULL;
 	if (ct->block && !ct->orphan)
 		caretaker_cpu_unclaim(ct->pcpu, ct);

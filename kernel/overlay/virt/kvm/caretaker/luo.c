@@ -2,12 +2,12 @@
 /*
  * KVM Caretaker: file handlers of the Live Update Orchestrator for VM and vCPU files.
  *
- * Order for a VMM, in one session: guest memory (memfd), VM, each vCPU. Preserving a vCPU is
- * what detaches it: the pCPU leaves the host first, while the vCPU still runs in KVM; then the
- * vCPU stops, is copied, and goes on in the Caretaker. Closing the session undoes it (cancel).
+ * Order for a VMM, in one session: guest memory (memfd), VM, each vCPU. Preserving a vCPU takes
+ * its pCPU out of the host, while the vCPU still runs in KVM; preserving the last one detaches
+ * all of them together (group.c). Closing the session undoes it (cancel).
  *
  * Next kernel: retrieve the memory, the VM, then each vCPU. The guest runs on all the time. The
- * first KVM_RUN on a retrieved vCPU adopts it. FINISH is refused before that.
+ * first KVM_RUN on the retrieved vCPUs adopts them. FINISH is refused before that.
  */
 #define pr_fmt(fmt) "caretaker: " fmt
 
@@ -19,28 +19,9 @@
 #include <linux/random.h>
 #include <linux/slab.h>
 
-#include <asm/caretaker.h>
-#include <asm/msr.h>
+#include <trace/events/kvm_caretaker.h>
 
 #include "caretaker.h"
-
-/**
- * struct caretaker_vm - a preserved or retrieved VM
- * @list:	in caretaker_vms
- * @kvm:	the VM; the file that LUO holds keeps it alive
- * @ser:	what the next kernel reads; in a next kernel, what it read
- * @npt:	its frozen NPT
- * @incoming:	it was retrieved, not preserved
- * @lost:	a vCPU could not be taken back: its tables must stay
- */
-struct caretaker_vm {
-	struct list_head list;
-	struct kvm *kvm;
-	struct caretaker_vm_ser *ser;
-	struct caretaker_npt npt;
-	bool incoming;
-	bool lost;
-};
 
 static LIST_HEAD(caretaker_vms);
 static DEFINE_MUTEX(caretaker_vms_lock);
@@ -58,6 +39,53 @@ static struct caretaker_vm *vm_find(const struct kvm *kvm, u64 ser_pa, bool inco
 }
 
 /**
+ * caretaker_vm_get - the retrieved VM that belongs to a KVM VM
+ * @kvm:	the VM
+ *
+ * Return: it, with a reference to be dropped by caretaker_vm_put(), or NULL.
+ */
+struct caretaker_vm *caretaker_vm_get(struct kvm *kvm)
+{
+	struct caretaker_vm *vm;
+
+	guard(mutex)(&caretaker_vms_lock);
+	vm = vm_find(kvm, 0, true);
+	if (vm)
+		refcount_inc(&vm->ref);
+	return vm;
+}
+
+/**
+ * caretaker_vm_put - drop a reference
+ * @vm:		the VM or NULL
+ */
+void caretaker_vm_put(struct caretaker_vm *vm)
+{
+	if (vm && refcount_dec_and_test(&vm->ref))
+		kfree(vm);
+}
+
+static struct caretaker_vm *vm_alloc(unsigned int nr_vcpus, bool incoming)
+{
+	struct caretaker_vm *vm = kzalloc_obj(*vm);
+
+	if (!vm)
+		return NULL;
+	refcount_set(&vm->ref, 1);
+	spin_lock_init(&vm->lock);
+	init_waitqueue_head(&vm->wait);
+	vm->nr_vcpus = nr_vcpus;
+	vm->incoming = incoming;
+	return vm;
+}
+
+static void vm_list_add(struct caretaker_vm *vm)
+{
+	guard(mutex)(&caretaker_vms_lock);
+	list_add(&vm->list, &caretaker_vms);
+}
+
+/**
  * caretaker_npt_bytes - memory of a VM's frozen NPT
  * @kvm:	the VM
  */
@@ -70,96 +98,6 @@ u64 caretaker_npt_bytes(struct kvm *kvm)
 	if (!vm)
 		vm = vm_find(kvm, 0, true);
 	return vm ? vm->npt.pages * PAGE_SIZE : 0;
-}
-
-/* The preserved CPU set: bound to the life of the vCPU files. */
-
-static int cpus_preserve(struct liveupdate_flb_op_args *args)
-{
-	struct caretaker_cpus_ser *cpus;
-
-	cpus = kho_alloc_preserve(PAGE_SIZE);
-	if (IS_ERR(cpus))
-		return PTR_ERR(cpus);
-	cpus->size = sizeof(*cpus);
-	cpus->nr = ARRAY_SIZE(cpus->cpu);
-	args->obj = cpus;
-	args->data = __pa(cpus);
-	return 0;
-}
-
-static void cpus_unpreserve(struct liveupdate_flb_op_args *args)
-{
-	kho_unpreserve_free(args->obj);
-}
-
-static int cpus_retrieve(struct liveupdate_flb_op_args *args)
-{
-	struct caretaker_cpus_ser *cpus = phys_to_virt(args->data);
-
-	if (cpus->size < sizeof(*cpus) || cpus->nr > ARRAY_SIZE(cpus->cpu))
-		return -EINVAL;
-	args->obj = cpus;
-	return 0;
-}
-
-static void cpus_finish(struct liveupdate_flb_op_args *args)
-{
-	kho_restore_free(args->obj);
-}
-
-static const struct liveupdate_flb_ops cpus_ops = {
-	.preserve = cpus_preserve,
-	.unpreserve = cpus_unpreserve,
-	.retrieve = cpus_retrieve,
-	.finish = cpus_finish,
-	.owner = THIS_MODULE,
-};
-
-static struct liveupdate_flb cpus_flb = {
-	.ops = &cpus_ops,
-	.compatible = CARETAKER_CPUS_COMPATIBLE,
-};
-
-/* Enters a CPU into the set (@block_pa) or takes it out (0). */
-static int cpus_set(u32 apic_id, u64 block_pa)
-{
-	struct caretaker_cpus_ser *cpus;
-	unsigned int i;
-	int r;
-
-	r = liveupdate_flb_get_outgoing(&cpus_flb, (void **)&cpus);
-	if (r)
-		return r;
-	r = -ENOSPC;
-	for (i = 0; r && i < cpus->nr; i++) {
-		struct caretaker_cpu_ser *c = &cpus->cpu[i];
-
-		if (block_pa ? c->used : !c->used || c->apic_id != apic_id)
-			continue;
-		c->apic_id = apic_id;
-		c->block_pa = block_pa;
-		c->used = !!block_pa;
-		r = 0;
-	}
-	liveupdate_flb_put_outgoing(&cpus_flb);
-	return r;
-}
-
-int caretaker_incoming_cpus(u32 *apic_ids, unsigned int max)
-{
-	struct caretaker_cpus_ser *cpus;
-	unsigned int i, nr = 0;
-	int r;
-
-	r = liveupdate_flb_get_incoming(&cpus_flb, (void **)&cpus);
-	if (r)
-		return r;
-	for (i = 0; i < cpus->nr && nr < max; i++)
-		if (cpus->cpu[i].used)
-			apic_ids[nr++] = cpus->cpu[i].apic_id;
-	liveupdate_flb_put_incoming(&cpus_flb);
-	return nr;
 }
 
 /* VM files. */
@@ -180,17 +118,43 @@ static u64 vm_identity(struct kvm *kvm)
 	return get_random_u64() | 1;
 }
 
+static void *peers_alloc(unsigned int nr_vcpus)
+{
+	struct kvm_caretaker_peers *peers = kho_alloc_preserve(PAGE_SIZE);
+
+	if (IS_ERR(peers))
+		return peers;
+	peers->size = sizeof(*peers);
+	peers->nr = nr_vcpus;
+	return peers;
+}
+
+static void vm_fill_ser(struct caretaker_vm *vm)
+{
+	*vm->ser = (struct caretaker_vm_ser){
+		.size = sizeof(*vm->ser),
+		.nr_vcpus = vm->nr_vcpus,
+		.vm_id = vm_identity(vm->kvm),
+		.npt_root_pa = vm->npt.root_pa,
+		.npt_list_pa = vm->npt.list_pa,
+		.npt_pages = vm->npt.pages,
+		.peers_pa = __pa(vm->peers),
+	};
+}
+
 static int vm_preserve(struct liveupdate_file_op_args *args)
 {
 	struct kvm *kvm = args->file->private_data;
+	unsigned int nr = atomic_read(&kvm->online_vcpus);
 	struct caretaker_vm *vm;
 	int r;
 
-	if (atomic_read(&kvm->online_vcpus) > 1) {
-		pr_err("VM not preserved: more than one vCPU is not supported yet\n");
+	if (!nr || nr > KVM_CARETAKER_NR_PEERS) {
+		pr_err("VM not preserved: it has %u vCPUs, 1 to %u can be carried\n", nr,
+		       KVM_CARETAKER_NR_PEERS);
 		return -EOPNOTSUPP;
 	}
-	vm = kzalloc_obj(*vm);
+	vm = vm_alloc(nr, false);
 	if (!vm)
 		return -ENOMEM;
 	vm->kvm = kvm;
@@ -199,24 +163,23 @@ static int vm_preserve(struct liveupdate_file_op_args *args)
 		r = PTR_ERR(vm->ser);
 		goto err_free;
 	}
+	vm->peers = peers_alloc(nr);
+	if (IS_ERR(vm->peers)) {
+		r = PTR_ERR(vm->peers);
+		goto err_free_ser;
+	}
 	r = caretaker_npt_build(kvm, &vm->npt);
 	if (r)
-		goto err_free_ser;
-	*vm->ser = (struct caretaker_vm_ser){
-		.size = sizeof(*vm->ser),
-		.nr_vcpus = atomic_read(&kvm->online_vcpus),
-		.vm_id = vm_identity(kvm),
-		.npt_root_pa = vm->npt.root_pa,
-		.npt_list_pa = vm->npt.list_pa,
-		.npt_pages = vm->npt.pages,
-	};
-	mutex_lock(&caretaker_vms_lock);
-	list_add(&vm->list, &caretaker_vms);
-	mutex_unlock(&caretaker_vms_lock);
+		goto err_free_peers;
+	vm_fill_ser(vm);
+	vm_list_add(vm);
+	trace_caretaker_preserve(vm->ser->vm_id, nr, vm->npt.pages);
 	args->serialized_data = __pa(vm->ser);
 	args->private_data = vm;
 	return 0;
 
+err_free_peers:
+	kho_unpreserve_free(vm->peers);
 err_free_ser:
 	kho_unpreserve_free(vm->ser);
 err_free:
@@ -232,13 +195,39 @@ static void vm_unpreserve(struct liveupdate_file_op_args *args)
 	list_del(&vm->list);
 	mutex_unlock(&caretaker_vms_lock);
 	if (vm->lost) {
-		pr_err("VM %016llx: a vCPU was not given back: %llu KiB of page tables stay\n",
+		pr_err("VM %016llx: a vCPU was not given back: all guest memory and %llu KiB of page tables stay in use\n",
 		       vm->ser->vm_id, vm->npt.pages * 4);
+		caretaker_npt_pin(&vm->npt);
 	} else {
 		caretaker_npt_destroy(&vm->npt);
+		kho_unpreserve_free(vm->peers);
 		kho_unpreserve_free(vm->ser);
 	}
-	kfree(vm);
+	caretaker_vm_put(vm);
+}
+
+static bool vm_all_detached(struct kvm *kvm)
+{
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	kvm_for_each_vcpu(i, vcpu, kvm)
+		if (!caretaker_of(vcpu) || !caretaker_of(vcpu)->detached)
+			return false;
+	return true;
+}
+
+/* Half a VM must not cross: what is not detached would be lost. */
+static int vm_freeze(struct liveupdate_file_op_args *args)
+{
+	struct caretaker_vm *vm = args->private_data;
+
+	if (vm->detached && atomic_read(&vm->kvm->online_vcpus) == vm->nr_vcpus &&
+	    vm_all_detached(vm->kvm))
+		return 0;
+	pr_err("VM %016llx: kexec refused: not all of its %u vCPUs are preserved: preserve the rest, or close the session\n",
+	       vm->ser->vm_id, vm->nr_vcpus);
+	return -EBUSY;
 }
 
 /* Turns a file descriptor that KVM has just installed into its file. */
@@ -250,35 +239,47 @@ static struct file *fd_to_file(int fd)
 	return file;
 }
 
+static int vm_check_ser(const struct caretaker_vm_ser *ser)
+{
+	const struct kvm_caretaker_peers *peers;
+
+	if (ser->size < sizeof(*ser) || !ser->nr_vcpus ||
+	    ser->nr_vcpus > KVM_CARETAKER_NR_PEERS || !ser->peers_pa ||
+	    !IS_ALIGNED(ser->peers_pa, PAGE_SIZE) || !pfn_valid(PHYS_PFN(ser->peers_pa)))
+		return -EINVAL;
+	peers = phys_to_virt(ser->peers_pa);
+	return peers->size == sizeof(*peers) && peers->nr == ser->nr_vcpus ? 0 : -EINVAL;
+}
+
 static int vm_retrieve(struct liveupdate_file_op_args *args)
 {
 	struct caretaker_vm_ser *ser = phys_to_virt(args->serialized_data);
 	struct caretaker_vm *vm;
-	int fd;
+	int fd, r = vm_check_ser(ser);
 
-	if (ser->size < sizeof(*ser))
-		return -EINVAL;
-	vm = kzalloc_obj(*vm);
+	if (r)
+		return r;
+	vm = vm_alloc(ser->nr_vcpus, true);
 	if (!vm)
 		return -ENOMEM;
-	fd = kvm_dev_ioctl_create_vm(ser->vm_type);
-	if (fd < 0) {
-		kfree(vm);
-		return fd;
-	}
+	r = kvm_dev_ioctl_create_vm(ser->vm_type);
+	if (r < 0)
+		goto err_free;
+	fd = r;
 	args->file = fd_to_file(fd);
-	if (!args->file || !file_is_kvm(args->file)) {
-		kfree(vm);
-		return -EBADF;
-	}
+	r = -EBADF;
+	if (!args->file || !file_is_kvm(args->file))
+		goto err_free;
 	vm->kvm = args->file->private_data;
 	vm->ser = ser;
+	vm->peers = phys_to_virt(ser->peers_pa);
 	vm->npt = (struct caretaker_npt){ ser->npt_root_pa, ser->npt_list_pa, ser->npt_pages };
-	vm->incoming = true;
-	mutex_lock(&caretaker_vms_lock);
-	list_add(&vm->list, &caretaker_vms);
-	mutex_unlock(&caretaker_vms_lock);
+	vm_list_add(vm);
 	return 0;
+
+err_free:
+	kfree(vm);
+	return r;
 }
 
 static bool vm_has_orphan(struct kvm *kvm)
@@ -314,14 +315,16 @@ static void vm_finish(struct liveupdate_file_op_args *args)
 	if (!vm)
 		return;
 	caretaker_npt_restore_free(&vm->npt);
+	kho_restore_free(vm->peers);
 	kho_restore_free(vm->ser);
-	kfree(vm);
+	caretaker_vm_put(vm);
 }
 
 static const struct liveupdate_file_ops vm_ops = {
 	.can_preserve = vm_can_preserve,
 	.preserve = vm_preserve,
 	.unpreserve = vm_unpreserve,
+	.freeze = vm_freeze,
 	.retrieve = vm_retrieve,
 	.can_finish = vm_can_finish,
 	.finish = vm_finish,
@@ -346,36 +349,8 @@ static int vcpu_refuse(struct kvm_vcpu *vcpu, int r, const char *why)
 	return r;
 }
 
-/* From here to the doorbell the guest stands still. Called with vcpu->mutex held. */
-static int vcpu_hand_over(struct kvm_caretaker *ct, struct caretaker_vm *vm)
-{
-	struct caretaker_block *b = ct->block;
-	const char *why;
-	int r;
-
-	if (!ct->attached)
-		return vcpu_refuse(ct->vcpu, -EOPNOTSUPP, "its Caretaker was removed");
-	r = caretaker_svm_export(ct->vcpu, b, vm->npt.root_pa, &why);
-	if (r)
-		return vcpu_refuse(ct->vcpu, r, why);
-	r = caretaker_move(b, KVM_CARETAKER_ATTACHED, KVM_CARETAKER_DETACHING);
-	if (r) {
-		caretaker_svm_unexport(ct->vcpu, b);
-		return vcpu_refuse(ct->vcpu, r, "the Caretaker is not attached");
-	}
-	b->telemetry->tsc_run = 0;
-	r = caretaker_ring(b);
-	if (r) {
-		caretaker_svm_unexport(ct->vcpu, b);
-		caretaker_svm_attach(ct->vcpu, b);
-		return vcpu_refuse(ct->vcpu, r, "the pCPU does not take it");
-	}
-	ct->attached = false;
-	WRITE_ONCE(ct->detached, true);
-	return 0;
-}
-
-static int vcpu_do_preserve(struct kvm_caretaker *ct, struct caretaker_vm *vm)
+/* The pCPU leaves the host and waits; the vCPU runs on in KVM. */
+static int vcpu_arm(struct kvm_caretaker *ct, struct caretaker_vm *vm)
 {
 	struct caretaker_block *b = ct->block;
 	const char *why;
@@ -389,7 +364,7 @@ static int vcpu_do_preserve(struct kvm_caretaker *ct, struct caretaker_vm *vm)
 	r = caretaker_block_preserve(b);
 	if (r)
 		return vcpu_refuse(ct->vcpu, r, "KHO does not take its pages");
-	r = cpus_set(b->apic_id, __pa(b->mem));
+	r = caretaker_cpus_set(b->apic_id, __pa(b->mem));
 	if (r)
 		goto err_unpreserve;
 	r = caretaker_arm(b);
@@ -397,23 +372,80 @@ static int vcpu_do_preserve(struct kvm_caretaker *ct, struct caretaker_vm *vm)
 		vcpu_refuse(ct->vcpu, r, "its pCPU cannot go offline into the Caretaker");
 		goto err_cpus;
 	}
-	r = caretaker_stop(ct, true);
-	if (r) {
-		vcpu_refuse(ct->vcpu, r, "it does not stop: user space must complete its exit");
-		goto err_disarm;
-	}
-	r = vcpu_hand_over(ct, vm);
-	caretaker_go(ct);
-	if (r)
-		goto err_disarm;
+	ct->armed = true;
 	return 0;
 
-err_disarm:
-	caretaker_disarm(b);
 err_cpus:
-	cpus_set(b->apic_id, 0);
+	caretaker_cpus_set(b->apic_id, 0);
 err_unpreserve:
 	caretaker_block_unpreserve(b);
+	return r;
+}
+
+/*
+ * Undoes vcpu_arm(), after a cancel too. What did not come back stays as it is, but kexec must
+ * not carry it: the CPU stays owned, which refuses kexec.
+ */
+static void vcpu_disarm(struct kvm_caretaker *ct)
+{
+	struct caretaker_block *b = ct->block;
+
+	if (ct->armed)
+		caretaker_disarm(b);
+	ct->armed = false;
+	caretaker_cpus_set(b->apic_id, 0);
+	caretaker_block_set_peers(b, NULL, 0);
+	if (ct->detached && !ct->lost)
+		return;
+	caretaker_block_unpreserve(b);
+	ct->preserved = false;
+}
+
+static bool vm_all_armed(struct kvm *kvm)
+{
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	kvm_for_each_vcpu(i, vcpu, kvm)
+		if (!caretaker_of(vcpu) || !caretaker_of(vcpu)->armed)
+			return false;
+	return true;
+}
+
+/* Other vCPUs may have been handed over for a moment and be prepared but for their pCPU. */
+static int vm_rearm(struct caretaker_vm *vm, const struct kvm_caretaker *self)
+{
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+	int r;
+
+	kvm_for_each_vcpu(i, vcpu, vm->kvm) {
+		struct kvm_caretaker *ct = caretaker_of(vcpu);
+
+		if (!ct || ct == self || !ct->preserved || ct->armed || ct->detached)
+			continue;
+		r = caretaker_arm(ct->block);
+		if (r)
+			return vcpu_refuse(vcpu, r, "its pCPU cannot go offline again");
+		ct->armed = true;
+	}
+	return 0;
+}
+
+static int vcpu_do_preserve(struct kvm_caretaker *ct, struct caretaker_vm *vm)
+{
+	int r;
+
+	r = vm_rearm(vm, ct);
+	if (!r)
+		r = vcpu_arm(ct, vm);
+	if (r)
+		return r;
+	if (!vm_all_armed(vm->kvm))
+		return 0;
+	r = caretaker_vm_hand_over(vm);
+	if (r)
+		vcpu_disarm(ct);
 	return r;
 }
 
@@ -450,47 +482,14 @@ static int vcpu_preserve(struct liveupdate_file_op_args *args)
 	return 0;
 }
 
-/* Cancel: the other half of vcpu_hand_over(). Called with vcpu->mutex held. */
-static int vcpu_take_back(struct kvm_caretaker *ct)
-{
-	struct caretaker_block *b = ct->block;
-	int r = caretaker_reclaim(b);
-
-	if (!r)
-		r = caretaker_svm_import(ct->vcpu, b);
-	if (r)
-		return r;
-	b->telemetry->tsc_adopt = rdtsc();
-	caretaker_svm_attach(ct->vcpu, b);
-	caretaker_move(b, KVM_CARETAKER_PARKED, KVM_CARETAKER_ATTACHED);
-	WRITE_ONCE(ct->detached, false);
-	ct->attached = true;
-	return 0;
-}
-
 static void vcpu_unpreserve(struct liveupdate_file_op_args *args)
 {
 	struct kvm_vcpu *vcpu = args->file->private_data;
-	struct kvm_caretaker *ct = caretaker_of(vcpu);
 	struct caretaker_vm *vm = args->private_data;
-	struct caretaker_block *b = ct->block;
-	int r;
 
-	mutex_lock(&vcpu->mutex);
-	r = vcpu_take_back(ct);
-	if (r == -EIO)
-		caretaker_give_up(ct);
-	mutex_unlock(&vcpu->mutex);
-	cpus_set(b->apic_id, 0);
-	if (r && !ct->lost) {
-		pr_err("vCPU %d: not taken back: error %d\n", vcpu->vcpu_id, r);
-		vm->lost = true;
-		return;
-	}
-	if (!r)
-		caretaker_pcpu_return_later(b);
-	caretaker_block_unpreserve(b);
-	ct->preserved = false;
+	if (vm->detached)
+		caretaker_vm_take_back(vm);
+	vcpu_disarm(caretaker_of(vcpu));
 }
 
 static int vcpu_freeze(struct liveupdate_file_op_args *args)
@@ -531,7 +530,7 @@ static struct file *orphan_create_vcpu(struct caretaker_block *b, struct kvm *kv
 		return ERR_PTR(-EBADF);
 	vcpu = file->private_data;
 	ct = orphan_create(vcpu, b);
-	if (!ct || cmpxchg(&vcpu->caretaker, NULL, ct)) {
+	if (!ct || caretaker_publish(ct)) {
 		kfree(ct);
 		fput(file);
 		return ERR_PTR(-ENOMEM);
@@ -539,23 +538,20 @@ static struct file *orphan_create_vcpu(struct caretaker_block *b, struct kvm *kv
 	return file;
 }
 
-static struct kvm *vcpu_find_vm(u64 vm_ser_pa)
+static struct caretaker_vm *vcpu_find_vm(u64 vm_ser_pa)
 {
-	struct caretaker_vm *vm;
-
 	guard(mutex)(&caretaker_vms_lock);
-	vm = vm_find(NULL, vm_ser_pa, true);
-	return vm ? vm->kvm : NULL;
+	return vm_find(NULL, vm_ser_pa, true);
 }
 
 static int vcpu_retrieve(struct liveupdate_file_op_args *args)
 {
 	struct caretaker_vcpu_ser *ser = phys_to_virt(args->serialized_data);
-	struct kvm *kvm = vcpu_find_vm(ser->vm_ser_pa);
+	struct caretaker_vm *vm = vcpu_find_vm(ser->vm_ser_pa);
 	struct caretaker_block *b;
 	struct file *file;
 
-	if (!kvm || kvm->mm != current->mm) {
+	if (!vm || vm->kvm->mm != current->mm) {
 		pr_err("vCPU %u: retrieve its VM first, in the same process\n", ser->vcpu_id);
 		return -EINVAL;
 	}
@@ -565,7 +561,10 @@ static int vcpu_retrieve(struct liveupdate_file_op_args *args)
 		       PTR_ERR(b));
 		return PTR_ERR(b);
 	}
-	file = orphan_create_vcpu(b, kvm);
+	if (b->ccb->self >= vm->nr_vcpus)
+		return -EINVAL;
+	b->peers = vm->peers;
+	file = orphan_create_vcpu(b, vm->kvm);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	args->file = file;
@@ -614,7 +613,7 @@ static int __init caretaker_luo_init(void)
 	if (!r)
 		r = liveupdate_register_file_handler(&vcpu_handler);
 	if (!r)
-		r = liveupdate_register_flb(&vcpu_handler, &cpus_flb);
+		r = liveupdate_register_flb(&vcpu_handler, &caretaker_cpus_flb);
 	if (r)
 		pr_err("cannot register with LUO: error %d\n", r);
 	return r;

@@ -210,6 +210,34 @@ void caretaker_npt_destroy(struct caretaker_npt *npt)
 	*npt = (struct caretaker_npt){};
 }
 
+static void npt_pin_table(const u64 *table, int shift)
+{
+	unsigned int i;
+
+	for (i = 0; i < PTRS_PER_PTE; i++) {
+		u64 pa = table[i] & PHYSICAL_PAGE_MASK & ~sme_me_mask;
+
+		if (!(table[i] & _PAGE_PRESENT))
+			continue;
+		if (shift)
+			npt_pin_table(__va(pa), shift - 9);
+		else
+			get_page(pfn_to_page(PHYS_PFN(pa)));
+	}
+	cond_resched();
+}
+
+/**
+ * caretaker_npt_pin - keep all guest memory for ever: a pCPU that does not answer may use it
+ * @npt:	the tables
+ *
+ * Context: may sleep.
+ */
+void caretaker_npt_pin(const struct caretaker_npt *npt)
+{
+	npt_pin_table(phys_to_virt(npt->root_pa), 27);
+}
+
 /**
  * caretaker_npt_restore_free - free the tables in the kernel that adopted the VM
  * @npt:	the tables; no pCPU uses them any more

@@ -34,7 +34,14 @@ static u64 info_preserved(const struct caretaker_block *b)
 	return (b->nr_pages + handler_pages) * PAGE_SIZE;
 }
 
-static void info_fill(struct kvm_caretaker *ct, struct kvm_caretaker_info *info)
+/**
+ * caretaker_info_fill - what the kernel knows about one Caretaker
+ * @ct:		the Caretaker
+ * @info:	filled in
+ *
+ * Context: may sleep, kvm_caretaker.lock held.
+ */
+void caretaker_info_fill(struct kvm_caretaker *ct, struct kvm_caretaker_info *info)
 {
 	struct caretaker_block *b = ct->block;
 
@@ -100,7 +107,7 @@ static int get_object(struct kvm_caretaker *ct, const struct kvm_caretaker_get *
 
 	switch (get->what) {
 	case KVM_CARETAKER_GET_INFO:
-		info_fill(ct, &info);
+		caretaker_info_fill(ct, &info);
 		return get_copy(get, &info, sizeof(info), total, done);
 	case KVM_CARETAKER_GET_TELEMETRY:
 		if (!ct->block)

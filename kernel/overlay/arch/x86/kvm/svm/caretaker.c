@@ -269,9 +269,8 @@ static const char *export_not_now(struct kvm_vcpu *vcpu)
 		return "an I/O exit waits for user space";
 	if (vcpu->arch.exception.pending || vcpu->arch.exception_vmexit.pending)
 		return "an exception is pending";
-	if (vcpu->arch.nmi_pending || vcpu->arch.nmi_queued.counter || svm->nmi_masked ||
-	    svm->nmi_singlestep || svm->awaiting_iret_completion)
-		return "an NMI is in progress";
+	if (svm->nmi_singlestep || svm->awaiting_iret_completion)
+		return "an NMI handler is about to return";
 	if (vcpu->arch.interrupt.injected && vcpu->arch.interrupt.soft)
 		return "a software interrupt is being delivered";
 	if (vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE &&
@@ -389,6 +388,9 @@ static int export_lapic(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 		return r;
 	for (i = 0; i < 8; i++)
 		*(u32 *)(vcpu->arch.apic->regs + APIC_IRR + i * 0x10) = 0;
+	atomic_set(&vcpu->arch.nmi_queued, 0);
+	vcpu->arch.nmi_pending = 0;
+	to_svm(vcpu)->vmcb->control.int_ctl &= ~V_NMI_PENDING_MASK;
 	return 0;
 }
 
@@ -409,6 +411,10 @@ static void export_cpu(struct kvm_vcpu *vcpu, struct kvm_caretaker_ccb *ccb)
 		ccb->flags |= KVM_CARETAKER_CCB_HALTED;
 	if (apic_x2apic_mode(vcpu->arch.apic))
 		ccb->flags |= KVM_CARETAKER_CCB_X2APIC;
+	if (kvm_x86_call(get_nmi_mask)(vcpu))
+		ccb->flags |= KVM_CARETAKER_CCB_NMI_MASKED;
+	if (kvm_get_nr_pending_nmis(vcpu) || atomic_read(&vcpu->arch.nmi_queued))
+		ccb->flags |= KVM_CARETAKER_CCB_NMI_PENDING;
 	ccb->tsc_aux = to_svm(vcpu)->tsc_aux;
 	ccb->xcr0_host = kvm_host.xcr0;
 	ccb->xcr0_guest = vcpu->arch.xcr0;
@@ -463,6 +469,8 @@ void caretaker_svm_unexport(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 		*(u32 *)(vcpu->arch.apic->regs + APIC_IRR + i * 0x10) |=
 			*(u32 *)(b->lapic + APIC_IRR + i * 0x10);
 	vcpu->arch.apic->irr_pending = true;
+	if (b->ccb->flags & KVM_CARETAKER_CCB_NMI_PENDING)
+		kvm_inject_nmi(vcpu);
 	kvm_make_request(KVM_REQ_EVENT, vcpu);
 }
 
@@ -568,6 +576,33 @@ static u32 import_timer_count(const struct kvm_caretaker_ccb *ccb, const void *r
 	return clamp_t(u64, left / max(tick_ns, 1U), 1, *(u32 *)(regs + APIC_TMICT));
 }
 
+/* What other vCPUs left for this one. All Caretakers of the VM have stopped. */
+static u32 import_mailbox(struct caretaker_block *b)
+{
+	struct kvm_caretaker_mailbox *box;
+	unsigned int i;
+
+	if (!b->peers)
+		return 0;
+	box = &b->peers->box[b->ccb->self];
+	box->open = 0;
+	for (i = 0; i < 8; i++) {
+		*(u32 *)(b->lapic + APIC_IRR + i * 0x10) |= box->irr[i];
+		*(u32 *)(b->lapic + APIC_TMR + i * 0x10) &= ~box->irr[i];
+		box->irr[i] = 0;
+	}
+	return xchg(&box->pending, 0);
+}
+
+static void import_nmi(struct kvm_vcpu *vcpu, struct caretaker_block *b, u32 pending)
+{
+	kvm_x86_call(set_nmi_mask)(vcpu, b->ccb->flags & KVM_CARETAKER_CCB_NMI_MASKED);
+	if (b->ccb->flags & KVM_CARETAKER_CCB_NMI_PENDING || pending & KVM_CARETAKER_PEND_NMI)
+		kvm_inject_nmi(vcpu);
+	if (pending & KVM_CARETAKER_PEND_UNHALT)
+		vcpu->arch.pv.pv_unhalted = true;
+}
+
 static void import_lapic(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 {
 	const struct kvm_caretaker_ccb *ccb = b->ccb;
@@ -619,6 +654,7 @@ static int import_fpu(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 int caretaker_svm_import(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 {
 	bool halted = b->ccb->flags & KVM_CARETAKER_CCB_HALTED;
+	u32 pending;
 
 	if (import_fpu(vcpu, b)) {
 		pr_err("vCPU %d: its FPU image is refused\n", vcpu->vcpu_id);
@@ -626,7 +662,9 @@ int caretaker_svm_import(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 	}
 	import_vmcb(vcpu, b);
 	import_event(vcpu, &((struct vmcb *)b->vmcb)->control);
+	pending = import_mailbox(b);
 	import_lapic(vcpu, b);
+	import_nmi(vcpu, b, pending);
 	kvm_set_mp_state(vcpu, halted ? KVM_MP_STATE_HALTED : KVM_MP_STATE_RUNNABLE);
 	kvm_make_request(KVM_REQ_EVENT, vcpu);
 	return 0;

@@ -24,8 +24,8 @@
  */
 
 #define CARETAKER_CPUS_COMPATIBLE	"caretaker-cpus-v1"
-#define CARETAKER_VM_COMPATIBLE		"kvm-caretaker-vm-v1"
-#define CARETAKER_VCPU_COMPATIBLE	"kvm-caretaker-vcpu-v1"
+#define CARETAKER_VM_COMPATIBLE		"kvm-caretaker-vm-v2"
+#define CARETAKER_VCPU_COMPATIBLE	"kvm-caretaker-vcpu-v2"
 
 #define CARETAKER_MAX_CPUS		256
 #define CARETAKER_MAX_HANDLER_PAGES	64
@@ -79,6 +79,7 @@ struct caretaker_list_ser {
  * @npt_root_pa: root of the frozen nested page tables
  * @npt_list_pa: &struct caretaker_list_ser of all pages of these tables
  * @npt_pages:	number of them
+ * @peers_pa:	&struct kvm_caretaker_peers, one page: mailboxes of all vCPUs
  */
 struct caretaker_vm_ser {
 	u32 size;
@@ -88,6 +89,7 @@ struct caretaker_vm_ser {
 	u64 npt_root_pa;
 	u64 npt_list_pa;
 	u64 npt_pages;
+	u64 peers_pa;
 } __packed;
 
 /**

@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
+"""usage: test_caretaker-verify.py CARETAKER-VERIFY CARETAKER-VERIFY-WITH-SANITIZERS"""
+
+import glob
+import os
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib/tests"))
+import tree as T
+
+VERIFY, ASAN = sys.argv[1:3]
+OUT = os.path.join(os.path.dirname(VERIFY), "../..")
+REFUSED = os.path.join(OUT, "selftests/handlers/refuse/%s.bpf.o")
+ACCEPTED = sorted(glob.glob(os.path.join(OUT, "selftests/handlers/accept/*.bpf.o")) +
+                  glob.glob(os.path.join(OUT, "handlers/*.bpf.o")))
+
+
+def verify(*words, **how):
+    return T.run(ASAN, *words, **how)
+
+
+def scratch(data):
+    f = tempfile.NamedTemporaryFile(suffix=".o")
+    f.write(data)
+    f.flush()
+    return f
+
+
+def good_object():
+    with open(os.path.join(OUT, "handlers/uart.bpf.o"), "rb") as f:
+        return f.read()
+
+
+def shipped_and_accepted_objects_have_a_cost():
+    r = verify("-j", *ACCEPTED)
+    T.check_status(r, 0)
+    got = T.records(r)
+    T.check_equal(got["header"][0]["schema"], 1)
+    T.check_equal(len(got["object"]), len(ACCEPTED))
+    for p in got["program"]:
+        assert 0 < p["worst_case"] <= 20000 and p["instructions"] and p["stack_bytes"], p
+        assert p["loops"] or p["worst_case"] == p["longest_path"], p
+
+
+def no_root_is_needed():
+    with tempfile.TemporaryDirectory() as d:
+        os.chmod(d, 0o755)
+        for name, data in (("verify", open(VERIFY, "rb").read()), ("a.o", good_object())):
+            with open(os.path.join(d, name), "wb") as f:
+                f.write(data)
+            os.chmod(os.path.join(d, name), 0o755)
+        T.check_status(T.run(os.path.join(d, "verify"), os.path.join(d, "a.o"), drop_root=True), 0)
+
+
+def refusal_names_program_line_rule_and_remedy():
+    r = verify(REFUSED % "helper")
+    T.check_status(r, 1)
+    for word in ("refused: handler io (helper): instruction 0: helper.bpf.c:", "(number 5)",
+                 "[HELPER]", "use own functions"):
+        assert word in r.stdout.decode(), r.stdout
+    o, = T.records(verify("-j", REFUSED % "helper"))["object"]
+    T.check_equal([o[k] for k in ("accepted", "rule", "handler", "program", "instruction")],
+                  [False, "HELPER", "io", "helper", 0])
+
+
+def line_is_that_of_the_source():
+    for name, what in (("helper", "bpf_ktime_get_ns()"), ("callback", "bpf_loop("),
+                       ("over_budget", "D100"), ("recursion", "again(a")):
+        o, = T.records(verify("-j", REFUSED % name))["object"]
+        line = int(o["reason"].split(".bpf.c:")[1].split(":")[0])
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                              "../../../selftests/handlers/refuse/%s.bpf.c" % name)
+        with open(source) as f:
+            text = f.read().splitlines()[line - 1]
+        assert what in text, "%s:%d: %s" % (name, line, text)
+
+
+def set_is_judged_too():
+    for name, text in (("abi_version", "version 99"), ("license", "not GPL compatible"),
+                       ("no_link", "needs a link"), ("flags", "flags")):
+        r = verify(REFUSED % name)
+        T.check_status(r, 1)
+        assert text in r.stdout.decode(), (name, r.stdout)
+
+
+def budget_is_taken_and_the_path_is_named():
+    with scratch(good_object()) as f:
+        T.check_status(verify(f.name, "-b", "67"), 0)
+        r = verify("--budget", "20", f.name)
+        T.check_status(r, 1)
+        assert "[COST]" in r.stdout.decode() and "uart.bpf.c:" in r.stdout.decode(), r.stdout
+
+
+def one_bad_object_of_several_is_status_1():
+    r = verify("-j", ACCEPTED[0], REFUSED % "helper", ACCEPTED[1])
+    T.check_status(r, 1)
+    T.check_equal([o["accepted"] for o in T.records(r)["object"]], [True, False, True])
+
+
+def rules_are_listed():
+    r = verify("-r", "-j")
+    T.check_status(r, 0)
+    rules = [x["rule"] for x in T.records(r)["rule"]]
+    assert len(rules) == len(set(rules)) and {"HELPER", "COST", "STACK"} <= set(rules), rules
+
+
+def usage_errors_are_status_2():
+    for words, text in (((), "no object named"), (("-x",), "usage"), (("-b",), "usage"),
+                        (("-b", "0", "x"), "too small"), (("-b", "many", "x"), "not a number"),
+                        (("-b", str(1 << 40), "x"), "more than")):
+        T.check_status(verify(*words), 2, text)
+
+
+def help_and_version_are_status_0():
+    r = verify("-h")
+    T.check_status(r, 0)
+    assert b"usage: caretaker-verify" in r.stdout
+    T.check_status(verify("-V"), 0)
+
+
+def what_is_no_object_is_refused():
+    for path, text in (("/nonexistent", "No such file"), ("/", "Is a directory"),
+                       ("/etc/passwd", "no BPF object"), ("/dev/null", "no BPF object"),
+                       ("/dev/zero", "longer than"), (VERIFY, "no BPF object")):
+        r = verify(path)
+        T.check_status(r, 1)
+        assert text in r.stdout.decode() or text == "Is a directory", (path, r.stdout)
+
+
+def output_that_cannot_be_written_is_status_1():
+    with open("/dev/full", "wb") as full:
+        T.check_status(verify("-r", stdout=full), 1, "writing the output")
+
+
+def damaged_objects_do_not_crash_it():
+    rng, good = T.seeded(), good_object()
+    files = []
+    for i in range(400):
+        data = bytearray(good)
+        if i % 4 == 0:
+            data = data[:rng.randrange(len(data))]
+        for _ in range(rng.choice((1, 4, 40))):
+            if data:
+                data[rng.randrange(len(data))] = rng.randrange(256)
+        files.append(scratch(bytes(data)))
+    r = verify("-j", *[f.name for f in files])
+    assert r.returncode in (0, 1), r.stderr.decode()[:2000]
+    T.check_equal(len(T.records(r)["object"]), len(files))
+
+
+def names_cannot_steer_the_terminal():
+    with scratch(good_object().replace(b"uart_io\0", b"ua\x1b[2J\n\0")) as f:
+        r = verify(f.name)
+    assert b"ua?[2J" in r.stdout and b"\x1b" not in r.stdout, r.stdout
+
+
+def binary_is_static():
+    T.check_static(VERIFY)
+
+
+T.main([shipped_and_accepted_objects_have_a_cost, no_root_is_needed,
+        refusal_names_program_line_rule_and_remedy, line_is_that_of_the_source,
+        set_is_judged_too, budget_is_taken_and_the_path_is_named,
+        one_bad_object_of_several_is_status_1, rules_are_listed, usage_errors_are_status_2,
+        help_and_version_are_status_0, what_is_no_object_is_refused,
+        output_that_cannot_be_written_is_status_1, damaged_objects_do_not_crash_it,
+        names_cannot_steer_the_terminal, binary_is_static])

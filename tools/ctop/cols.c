@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
+/*
+ * Columns of the screen, the most important ones first: what does not fit is left out from the
+ * right. Times per exit have their columns; until the telemetry has such times they show "-".
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "view.h"
+
+/* Exact up to six digits */
+static void count_text(uint64_t n, char *buf)
+{
+	static const char units[] = "kMGTPE";
+	double v = n;
+	int u = -1;
+
+	if (n < 1000000) {
+		snprintf(buf, VIEW_CELL_MAX, "%" PRIu64, n);
+		return;
+	}
+	while (v >= 999.5 && units[u + 1]) {
+		v /= 1000;
+		u++;
+	}
+	snprintf(buf, VIEW_CELL_MAX, "%.*f%c", v < 9.995 ? 2 : v < 99.95 ? 1 : 0, v, units[u]);
+}
+
+static void ns_text(uint64_t ns, char *buf)
+{
+	char text[FMT_MAX];
+
+	snprintf(buf, VIEW_CELL_MAX, "%s", fmt_ns(ns, text));
+}
+
+static void cell_name(const struct view_item *item, char *buf)
+{
+	snprintf(buf, VIEW_CELL_MAX, "%s", item->name);
+}
+
+static void cell_pid(const struct view_item *item, char *buf)
+{
+	snprintf(buf, VIEW_CELL_MAX, item->id.pid < 0 ? "-" : "%ld", item->id.pid);
+}
+
+static void cell_vcpus(const struct view_item *item, char *buf)
+{
+	snprintf(buf, VIEW_CELL_MAX, "%u", item->vcpus);
+}
+
+static void cell_state(const struct view_item *item, char *buf)
+{
+	snprintf(buf, VIEW_CELL_MAX, "%s", item->state[0] ? item->state : "-");
+}
+
+static void cell_pcpu(const struct view_item *item, char *buf)
+{
+	if (item->v->pcpu >= 0)
+		snprintf(buf, VIEW_CELL_MAX, "%d", item->v->pcpu);
+	else if (item->v->apic_id >= 0)
+		snprintf(buf, VIEW_CELL_MAX, "apic%ld", item->v->apic_id);
+	else
+		snprintf(buf, VIEW_CELL_MAX, "-");
+}
+
+static void cell_rate(const struct view_item *item, char *buf)
+{
+	if (item->rate < 0)
+		snprintf(buf, VIEW_CELL_MAX, "-");
+	else if (item->rate < 1000)
+		snprintf(buf, VIEW_CELL_MAX, "%.1f", item->rate);
+	else
+		count_text(item->rate, buf);
+}
+
+static void cell_total(const struct view_item *item, char *buf)
+{
+	count_text(item->total, buf);
+}
+
+static void cell_native(const struct view_item *item, char *buf)
+{
+	count_text(item->by[KVM_CARETAKER_NATIVE], buf);
+}
+
+static void cell_handler(const struct view_item *item, char *buf)
+{
+	count_text(item->by[KVM_CARETAKER_HANDLER], buf);
+}
+
+static void cell_kvm(const struct view_item *item, char *buf)
+{
+	count_text(item->by[KVM_CARETAKER_KVM], buf);
+}
+
+static void cell_blocked(const struct view_item *item, char *buf)
+{
+	count_text(item->by[KVM_CARETAKER_BLOCKED], buf);
+}
+
+static void cell_stalls(const struct view_item *item, char *buf)
+{
+	count_text(item->stalls, buf);
+}
+
+static void cell_stalled(const struct view_item *item, char *buf)
+{
+	ns_text(item->stalled.nr ? item->stalled.sum : NS_NONE, buf);
+}
+
+static void cell_longest(const struct view_item *item, char *buf)
+{
+	ns_text(item->stalled.nr ? item->stalled.max : NS_NONE, buf);
+}
+
+static void cell_mean(const struct view_item *item, char *buf)
+{
+	ns_text(item->time ? hist_mean(item->time) : NS_NONE, buf);
+}
+
+static void cell_p99(const struct view_item *item, char *buf)
+{
+	ns_text(item->time ? hist_percentile(item->time, 99) : NS_NONE, buf);
+}
+
+static void cell_max(const struct view_item *item, char *buf)
+{
+	ns_text(item->time && item->time->nr ? item->time->max : NS_NONE, buf);
+}
+
+static void cell_handlers(const struct view_item *item, char *buf)
+{
+	snprintf(buf, VIEW_CELL_MAX, "%s", item->v->handlers[0] ? item->v->handlers : "-");
+}
+
+#define HOST	(1U << VIEW_HOST)
+#define VM	(1U << VIEW_VM)
+#define VCPU	(1U << VIEW_VCPU)
+#define ALL	(HOST | VM | VCPU)
+
+const struct view_col view_cols[] = {
+	{ "VM", 16, true, HOST, CTOP_KEY_NAME, cell_name },
+	{ "VCPU", 10, true, VM, CTOP_KEY_NAME, cell_name },
+	{ "REASON", 16, true, VCPU, CTOP_KEY_NAME, cell_name },
+	{ "STATE", 9, true, HOST | VM, CTOP_NR_KEYS, cell_state },
+	{ "RATE/s", 6, false, ALL, CTOP_KEY_RATE, cell_rate },
+	{ "TOTAL", 6, false, ALL, CTOP_KEY_COUNT, cell_total },
+	{ "BLOCKD", 6, false, ALL, CTOP_KEY_BLOCKED, cell_blocked },
+	{ "HANDLR", 6, false, ALL, CTOP_KEY_HANDLER, cell_handler },
+	{ "NATIVE", 6, false, ALL, CTOP_KEY_NATIVE, cell_native },
+	{ "KVM", 6, false, ALL, CTOP_KEY_KVM, cell_kvm },
+	{ "PCPU", 8, false, VM, CTOP_NR_KEYS, cell_pcpu },
+	{ "PID", 7, false, HOST, CTOP_KEY_VCPU, cell_pid },
+	{ "MEAN", 9, false, VCPU, CTOP_NR_KEYS, cell_mean },
+	{ "VCPUS", 5, false, HOST, CTOP_NR_KEYS, cell_vcpus },
+	{ "STALLS", 6, false, ALL, CTOP_KEY_STALLS, cell_stalls },
+	{ "STALLED", 9, false, ALL, CTOP_KEY_STALLED, cell_stalled },
+	{ "LONGEST", 9, false, ALL, CTOP_KEY_MAX, cell_longest },
+	{ "P99", 9, false, VCPU, CTOP_NR_KEYS, cell_p99 },
+	{ "MAX", 9, false, VCPU, CTOP_NR_KEYS, cell_max },
+	{ "HANDLERS", 16, true, HOST | VM, CTOP_NR_KEYS, cell_handlers },
+};
+
+const size_t view_nr_cols = TOOL_NELEM(view_cols);

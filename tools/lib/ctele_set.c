@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
+/* Sets of vCPUs, and the choice of the source that fills them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <x86intrin.h>
+
+#include "ctele.h"
+#include "record.h"
+
+/**
+ * ctele_vcpu_add() - put a copy of a vCPU into a set
+ * @set:	the set
+ * @v:		the vCPU
+ *
+ * Return: false when memory ran out; a message has told so.
+ */
+bool ctele_vcpu_add(struct ctele_set *set, const struct ctele_vcpu *v)
+{
+	struct ctele_vcpu *copy = malloc(sizeof(*copy)), **vcpus;
+	size_t cap = set->cap;
+
+	if (!copy)
+		goto err_memory;
+	if (set->nr == cap) {
+		cap = cap ? 2 * cap : 16;
+		vcpus = realloc(set->vcpus, cap * sizeof(*vcpus));
+		if (!vcpus)
+			goto err_memory;
+		set->vcpus = vcpus;
+		set->cap = cap;
+	}
+	*copy = *v;
+	set->vcpus[set->nr++] = copy;
+	return true;
+
+err_memory:
+	free(copy);
+	tool_err("reading telemetry: no memory for vCPU number %zu", set->nr + 1);
+	return false;
+}
+
+/* State words that telemetry explains: a vCPU that was adopted has an empty Caretaker. */
+static void set_state(struct ctele_vcpu *v)
+{
+	struct ctele_gap gap;
+
+	if (!strcmp(v->state, "empty") && ctele_gap(&v->tele, &gap) && gap.adopt)
+		strcpy(v->state, "adopted");
+}
+
+/**
+ * ctele_offer() - put a vCPU into a set if it is asked for
+ * @set:	the set
+ * @src:	what is asked for
+ * @v:		the vCPU
+ *
+ * Return: false when memory ran out; a message has told so.
+ */
+bool ctele_offer(struct ctele_set *set, const struct ctele_source *src, const struct ctele_vcpu *v)
+{
+	char vm[17];
+
+	snprintf(vm, sizeof(vm), "%016llx", (unsigned long long)v->tele.vm_id);
+	if ((src->pid >= 0 && v->pid >= 0 && src->pid != v->pid) ||
+	    (src->vcpu >= 0 && src->vcpu != v->dir_vcpu) ||
+	    (src->vm && strncasecmp(vm, src->vm, strlen(src->vm)))) {
+		set->filtered++;
+		return true;
+	}
+	return ctele_vcpu_add(set, v);
+}
+
+static int set_compare(const void *a, const void *b)
+{
+	const struct ctele_vcpu *x = *(struct ctele_vcpu *const *)a;
+	const struct ctele_vcpu *y = *(struct ctele_vcpu *const *)b;
+
+	if (x->pid != y->pid)
+		return x->pid < y->pid ? -1 : 1;
+	if (x->fd != y->fd)
+		return x->fd < y->fd ? -1 : 1;
+	return x->dir_vcpu < y->dir_vcpu ? -1 : x->dir_vcpu > y->dir_vcpu;
+}
+
+static void set_finish(struct ctele_set *set)
+{
+	size_t i;
+
+	if (set->nr)
+		qsort(set->vcpus, set->nr, sizeof(*set->vcpus), set_compare);
+	for (i = 0; i < set->nr; i++) {
+		set_state(set->vcpus[i]);
+		set->vcpus[i]->tsc = set->tsc;
+		set->vms += !i || set->vcpus[i]->pid != set->vcpus[i - 1]->pid ||
+			    set->vcpus[i]->fd != set->vcpus[i - 1]->fd;
+	}
+}
+
+static enum tool_status set_nothing(const struct ctele_set *set)
+{
+	if (set->status != TOOL_OK)
+		return set->status;
+	if (set->filtered)
+		tool_err("nothing fits -p, -c and -g; %u vCPUs were left out", set->filtered);
+	else if (set->no_file)
+		tool_err("this kernel's KVM has no Caretaker (%u vCPUs without caretaker_telemetry): boot one with CONFIG_KVM_CARETAKER=y",
+			 set->no_file);
+	else if (set->vms_seen)
+		tool_err("%u VMs, none with a Caretaker: start the VMM with one (KVM_SET_CARETAKER)",
+			 set->vms_seen);
+	else
+		tool_err("no VM runs on this host: start one with a Caretaker (KVM_SET_CARETAKER)");
+	return TOOL_NODATA;
+}
+
+/* Does the data come from this host as it runs now? */
+bool ctele_here(const struct ctele_source *src)
+{
+	return !src->file && !src->synthetic && !strcmp(src->debugfs, CTELE_DEBUGFS);
+}
+
+/* Only on this host the TSC is the clock of the stamps. */
+static void set_clocks(struct ctele_set *set, const struct ctele_source *src)
+{
+	struct timespec ts;
+	struct utsname u;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	set->realtime_ns = (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+	if (!ctele_here(src))
+		return;
+	set->tsc = __rdtsc();
+	if (!uname(&u))
+		snprintf(set->kernel, sizeof(set->kernel), "%.64s", u.release);
+}
+
+/**
+ * ctele_open() - open a source
+ * @r:		out; close it with ctele_close() after success
+ * @src:	what to read; has to live as long as @r
+ *
+ * Return: TOOL_OK; else a message has told what is wrong.
+ */
+enum tool_status ctele_open(struct ctele_reader *r, const struct ctele_source *src)
+{
+	*r = (struct ctele_reader){ .src = src, .ops = &ctele_scan_ops };
+	if (src->synthetic)
+		r->ops = &ctele_synth_ops;
+	else if (src->file && record_is_file(src->file))
+		r->ops = &ctele_record_ops;
+	else if (src->file)
+		r->ops = &ctele_file_ops;
+	return r->ops->open ? r->ops->open(r) : TOOL_OK;
+}
+
+/**
+ * ctele_load() - read the telemetry of all vCPUs that are asked for
+ * @r:		open source
+ * @set:	out; free it with ctele_free() whatever comes back
+ *
+ * Return: TOOL_OK when there is at least one vCPU in @set, or when @r->end says that there is no
+ * look any more. @set->status then still tells of vCPUs that could not be read. A message has
+ * told of every failure.
+ */
+enum tool_status ctele_load(struct ctele_reader *r, struct ctele_set *set)
+{
+	enum tool_status status;
+
+	memset(set, 0, sizeof(*set));
+	set_clocks(set, r->src);
+	status = r->ops->load(r, set);
+	if (status != TOOL_OK || r->end)
+		return status;
+	set_finish(set);
+	r->looks++;
+	/* A recording goes on after a look at nothing. */
+	return set->nr || r->finite ? TOOL_OK : set_nothing(set);
+}
+
+/* The last look that has something in it */
+static enum tool_status load_to_end(struct ctele_reader *r, struct ctele_set *set)
+{
+	enum tool_status status;
+	struct ctele_set next;
+
+	for (;;) {
+		status = ctele_load(r, &next);
+		if (status != TOOL_OK || r->end)
+			break;
+		if (next.nr || !set->nr) {
+			ctele_free(set);
+			*set = next;
+		} else {
+			ctele_free(&next);
+		}
+	}
+	ctele_free(&next);
+	if (status == TOOL_OK && !set->nr)
+		status = r->damage == TOOL_OK ? set_nothing(set) : r->damage;
+	if (set->status == TOOL_OK)
+		set->status = r->damage;
+	return status;
+}
+
+/**
+ * ctele_load_last() - open, read the latest that is there, close
+ * @src:	what to read
+ * @set:	out; free it with ctele_free() whatever comes back
+ *
+ * Return: as ctele_load()
+ */
+enum tool_status ctele_load_last(const struct ctele_source *src, struct ctele_set *set)
+{
+	enum tool_status status;
+	struct ctele_reader r;
+
+	memset(set, 0, sizeof(*set));
+	status = ctele_open(&r, src);
+	if (status != TOOL_OK)
+		return status;
+	status = r.finite ? load_to_end(&r, set) : ctele_load(&r, set);
+	ctele_close(&r);
+	return status;
+}
+
+/**
+ * ctele_close() - close a source
+ * @r:		the source
+ */
+void ctele_close(struct ctele_reader *r)
+{
+	if (r->ops->close)
+		r->ops->close(r);
+	r->priv = NULL;
+}
+
+/**
+ * ctele_free() - free what a set holds
+ * @set:	the set; is empty after it
+ */
+void ctele_free(struct ctele_set *set)
+{
+	size_t i;
+
+	for (i = 0; i < set->nr; i++)
+		free(set->vcpus[i]);
+	free(set->vcpus);
+	memset(set, 0, sizeof(*set));
+}
+
+/**
+ * ctele_find() - the same vCPU in another set
+ * @set:	sorted set
+ * @like:	the vCPU
+ *
+ * Return: it, NULL when it is not in there.
+ */
+const struct ctele_vcpu *ctele_find(const struct ctele_set *set, const struct ctele_vcpu *like)
+{
+	struct ctele_vcpu **v;
+
+	if (!set->nr)
+		return NULL;
+	v = bsearch(&like, set->vcpus, set->nr, sizeof(*set->vcpus), set_compare);
+	return v && (*v)->tele.vm_id == like->tele.vm_id ? *v : NULL;
+}

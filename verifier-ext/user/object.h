@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Handler objects as the kernel would see them, read without libbpf, kernel or root: for tests
+ * and for checking objects where they are built. Takes any bytes: a damaged file is an error.
+ */
+#ifndef CTV_OBJECT_H
+#define CTV_OBJECT_H
+
+#include "ctv.h"
+
+#define OBJECT_MAX	16			/* programs, and maps, of one object */
+#define OBJECT_ADDR	0xffffc90010000000ULL	/* of the first map */
+#define OBJECT_PAGES	256			/* limit of the kernel for one set, code included */
+#define OBJECT_BYTES	(16U << 20)		/* longest file */
+
+/**
+ * struct object_prog - what is known of one program beside its instructions
+ * @class:	member of the set that it serves; from its section when no set names it
+ * @name:	its function
+ * @raw:	instructions as loaded
+ * @raw_len:	their number
+ * @raw_of:	per instruction of the ctv_prog: the index in @raw that it comes from; NULL before
+ *		the program got past the raw scan
+ * @from:	per instruction of @raw: section and offset in it, for @lines
+ */
+struct object_prog {
+	char class[32];
+	char name[64];
+	struct ctv_insn *raw;
+	u32 raw_len;
+	u32 *raw_of;
+	struct object_from {
+		u32 section;
+		u32 off;
+	} *from;
+};
+
+/* One record of line information: from instruction @off of @section on. */
+struct object_line {
+	u32 section;
+	u32 off;
+	u32 line;
+	const char *file;
+};
+
+/**
+ * struct object - a BPF object file with handlers
+ * @set:	its programs and maps, ready for ctv_set_check()
+ * @progs:	programs of @set
+ * @info:	more about them
+ * @maps:	maps of @set: the sections of global variables
+ * @map_names:	their sections
+ * @name:	name of the handler set
+ * @rule:	section "expect": rule by which these passes must refuse it, "-" for none, empty when
+ *		it is no test
+ * @problem:	what else is wrong with the file or the set, empty when nothing is
+ * @lines:	line information, sorted
+ * @nr_lines:	number of @lines
+ * @file:	the bytes, for the strings
+ */
+struct object {
+	struct ctv_set set;
+	struct ctv_prog progs[OBJECT_MAX];
+	struct object_prog info[OBJECT_MAX];
+	struct ctv_map maps[OBJECT_MAX];
+	char map_names[OBJECT_MAX][32];
+	char name[16];
+	char rule[32];
+	char problem[256];
+	struct object_line *lines;
+	u32 nr_lines;
+	u8 *file;
+};
+
+/**
+ * object_open() - read a file and judge it up to the raw scan
+ * @o:		filled in, to be given to object_close() whatever comes out
+ * @path:	file
+ *
+ * Return: 0; the errno of the rule in @o->set.refusal, negative; or another negative errno with
+ * the reason in @o->problem.
+ */
+int object_open(struct object *o, const char *path);
+
+/* The same with bytes, which are copied. */
+int object_open_mem(struct object *o, const void *bytes, size_t len);
+
+/**
+ * object_check() - ctv_set_check() and the limits of the kernel
+ * @o:		opened object
+ *
+ * Return: as object_open().
+ */
+int object_check(struct object *o);
+
+/**
+ * object_set_check() - judge the handler set itself: what the kernel does when it is linked
+ * @o:		opened object
+ *
+ * Return: 0, or a negative errno with the reason in @o->problem.
+ */
+int object_set_check(struct object *o);
+
+/* Words for the refusal in @o->set, with the source line where there is one. */
+void object_refusal_text(const struct object *o, char *buf, size_t size);
+
+void object_close(struct object *o);
+
+#endif /* CTV_OBJECT_H */
