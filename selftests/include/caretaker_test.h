@@ -34,6 +34,7 @@ void caretaker_args(struct kvm_caretaker_set *a);
 int caretaker_ioctl_set(struct kvm_guest *g, struct kvm_caretaker_set *a);
 /* Installs the payload core; a refusal is printed with the kernel's log. */
 int caretaker_install(struct kvm_guest *g, uint32_t flags);
+int caretaker_install_at(struct kvm_guest *g, uint32_t flags, unsigned int pcpu);
 int caretaker_remove(struct kvm_guest *g);
 int caretaker_info(struct kvm_guest *g, struct kvm_caretaker_info *info);
 /* The state from caretaker_info(), or a negative errno. */

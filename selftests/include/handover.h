@@ -50,6 +50,8 @@ int retrieve_ram(int session, struct kvm_guest *g);
 /* VM with irqchip and slot, then the vCPU with all but the registers of the gap. */
 int retrieve_vm(int session, struct kvm_guest *g);
 int retrieve_vcpu(int session, struct kvm_guest *g, const struct handover_state *s);
+int retrieve_vcpu_at(int session, struct kvm_guest *g, const struct handover_state *s,
+		     uint64_t token);
 
 /* NAME=value on the kernel command line, or @otherwise. */
 unsigned long cmdline_number(const char *name, unsigned long otherwise);

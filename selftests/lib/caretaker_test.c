@@ -56,13 +56,14 @@ int caretaker_ioctl_set(struct kvm_guest *g, struct kvm_caretaker_set *a)
 	return ioctl(g->vcpu_fd, KVM_SET_CARETAKER, a) ? -errno : 0;
 }
 
-int caretaker_install(struct kvm_guest *g, uint32_t flags)
+int caretaker_install_at(struct kvm_guest *g, uint32_t flags, unsigned int pcpu)
 {
 	struct kvm_caretaker_set a;
 	int err;
 
 	caretaker_args(&a);
 	a.flags = flags;
+	a.pcpu = pcpu;
 	a.payload_fd = payload_open();
 	if (a.payload_fd < 0) {
 		ktap_diag("no payload: %s", strerror(-a.payload_fd));
@@ -73,6 +74,11 @@ int caretaker_install(struct kvm_guest *g, uint32_t flags)
 		ktap_diag("KVM_SET_CARETAKER: %s: %s", strerror(-err), caretaker_log);
 	close(a.payload_fd);
 	return err;
+}
+
+int caretaker_install(struct kvm_guest *g, uint32_t flags)
+{
+	return caretaker_install_at(g, flags, PCPU);
 }
 
 int caretaker_remove(struct kvm_guest *g)

@@ -238,17 +238,23 @@ int retrieve_vm(int session, struct kvm_guest *g)
 	return guest_set_slot(g);
 }
 
-int retrieve_vcpu(int session, struct kvm_guest *g, const struct handover_state *s)
+int retrieve_vcpu_at(int session, struct kvm_guest *g, const struct handover_state *s,
+		     uint64_t token)
 {
 	int err;
 
-	g->vcpu_fd = luo_retrieve(session, TOKEN_VCPU);
+	g->vcpu_fd = luo_retrieve(session, token);
 	if (g->vcpu_fd < 0) {
 		ktap_diag("retrieve of the vCPU: %s", strerror(-g->vcpu_fd));
 		return g->vcpu_fd;
 	}
 	err = guest_map_run(g);
 	return err ? err : state_restore(g, s);
+}
+
+int retrieve_vcpu(int session, struct kvm_guest *g, const struct handover_state *s)
+{
+	return retrieve_vcpu_at(session, g, s, TOKEN_VCPU);
 }
 
 unsigned long cmdline_number(const char *name, unsigned long otherwise)
