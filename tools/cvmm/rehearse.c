@@ -12,7 +12,7 @@
 #include "cvmm.h"
 
 #define ATTACHED_NS	(20 * 1000 * 1000)
-#define ROUNDS		200
+#define ROUNDS		50
 
 struct rehearsal {
 	struct caretaker_rehearsal r;
