@@ -179,10 +179,11 @@ INTERRUPT void smp_on_host(struct frame *f)
 INTERRUPT void smp_on_nmi(struct frame *f)
 {
 	struct smp_area *me = mine();
-	uint64_t hlt;
+	uint64_t hlt, sent;
 
+	sent = previous(me)->nmi_sent;	/* it may send the next one as soon as this one counts */
 	me->nmi_got++;
-	must_be(me, SMP_WRONG_NMI, me->nmi_got, previous(me)->nmi_sent);
+	must_be(me, SMP_WRONG_NMI, me->nmi_got, sent);
 	asm("leaq smp_hlt(%%rip), %0" : "=r"(hlt));
 	if (f->rip == hlt)
 		f->rip++;
@@ -191,9 +192,11 @@ INTERRUPT void smp_on_nmi(struct frame *f)
 INLINE void on_cast(uint64_t from)
 {
 	struct smp_area *me = mine();
+	uint64_t due;
 
+	due = area(from)->cast_due[me->id];	/* as for NMIs */
 	me->cast_got[from]++;
-	must_be(me, SMP_WRONG_BROADCAST, me->cast_got[from], area(from)->cast_due[me->id]);
+	must_be(me, SMP_WRONG_BROADCAST, me->cast_got[from], due);
 	eoi();
 }
 
