@@ -244,11 +244,11 @@ static u32 circle_call(const struct ctv_prog *p)
 
 /*
  * Close functions whose callees are closed until none is left. A round that closes nothing
- * means a circle of calls. At most CTV_MAX_FUNCS rounds, in practice one or two.
+ * means a circle of calls. At most CTV_MAX_FUNCS rounds, in practice few.
  */
 int ctv_calls_prog(struct ctv_set *set, struct ctv_prog *p)
 {
-	u32 i, open, before = CTV_NONE;
+	u32 i, before, open = p->nr_funcs;
 	bool done;
 	int err;
 
@@ -256,10 +256,8 @@ int ctv_calls_prog(struct ctv_set *set, struct ctv_prog *p)
 		p->funcs[i].state = FUNC_NEW;
 		func_frame(p, &p->funcs[i]);
 	}
-	for (open = p->nr_funcs; open; before = open) {
-		if (open == before)
-			return ctv_refuse(&set->refusal, CTV_RULE_RECURSION, circle_call(p),
-					  "circle of %u functions", open);
+	do {
+		before = open;
 		open = 0;
 		for (i = p->nr_funcs; i-- > 0;) {
 			if (p->funcs[i].state == FUNC_DONE)
@@ -269,7 +267,10 @@ int ctv_calls_prog(struct ctv_set *set, struct ctv_prog *p)
 				return err;
 			open += !done;
 		}
-	}
+		if (open == before)
+			return ctv_refuse(&set->refusal, CTV_RULE_RECURSION, circle_call(p),
+					  "circle of %u functions", open);
+	} while (open);
 	return 0;
 }
 
