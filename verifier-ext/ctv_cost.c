@@ -137,6 +137,7 @@ int ctv_cost_prog(struct ctv_set *set, struct ctv_prog *p)
 				  "here on the longest path, cost %u, budget %u", p->cost,
 				  set->budget);
 	p->fuel = set->budget - p->cost;
+	p->loops = false;
 	err = cost_loops(set, p);
 	if (p->loops)
 		p->cost = set->budget;
