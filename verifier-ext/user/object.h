@@ -51,8 +51,8 @@ struct object_line {
  * @maps:	maps of @set: the sections of global variables
  * @map_names:	their sections
  * @name:	name of the handler set
- * @rule:	section "expect": rule by which these passes must refuse it, "-" for none, empty when
- *		it is no test
+ * @rule:	section "expect": rule by which these passes must refuse it, "-" for none, empty
+ *		when it is no test
  * @problem:	what else is wrong with the file or the set, empty when nothing is
  * @lines:	line information, sorted
  * @nr_lines:	number of @lines
