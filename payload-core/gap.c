@@ -68,14 +68,22 @@ void payload_event_park(struct vmcb *vmcb)
 	vmcb->event_inj_err = 0;
 }
 
+/* What came from other vCPUs and by the clock. */
+static void gap_collect(void)
+{
+	payload_mail_take();
+	payload_timer_check();
+}
+
 /**
  * payload_wanted() - whether there is something to do before the pCPU may halt
  *
- * For a guest in HLT: what comes by itself, from a kernel or by the clock.
+ * For a guest in HLT: what comes by itself, from a kernel, another vCPU or by the clock.
  */
 bool payload_wanted(void)
 {
-	return payload_state() == KVM_CARETAKER_ADOPTING || payload_timer_due();
+	return payload_state() == KVM_CARETAKER_ADOPTING || payload_mail_waits() ||
+	       payload_timer_due();
 }
 
 /**
@@ -87,7 +95,7 @@ bool payload_wanted(void)
  */
 void payload_prepare(struct vmcb *vmcb)
 {
-	payload_timer_check();
+	gap_collect();
 	payload_inject(vmcb);
 	payload_timer_arm();
 }
@@ -191,6 +199,18 @@ static bool gap_native(struct vmcb *vmcb, u32 index)
 		return true;
 	case VMEXIT_MSR:
 		return gap_msr(vmcb);
+	case VMEXIT_VMMCALL:
+		return payload_hypercall(vmcb);
+	case VMEXIT_RDTSC:
+		payload_rdtsc_detached(vmcb);
+		return true;
+	case VMEXIT_RDTSCP:
+		return payload_rdtscp_detached(vmcb);
+	case VMEXIT_MONITOR:
+	case VMEXIT_MWAIT:
+		return payload_mwait_is_nop();
+	case VMEXIT_INVD:	/* KVM: NOP, and so is WBINVD with coherent DMA only */
+	case VMEXIT_WBINVD:
 	case VMEXIT_PAUSE:
 	case VMEXIT_HLT:
 		return true;
@@ -205,13 +225,14 @@ static bool gap_native(struct vmcb *vmcb, u32 index)
 void payload_halted(const struct vmcb *vmcb)
 {
 	ccb.flags |= KVM_CARETAKER_CCB_HALTED;
-	payload_timer_check();
+	gap_collect();
 	while (!payload_inject_wakes(vmcb)) {
 		payload_idle();
 		if (payload_state() == KVM_CARETAKER_ADOPTING)
 			return;
-		payload_timer_check();
+		gap_collect();
 	}
+	payload_unhalt_take();
 	ccb.flags &= ~KVM_CARETAKER_CCB_HALTED;
 }
 
@@ -242,6 +263,10 @@ static u32 gap_other(struct vmcb *vmcb, u32 index)
 		payload_count(index, KVM_CARETAKER_NATIVE);
 		payload_inject_look();
 		return payload_enter_detached();
+	case VMEXIT_IRET:
+		payload_count(index, KVM_CARETAKER_NATIVE);
+		payload_nmi_iret(vmcb);
+		return payload_enter_detached();
 	case VMEXIT_EXCP_MC:
 		payload_count(index, KVM_CARETAKER_BLOCKED);
 		payload_fault_exit(18 + 1, vmcb->rip, 0);
@@ -270,6 +295,7 @@ u32 payload_exit_detached(void)
 	u64 next = payload_next_rip(vmcb, index);
 
 	event_take(vmcb);
+	payload_nmi_progress(vmcb);
 	if (unlikely(!next || payload_must_not_finish(vmcb)))
 		return gap_other(vmcb, index);
 	if (payload_handler(vmcb, index, next))

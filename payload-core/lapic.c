@@ -256,6 +256,8 @@ bool payload_lapic_write(struct vmcb *vmcb, u32 msr, u64 value)
 		return lapic_set_tpr(vmcb, value);
 	case LAPIC_EOI:
 		return lapic_eoi(value);
+	case LAPIC_ICR:
+		return payload_icr_write(value);
 	case LAPIC_SELF_IPI:
 		return lapic_self_ipi(value);
 	}

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KVM Caretaker payload core: CPUID while detached, and RDMSR from the vCPU's metadata.
+ * KVM Caretaker payload core: CPUID, RDTSC and MWAIT while detached, and RDMSR from the vCPU's
+ * metadata.
  */
 #include "cpuid.h"
 #include "payload.h"
+
+#define CPUID_1_ECX_MWAIT		(1U << 3)
+#define CPUID_EXT_1			0x80000001
+#define CPUID_EXT_1_EDX_RDTSCP		(1U << 27)
 
 /**
  * payload_cpuid_detached() - CPUID while detached
@@ -61,4 +66,43 @@ bool payload_rdmsr(struct vmcb *vmcb, u32 may)
 		return true;
 	}
 	return false;
+}
+
+/**
+ * payload_rdtsc_detached() - RDTSC while detached
+ * @vmcb:	VMCB in use
+ */
+void payload_rdtsc_detached(struct vmcb *vmcb)
+{
+	payload_rdmsr_result(vmcb, payload_tsc() + vmcb->tsc_offset);
+}
+
+/**
+ * payload_rdtscp_detached() - RDTSCP while detached
+ * @vmcb:	VMCB in use
+ *
+ * KVM intercepts it to raise #UD in a guest that has no RDTSCP.
+ * Return: false for such a guest.
+ */
+bool payload_rdtscp_detached(struct vmcb *vmcb)
+{
+	const struct kvm_caretaker_cpuid *leaf = payload_cpuid_find(CPUID_EXT_1, 0);
+
+	if (!leaf || !(leaf->edx & CPUID_EXT_1_EDX_RDTSCP))
+		return false;
+	payload_rdtsc_detached(vmcb);
+	ccb.exit.gpr[KVM_CARETAKER_RCX] = (u32)ccb.tsc_aux;
+	return true;
+}
+
+/**
+ * payload_mwait_is_nop() - whether KVM treats MONITOR and MWAIT of this guest as NOP
+ *
+ * For a guest without the CPUID bit that depends on KVM's quirks: it may raise #UD.
+ */
+bool payload_mwait_is_nop(void)
+{
+	const struct kvm_caretaker_cpuid *leaf = payload_cpuid_find(1, 0);
+
+	return leaf && (leaf->ecx & CPUID_1_ECX_MWAIT);
 }

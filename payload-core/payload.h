@@ -6,7 +6,8 @@
  * RIP alone: GS belongs to the guest, and the image has no relocations.
  *
  * Files that run no privileged instruction (dispatch.c, native.c, lapic.c, inject.c, timer.c,
- * apic.c, gap.c) are also built hosted for the unit tests, which bring their own run.c and host.c.
+ * apic.c, ipi.c, hypercall.c, gap.c) are also built hosted for the unit tests, which bring their
+ * own run.c and host.c.
  */
 #ifndef PAYLOAD_PAYLOAD_H
 #define PAYLOAD_PAYLOAD_H
@@ -52,6 +53,9 @@ u64 payload_next_rip(const struct vmcb *vmcb, u32 index);
 
 /* native.c */
 void payload_cpuid_detached(struct vmcb *vmcb);
+void payload_rdtsc_detached(struct vmcb *vmcb);
+bool payload_rdtscp_detached(struct vmcb *vmcb);
+bool payload_mwait_is_nop(void);
 bool payload_rdmsr(struct vmcb *vmcb, u32 may);
 void payload_rdmsr_result(struct vmcb *vmcb, u64 value);
 
@@ -70,7 +74,22 @@ bool payload_lapic_deadline_mode(void);
 void payload_inject_look(void);
 void payload_inject(struct vmcb *vmcb);
 bool payload_inject_wakes(const struct vmcb *vmcb);
+void payload_inject_begin(const struct vmcb *vmcb);
 void payload_inject_park(struct vmcb *vmcb);
+void payload_nmi_raise(void);
+void payload_nmi_iret(const struct vmcb *vmcb);
+void payload_nmi_progress(const struct vmcb *vmcb);
+void payload_unhalt(void);
+bool payload_unhalt_take(void);
+
+/* ipi.c */
+bool payload_icr_write(u64 value);
+bool payload_mail_waits(void);
+void payload_mail_take(void);
+void payload_mail_return(void);
+
+/* hypercall.c */
+bool payload_hypercall(struct vmcb *vmcb);
 
 /* timer.c */
 bool payload_timer_check(void);

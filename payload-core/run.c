@@ -235,6 +235,7 @@ static void __noreturn run_park(void)
 	run_registers_save();
 	payload_event_park(vmcb);
 	payload_inject_park(vmcb);
+	payload_mail_return();
 	payload_lapic_park(vmcb);
 	ccb.exit.flags &= ~KVM_CARETAKER_EXIT_DETACHED;
 	ccb.counters = (u64)telemetry->exits;
@@ -265,6 +266,7 @@ static bool run_begin(void)
 	ccb.counters = (u64)payload_telemetry()->gap_exits;
 	ccb.exit.flags |= KVM_CARETAKER_EXIT_DETACHED;
 	payload_event_begin(vmcb);
+	payload_inject_begin(vmcb);
 	return true;
 }
 
@@ -277,7 +279,6 @@ static void __noreturn run_guest(void)
 	debug_crumb('R');
 	run_guest_load();
 	payload_telemetry()->tsc_run = payload_tsc();
-	payload_inject_look();
 	if (ccb.flags & KVM_CARETAKER_CCB_HALTED)
 		payload_halted(payload_vmcb());
 	if (payload_state() == KVM_CARETAKER_ADOPTING)
@@ -286,18 +287,20 @@ static void __noreturn run_guest(void)
 	payload_run_loop();
 }
 
-/* The kernel sends an NMI after it rang; the LAPIC is soft-disabled, nothing else comes. */
+/*
+ * The kernel sends an NMI after it rang; the LAPIC is soft-disabled, nothing else comes. A doorbell
+ * that is seen before its NMI has to wait for it: later it would count as a stray one.
+ */
 static u32 run_wait_for_bell(void)
 {
 	u32 bell;
 
-	for (;;) {
+	do {
+		payload_halt_until_kicked();
 		run_kicked_clear();
 		bell = load_acquire(&ccb.doorbell);
-		if (bell)
-			return bell;
-		payload_halt_until_kicked();
-	}
+	} while (!bell);
+	return bell;
 }
 
 /**

@@ -20,6 +20,7 @@
 #define VMEXIT_RDTSC		0x6e
 #define VMEXIT_RDPMC		0x6f
 #define VMEXIT_CPUID		0x72
+#define VMEXIT_IRET		0x74
 #define VMEXIT_INVD		0x76
 #define VMEXIT_PAUSE		0x77
 #define VMEXIT_HLT		0x78
@@ -71,6 +72,8 @@
 /* Intercepts, TSC offset, pause filter */
 #define VMCB_CLEAN_INTERCEPTS	(1U << 0)
 
+#define CS_LONG			(1U << 9)	/* in the form that segment attributes have here */
+#define EFER_LMA		(1ULL << 10)
 #define RFLAGS_IF		(1ULL << 9)
 #define RFLAGS_TF		(1ULL << 8)
 #define CR4_OSXSAVE		(1ULL << 18)
@@ -99,7 +102,13 @@ struct vmcb {
 	u8  pad_0c4[4];
 	u64 next_rip;
 	u8  pad_0d0[0x400 - 0xd0];
-	u8  pad_400[0x148];
+	u8  pad_400[0x12];
+	u16 cs_attributes;
+	u8  pad_414[0xb7];
+	u8  cpl;
+	u8  pad_4cc[4];
+	u64 efer;
+	u8  pad_4d8[0x70];
 	u64 cr4;
 	u64 cr3;
 	u64 cr0;
@@ -128,6 +137,9 @@ VMCB_AT(exit_int_info, 0x88);
 VMCB_AT(event_inj, 0xa8);
 VMCB_AT(clean, 0xc0);
 VMCB_AT(next_rip, 0xc8);
+VMCB_AT(cs_attributes, 0x412);
+VMCB_AT(cpl, 0x4cb);
+VMCB_AT(efer, 0x4d0);
 VMCB_AT(cr4, 0x548);
 VMCB_AT(rflags, 0x570);
 VMCB_AT(rip, 0x578);

@@ -64,8 +64,9 @@ void payload_host_deadline(u64 tsc)
 
 void payload_host_ipi(u32 apic_id, u32 vector)
 {
-	(void)apic_id;
-	(void)vector;
+	EXPECT_EQ(vector, KVM_CARETAKER_VECTOR_KICK);
+	h.kicks++;
+	h.kicked_id = apic_id;
 }
 
 void payload_fault_exit(u64 fault, u64 rip, u64 addr)
@@ -196,6 +197,23 @@ u32 wrmsr(u32 msr, u64 value)
 	return exit_detached(VMEXIT_MSR);
 }
 
+/* vCPU n has x2APIC ID n and a pCPU with ID 0x10 + n. */
+void peers_set(u32 nr, u32 self)
+{
+	u32 i;
+
+	h.peers.size = sizeof(h.peers);
+	h.peers.nr = nr;
+	for (i = 0; i < nr; i++)
+		h.peers.box[i] = (struct kvm_caretaker_mailbox){
+			.x2apic_id = i, .host_apic_id = 0x10 + i, .open = 1,
+		};
+	ccb.peers = (u64)&h.peers;
+	ccb.self = self;
+	ccb.flags |= KVM_CARETAKER_CCB_X2APIC;
+	*lapic_at(0xd0) = self >> 4 << 16 | 1 << (self & 15);
+}
+
 static unsigned int run(const struct test *tests, unsigned int *nr)
 {
 	unsigned int failed = 0;
@@ -214,7 +232,7 @@ int main(void)
 {
 	const struct test *all[] = {
 		tests_attached, tests_gap, tests_cpuid, tests_lapic, tests_inject,
-		tests_timer, tests_apic, tests_state,
+		tests_timer, tests_apic, tests_ipi, tests_nmi, tests_hypercall, tests_state,
 	};
 	unsigned int i, nr = 0, failed = 0;
 

@@ -30,6 +30,8 @@ struct harness {
 	u32 host[0x1000 / 16];		/* registers of the pCPU's LAPIC */
 	u32 host_writes;
 	u64 host_deadline;
+	u32 kicks, kicked_id;
+	struct kvm_caretaker_peers peers;
 	jmp_buf fault_jump;
 };
 
@@ -45,6 +47,7 @@ u32 *lapic_at(u32 offset);
 bool lapic_bit(u32 bank, u32 vector);
 void lapic_bit_set(u32 bank, u32 vector);
 u32 wrmsr(u32 msr, u64 value);
+void peers_set(u32 nr, u32 self);
 
 /* Expectations: a failed one prints where and what, and fails the running test. */
 extern unsigned int failures;
@@ -75,6 +78,7 @@ struct test {
 };
 
 extern const struct test tests_attached[], tests_gap[], tests_cpuid[], tests_lapic[],
-	tests_inject[], tests_timer[], tests_apic[], tests_state[];
+	tests_inject[], tests_timer[], tests_apic[], tests_ipi[], tests_nmi[],
+	tests_hypercall[], tests_state[];
 
 #endif /* HARNESS_H */

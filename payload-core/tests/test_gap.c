@@ -87,6 +87,42 @@ static void test_tsc(void)
 	EXPECT_EQ(GPR(RDX), 4);
 }
 
+static void test_rdtsc(void)
+{
+	h.vmcb.tsc_offset = 0x500000000;
+	h.tsc = 0x1000;
+	EXPECT_EQ(exit_detached(VMEXIT_RDTSC), PAYLOAD_ENTER);
+	EXPECT_EQ(h.vmcb.rax, 0x100a);
+	EXPECT_EQ(GPR(RDX), 5);
+	EXPECT_EQ(h.vmcb.rip, RIP + 2);
+	cpuid_add(0x80000001, 0, 0, 0);
+	h.meta.cpuid[KVM_CARETAKER_CPUID_HASH(0x80000001)].edx = 1 << 27;
+	ccb.tsc_aux = 0x1234;
+	EXPECT_EQ(exit_detached(VMEXIT_RDTSCP), PAYLOAD_ENTER);
+	EXPECT_EQ(h.vmcb.rax, 0x1014);
+	EXPECT_EQ(GPR(RCX), 0x1234);
+	EXPECT_EQ(h.vmcb.rip, RIP + 5);
+}
+
+/* The registers stay as they are. */
+static void test_nops(void)
+{
+	static const struct { u32 code, length; } nops[] = {
+		{ VMEXIT_INVD, 2 }, { VMEXIT_WBINVD, 2 }, { VMEXIT_MONITOR, 3 }, { VMEXIT_MWAIT, 3 },
+	};
+	u32 i;
+
+	for (i = 0; i < sizeof(nops) / sizeof(nops[0]); i++) {
+		harness_reset();
+		cpuid_add(1, 0, 0, 0);
+		h.meta.cpuid[KVM_CARETAKER_CPUID_HASH(1)].ecx = 1 << 3;
+		EXPECT_EQ(exit_detached(nops[i].code), PAYLOAD_ENTER);
+		EXPECT_EQ(h.vmcb.rip, RIP + nops[i].length);
+		EXPECT_EQ(h.vmcb.rax, 0xdead0000000000aa);
+		EXPECT_EQ(GPR(RCX), 0xa1);
+	}
+}
+
 static void test_x2apic_msrs(void)
 {
 	ccb.flags |= KVM_CARETAKER_CCB_X2APIC;
@@ -149,7 +185,8 @@ static void test_rdmsr_blocks(void)
 static void test_unknown_blocks(void)
 {
 	static const u64 codes[] = {
-		0, 0x40, 0x65, VMEXIT_RDTSC, VMEXIT_IOIO, VMEXIT_VMMCALL, VMEXIT_NPF, 0x41f, 0x8d,
+		0, 0x40, 0x65, VMEXIT_RDTSCP, VMEXIT_IOIO, VMEXIT_VMMCALL, VMEXIT_NPF, 0x41f,
+		VMEXIT_XSETBV, VMEXIT_MONITOR, VMEXIT_MWAIT, VMEXIT_RDPMC,
 	};
 	u32 i;
 
@@ -357,6 +394,8 @@ const struct test tests_gap[] = {
 	{ "gap: CPUID is served and counted as gap exit", test_cpuid },
 	{ "gap: RDMSR by the gap policy", test_rdmsr },
 	{ "gap: RDMSR of the TSC applies the offset", test_tsc },
+	{ "gap: RDTSC and RDTSCP apply the offset", test_rdtsc },
+	{ "gap: WBINVD, INVD, MONITOR, MWAIT do nothing", test_nops },
 	{ "gap: x2APIC registers through RDMSR and WRMSR", test_x2apic_msrs },
 	{ "gap: TSC_DEADLINE is noted for the kernel that adopts", test_deadline },
 	{ "gap: other WRMSR blocks", test_wrmsr_blocks },

@@ -195,7 +195,7 @@ void vmcb_init(struct vmcb *vmcb, const u8 *guest)
 	vmcb->rsp = 0x9000 + test_vcpu * 0x2000;
 }
 
-static void cpuid_add(u32 function, u32 eax)
+void cpuid_add(u32 function, u32 eax)
 {
 	struct kvm_caretaker_cpuid *table = arena->meta.cpuid;
 	u32 slot = KVM_CARETAKER_CPUID_HASH(function);
@@ -257,6 +257,7 @@ void setup(const u8 *image, u64 base, const u8 *guest, u32 flags)
 		C.exit.gpr[i] = 0x100 + i;
 	guest_counter = 0;
 	guest_ticked = 0;
+	guest_woken = 0;
 }
 
 void handler_install(u32 class, const u8 *handler)
@@ -290,5 +291,6 @@ void bare_bsp(void)
 	test_attached();
 	test_detached();
 	test_timers();
+	test_peers();
 	finish();
 }

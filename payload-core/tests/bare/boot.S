@@ -290,9 +290,15 @@ GUEST guest_shutdown
 	lidt guest_no_idt
 	ud2
 
-/* Gates for vectors 2, 0x30 and 0x40 */
+/* Gates for vectors 2, 0x30, 0x40 and 0x42 */
 guest_gates:
 	lgdt boot_gdt_pointer
+	mov $guest_idt + 0x20, %edi
+	mov $guest_nmi, %eax
+	call guest_gate
+	mov $guest_idt + 0x420, %edi
+	mov $guest_pong, %eax
+	call guest_gate
 	mov $guest_idt + 0x400, %edi
 	mov $guest_tick, %eax
 	call guest_gate
@@ -371,6 +377,138 @@ guest_time:
 	pop %rax
 	iretq
 
+/*
+ * RBX IPIs (vector 0x42) to vCPU R14 and as many from it, in turns; with R13 this one begins. It
+ * waits in HLT, or, with R12, in a loop without exits. guest_ticked counts those who are done.
+ */
+GUEST guest_ping
+	call guest_gates
+	xor %r8d, %r8d
+	xor %r9d, %r9d
+	test %r13, %r13
+	jz 2f
+1:	mov $0x830, %ecx
+	mov $0x42, %eax
+	mov %r14, %rdx
+	wrmsr
+	test %r13, %r13
+	jnz 2f
+	dec %rbx
+	jz 5f
+2:	cli
+	cmp %r9, %r8
+	jne 4f
+	test %r12, %r12
+	jnz 3f
+	sti
+	hlt
+	jmp 2b
+3:	sti
+	nop
+	jmp 2b
+4:	sti
+	inc %r9
+	test %r13, %r13
+	jz 1b
+	dec %rbx
+	jnz 1b
+5:	lock incq guest_ticked
+6:	hlt
+	jmp 6b
+
+guest_pong:
+	push %rax
+	push %rcx
+	push %rdx
+	inc %r8
+	mov $0x80b, %ecx
+	xor %eax, %eax
+	xor %edx, %edx
+	wrmsr
+	pop %rdx
+	pop %rcx
+	pop %rax
+	iretq
+
+/* Waits for NMIs: in HLT with interrupts off, or, with R12, in a loop without exits. */
+GUEST guest_nmi_wait
+	call guest_gates
+	lock incq guest_ticked
+1:	test %r12, %r12
+	jnz 1b
+	hlt
+	incq guest_woken
+	jmp 1b
+
+/*
+ * With R11: the first NMI sends one to its own vCPU, which must wait for the IRET. R9: how deep NMIs
+ * were nested at most.
+ */
+guest_nmi:
+	push %rax
+	push %rcx
+	push %rdx
+	inc %r10
+	cmp %r9, %r10
+	jbe 1f
+	mov %r10, %r9
+1:	test %r11, %r11
+	jz 2f
+	xor %r11d, %r11d
+	mov $0x830, %ecx
+	mov $0x40400, %eax
+	xor %edx, %edx
+	wrmsr
+	mov $1, %eax
+	xor %ecx, %ecx
+	push %rbx
+	cpuid
+	pop %rbx
+2:	dec %r10
+	lock incq guest_counter
+	pop %rdx
+	pop %rcx
+	pop %rax
+	iretq
+
+/* RBX times: ICR from RDX:RAX (R14, R13), wait until guest_counter says that it has been taken. */
+GUEST guest_nmi_send
+1:	cmpq $0, guest_ticked
+	je 1b
+	xor %r8d, %r8d
+2:	mov $0x830, %ecx
+	mov %r13, %rax
+	mov %r14, %rdx
+	wrmsr
+	inc %r8
+3:	cmp %r8, guest_counter
+	jb 3b
+	dec %rbx
+	jnz 2b
+	lock incq guest_ticked
+4:	hlt
+	jmp 4b
+
+/* RBX times: KVM_HC_KICK_CPU for vCPU R14, wait until guest_woken says that it has left HLT. */
+GUEST guest_kick
+1:	cmpq $0, guest_ticked
+	je 1b
+	mov %rbx, %r13
+	xor %r8d, %r8d
+2:	mov $5, %eax
+	xor %ebx, %ebx
+	mov %r14, %rcx
+	vmmcall
+	add %rax, %r9
+	inc %r8
+3:	cmp %r8, guest_woken
+	jb 3b
+	dec %r13
+	jnz 2b
+	lock incq guest_ticked
+4:	hlt
+	jmp 4b
+
 guest_gate:
 	mov %ax, (%rdi)
 	movw $0x10, 2(%rdi)
@@ -399,7 +537,7 @@ guest_self:
 	iretq
 
 guest_idt_pointer:
-	.word 0x41f
+	.word 0x42f
 	.quad guest_idt
 
 	.balign 16
@@ -419,6 +557,9 @@ guest_counter:
 	.globl guest_ticked
 guest_ticked:
 	.quad 0
+	.globl guest_woken
+guest_woken:
+	.quad 0
 
 	.globl image_payload, image_payload_end, image_floor, image_floor_end
 	.balign 4096
@@ -433,7 +574,7 @@ image_floor_end:
 	.bss
 	.balign 16
 guest_idt:
-	.skip 0x420
+	.skip 0x430
 	.globl host_pml4
 	.balign 4096
 host_pml4:

@@ -7,7 +7,6 @@
 #define LAPIC		0xfee00000ULL
 #define APIC_BASE_EXTD	(1ULL << 10)
 #define APIC_BASE_EN	(1ULL << 11)
-#define TIMEOUT_TSC	20000000000ULL
 #define CALIBRATION_NS	20000000U
 
 /* Where the pCPU of each vCPU goes after the next SIPI; its APIC ID is one more than the index. */

@@ -11,6 +11,7 @@
 
 #define PAGE		4096ULL
 #define NR_GPRS		16
+#define TIMEOUT_TSC	100000000000ULL
 
 /* The control block of the payload under test; payload.h declares one of its own. */
 #define C (*test_ccb)
@@ -41,8 +42,9 @@ extern u8 handler_start[], handler_handled[], handler_forward[], handler_fault[]
 extern u8 handler_least[], guest_bench[];
 extern u8 guest_cpuid[], guest_rdmsr[], guest_cpuid_loop[], guest_xmm_loop[];
 extern u8 guest_spin[], guest_hlt[], guest_out[], guest_out_at[], guest_shutdown[];
-extern u8 guest_ticks[], guest_timer[];
-extern u64 guest_counter, guest_ticked;
+extern u8 guest_ticks[], guest_timer[], guest_ping[], guest_nmi_wait[], guest_nmi_send[];
+extern u8 guest_kick[];
+extern u64 guest_counter, guest_ticked, guest_woken;
 extern const u32 boot_info;
 void stub_attached(u64 entry, u64 guest_pa, u64 host_pa, u64 *route_kvm);
 
@@ -54,6 +56,7 @@ void report(const char *name, bool ok);
 bool check(const char *what, u64 got, u64 wanted);
 void copy(void *to, const void *from, u64 size);
 void vmcb_init(struct vmcb *vmcb, const u8 *guest);
+void cpuid_add(u32 function, u32 eax);
 void vcpu_select(u32 vcpu);
 void setup(const u8 *image, u64 base, const u8 *guest, u32 flags);
 void handler_install(u32 class, const u8 *handler);
@@ -86,9 +89,10 @@ bool detach(const u8 *guest, u32 flags);
 bool adopt(u32 from);
 bool adopt_any(void);
 
-/* detached.c, timers.c */
+/* detached.c, timers.c, peers.c */
 void test_detached(void);
 void test_timers(void);
+void test_peers(void);
 
 static inline u64 guest_count(void)
 {
