@@ -447,11 +447,10 @@ GUEST void smp_do_nap(struct smp_area *me)
 
 GUEST void smp_do_cpuid(struct smp_area *me)
 {
-	uint32_t a = 0xb, b, c = 0, d;
+	uint32_t a = 1, b, c = 0, d;
 
 	asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-	if (me->cpuid_id != ~0UL)
-		must_be(me, SMP_WRONG_CPUID, d, me->cpuid_id);
+	must_be(me, SMP_WRONG_CPUID, b >> 24, me->cpuid_id);
 }
 
 GUEST void smp_do_in(struct smp_area *me)
