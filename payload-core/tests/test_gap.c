@@ -108,7 +108,8 @@ static void test_rdtsc(void)
 static void test_nops(void)
 {
 	static const struct { u32 code, length; } nops[] = {
-		{ VMEXIT_INVD, 2 }, { VMEXIT_WBINVD, 2 }, { VMEXIT_MONITOR, 3 }, { VMEXIT_MWAIT, 3 },
+		{ VMEXIT_INVD, 2 }, { VMEXIT_WBINVD, 2 },
+		{ VMEXIT_MONITOR, 3 }, { VMEXIT_MWAIT, 3 },
 	};
 	u32 i;
 
