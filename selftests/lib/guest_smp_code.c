@@ -181,8 +181,9 @@ INTERRUPT void smp_on_nmi(struct frame *f)
 	struct smp_area *me = mine();
 	uint64_t hlt;
 
+	/* The sender goes on as soon as it sees the new number: judge before */
+	must_be(me, SMP_WRONG_NMI, me->nmi_got + 1, previous(me)->nmi_sent);
 	me->nmi_got++;
-	must_be(me, SMP_WRONG_NMI, me->nmi_got, previous(me)->nmi_sent);
 	asm("leaq smp_hlt(%%rip), %0" : "=r"(hlt));
 	if (f->rip == hlt)
 		f->rip++;
@@ -192,8 +193,8 @@ INLINE void on_cast(uint64_t from)
 {
 	struct smp_area *me = mine();
 
+	must_be(me, SMP_WRONG_BROADCAST, me->cast_got[from] + 1, area(from)->cast_due[me->id]);
 	me->cast_got[from]++;
-	must_be(me, SMP_WRONG_BROADCAST, me->cast_got[from], area(from)->cast_due[me->id]);
 	eoi();
 }
 
