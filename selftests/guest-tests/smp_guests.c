@@ -173,14 +173,15 @@ static enum ktap_result miscounts_noticed(void)
 /* Takes away an interrupt of @vector that waits in the LAPIC of a stopped vCPU. */
 static bool drop_interrupt(unsigned int vcpu, unsigned int vector)
 {
-	unsigned int reg = 0x200 + vector / 32 * 0x10;
+	unsigned int reg = 0x200 + vector / 32 * 0x10, bit = 1U << vector % 32;
+	int fd = guest.vcpu[vcpu].vcpu_fd;
 	struct kvm_lapic_state l;
 	uint32_t *irr = (void *)(l.regs + reg);
 
-	if (ioctl(guest.vcpu[vcpu].vcpu_fd, KVM_GET_LAPIC, &l) || !(*irr & (1U << vector % 32)))
+	if (ioctl(fd, KVM_GET_LAPIC, &l) || !(*irr & bit))
 		return false;
-	*irr &= ~(1U << vector % 32);
-	return !ioctl(guest.vcpu[vcpu].vcpu_fd, KVM_SET_LAPIC, &l);
+	*irr &= ~bit;
+	return !ioctl(fd, KVM_SET_LAPIC, &l);
 }
 
 /* One vCPU stops, the other one's ping waits in its LAPIC and is taken away there. */

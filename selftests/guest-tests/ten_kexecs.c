@@ -186,8 +186,9 @@ static int run_first(void)
 
 	if (missing)
 		return ktap_skip_all(cold, ARRAY_SIZE(cold), missing);
-	return stage < FIRST_STAGE ? ktap_run(cold, ARRAY_SIZE(cold), 60) :
-		ktap_run(cases, ARRAY_SIZE(cases), 120);
+	if (stage < FIRST_STAGE)
+		return ktap_run(cold, ARRAY_SIZE(cold), 60);
+	return ktap_run(cases, ARRAY_SIZE(cases), 120);
 }
 
 static int run_next(void)
@@ -207,8 +208,9 @@ static int run_next(void)
 		{ "after ten kexecs all is well", after_ten },
 	};
 
-	return stage < LAST_STAGE ? ktap_run(cases, ARRAY_SIZE(cases), 120) :
-		ktap_run(last, ARRAY_SIZE(last), 120);
+	if (stage < LAST_STAGE)
+		return ktap_run(cases, ARRAY_SIZE(cases), 120);
+	return ktap_run(last, ARRAY_SIZE(last), 120);
 }
 
 int main(void)

@@ -179,11 +179,11 @@ INTERRUPT void smp_on_host(struct frame *f)
 INTERRUPT void smp_on_nmi(struct frame *f)
 {
 	struct smp_area *me = mine();
-	uint64_t hlt, sent;
+	uint64_t hlt;
 
-	sent = previous(me)->nmi_sent;	/* it may send the next one as soon as this one counts */
+	/* The sender goes on as soon as it sees the new number: judge before */
+	must_be(me, SMP_WRONG_NMI, me->nmi_got + 1, previous(me)->nmi_sent);
 	me->nmi_got++;
-	must_be(me, SMP_WRONG_NMI, me->nmi_got, sent);
 	asm("leaq smp_hlt(%%rip), %0" : "=r"(hlt));
 	if (f->rip == hlt)
 		f->rip++;
@@ -192,11 +192,9 @@ INTERRUPT void smp_on_nmi(struct frame *f)
 INLINE void on_cast(uint64_t from)
 {
 	struct smp_area *me = mine();
-	uint64_t due;
 
-	due = area(from)->cast_due[me->id];	/* as for NMIs */
+	must_be(me, SMP_WRONG_BROADCAST, me->cast_got[from] + 1, area(from)->cast_due[me->id]);
 	me->cast_got[from]++;
-	must_be(me, SMP_WRONG_BROADCAST, me->cast_got[from], due);
 	eoi();
 }
 
