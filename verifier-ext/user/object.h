@@ -10,7 +10,7 @@
 
 #define OBJECT_MAX	16			/* programs, and maps, of one object */
 #define OBJECT_ADDR	0xffffc90010000000ULL	/* of the first map */
-#define OBJECT_PAGES	256			/* limit of the kernel for one set, code included */
+#define OBJECT_PAGES	64			/* limit of the kernel for one set, code included */
 #define OBJECT_BYTES	(16U << 20)		/* longest file */
 
 /**

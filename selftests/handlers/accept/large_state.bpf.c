@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* 64 pages */
+/* 60 pages */
 #include "expect.bpf.h"
 
-char state[0x40000];
+char state[0x3c000];
 
 CARETAKER_HANDLER(io, large_state)
 {
-	state[exit->info1 & 0x3ffff]++;
+	state[exit->info1 & 0x1ffff]++;
 	return KVM_CARETAKER_NEXT;
 }
 

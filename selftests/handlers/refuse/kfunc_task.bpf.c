@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "expect.bpf.h"
 
-struct task_struct;
+struct task_struct {
+	int pid;
+};
 
 KSYM extern struct task_struct *bpf_task_from_pid(int pid);
 KSYM extern void bpf_task_release(struct task_struct *p);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-/* 130 pages each: together more than the limit */
+/* 33 pages each: together more than the limit */
 #include "expect.bpf.h"
 
-char state[0x82000];
-const volatile char constants[0x82000] = { 1 };
+char state[0x21000];
+const volatile char constants[0x21000] = { 1 };
 
 CARETAKER_HANDLER(io, state_of_two_sections)
 {
-	state[exit->info1 & 0x7ffff] = constants[exit->info2 & 0x7ffff];
+	state[exit->info1 & 0x1ffff] = constants[exit->info2 & 0x1ffff];
 	return KVM_CARETAKER_NEXT;
 }
 
