@@ -115,7 +115,9 @@ static enum ktap_result telemetry_counted(void)
 
 	for (i = 0; i < guest.nr; i++) {
 		CHECK(!caretaker_telemetry(&guest.vcpu[i], &t), "no telemetry");
-		CHECK(t.ipi_sent && t.ipi_received && t.injected && t.timer_fired,
+		/* A single vCPU has nobody to leave it anything in its mailbox */
+		CHECK(t.ipi_sent && (t.ipi_received || guest.nr == 1) && t.injected &&
+		      t.timer_fired,
 		      "vCPU %u: sent %llu, received %llu, injected %llu, ticks %llu", i,
 		      t.ipi_sent, t.ipi_received, t.injected, t.timer_fired);
 		CHECK(!t.nr_stalls && !t.fault, "vCPU %u: %llu stalls, the last one for %#llx at %#llx, fault %llu",
@@ -367,5 +369,5 @@ int main(void)
 		ktap_diag("/dev/liveupdate: %s", strerror(-luo));
 		return KTAP_EXIT_FAIL;
 	}
-	return ktap_run(cases, ARRAY_SIZE(cases), 300);
+	return ktap_run(cases, ARRAY_SIZE(cases), 600);
 }

@@ -130,17 +130,27 @@ static void quiet_stop(void)
 	smp_destroy(&guest);
 }
 
-/* Stopped while the number is changed: only the guest's own writes count otherwise */
+/* A tick can be miscounted only when the timer runs; the rest is wrong from the first round on. */
+static enum ktap_result ticks_first(void)
+{
+	CHECK(!smp_start_threads(&guest), "no threads");
+	CHECK(smp_timers_set(&guest, ALIVE_MS), "no timers");
+	CHECK(!smp_stop_threads(&guest), "a vCPU thread ended");
+	return KTAP_PASS;
+}
+
 static enum ktap_result miscount_noticed(unsigned int i)
 {
 	volatile uint64_t *p;
 
-	CHECK(begin(2) == KTAP_PASS, "no running guest");
+	CHECK(!smp_create(&guest, 2), "no guest");
+	smp_work(&guest, SMP_LOAD);
 	smp_timers(&guest, SMP_TIMER_PERIODIC);
-	CHECK(smp_timers_set(&guest, ALIVE_MS), "no timers");
-	CHECK(!smp_stop_threads(&guest), "a vCPU thread ended");
+	if (miscounts[i].what == SMP_TICK_EXTRA && ticks_first() != KTAP_PASS)
+		return KTAP_FAIL;
 	p = (void *)((char *)smp_area(&guest, 0) + miscounts[i].off);
-	*p += 1UL << (miscounts[i].what & (SMP_WRONG_TSC | SMP_TICK_EXTRA) ? 50 : 0);
+	/* More than one: the next interrupt would make up for it before it is looked at */
+	*p += 5UL << (miscounts[i].what & (SMP_WRONG_TSC | SMP_TICK_EXTRA) ? 50 : 0);
 	CHECK(!smp_start_threads(&guest), "no threads");
 	CHECK(wait_change(&smp_area(&guest, 0)->what, 0, ALIVE_MS), "%s: not noticed",
 	      miscounts[i].name);
@@ -163,14 +173,15 @@ static enum ktap_result miscounts_noticed(void)
 /* Takes away an interrupt of @vector that waits in the LAPIC of a stopped vCPU. */
 static bool drop_interrupt(unsigned int vcpu, unsigned int vector)
 {
-	unsigned int reg = 0x200 + vector / 32 * 0x10;
+	unsigned int reg = 0x200 + vector / 32 * 0x10, bit = 1U << vector % 32;
+	int fd = guest.vcpu[vcpu].vcpu_fd;
 	struct kvm_lapic_state l;
 	uint32_t *irr = (void *)(l.regs + reg);
 
-	if (ioctl(guest.vcpu[vcpu].vcpu_fd, KVM_GET_LAPIC, &l) || !(*irr & (1U << vector % 32)))
+	if (ioctl(fd, KVM_GET_LAPIC, &l) || !(*irr & bit))
 		return false;
-	*irr &= ~(1U << vector % 32);
-	return !ioctl(guest.vcpu[vcpu].vcpu_fd, KVM_SET_LAPIC, &l);
+	*irr &= ~bit;
+	return !ioctl(fd, KVM_SET_LAPIC, &l);
 }
 
 /* One vCPU stops, the other one's ping waits in its LAPIC and is taken away there. */
@@ -201,5 +212,5 @@ int main(void)
 		{ "a lost interrupt is noticed", lost_ping_noticed },
 	};
 
-	return ktap_run(cases, ARRAY_SIZE(cases), 90);
+	return ktap_run(cases, ARRAY_SIZE(cases), 200);
 }

@@ -106,7 +106,7 @@ struct smp_area {
 	uint64_t base[3];		/* at the FS, GS, kernel GS base */
 	uint64_t base_want[3];
 	uint64_t aux, has_aux;
-	uint64_t cpuid_id;		/* x2APIC ID in leaf 0xb, ~0 when there is no such leaf */
+	uint64_t cpuid_id;		/* APIC ID in leaf 1 */
 	uint64_t xmm[16][2] __attribute__((aligned(16)));
 	uint64_t scratch[16][2] __attribute__((aligned(16)));
 };

@@ -66,7 +66,7 @@ static void area_fill(struct kvm_guest *v, struct smp_area *a, unsigned int id)
 	}
 	a->aux = 0x1c0 + id;
 	a->has_aux = ext && ext->edx & (1U << 27);
-	a->cpuid_id = cpuid_entry(v, 0xb) ? id : ~0UL;
+	a->cpuid_id = id;
 }
 
 static uint64_t area_pa(unsigned int id, size_t off)

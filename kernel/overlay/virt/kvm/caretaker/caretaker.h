@@ -209,6 +209,12 @@ u64 caretaker_block_va(const struct caretaker_block *b, const void *mem);
 int caretaker_block_set_peers(struct caretaker_block *b, struct kvm_caretaker_peers *peers,
 			      unsigned int self);
 
+/* pages.c */
+int caretaker_page_preserve(struct page *page);
+void caretaker_page_unpreserve(struct page *page);
+int caretaker_page_restore(u64 pa);
+void caretaker_page_release(u64 pa);
+
 /* install.c */
 struct kvm_caretaker *caretaker_of(struct kvm_vcpu *vcpu);
 int caretaker_publish(struct kvm_caretaker *ct);

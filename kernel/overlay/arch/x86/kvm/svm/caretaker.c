@@ -630,6 +630,9 @@ static void import_lapic(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 	else
 		*tmict = 0;
 	apic->lapic_timer.tscdeadline = 0;
+	/* A change of the mode, which may have been in the gap, would zero TMICT. */
+	apic->lapic_timer.timer_mode = *(u32 *)(b->lapic + APIC_LVTT) &
+				       apic->lapic_timer.timer_mode_mask;
 	if (kvm_apic_set_state(vcpu, b->lapic))
 		pr_err("vCPU %d: LAPIC state refused\n", vcpu->vcpu_id);
 	*(u32 *)(apic->regs + APIC_TMICT) = count;

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Payload and handlers are replaced a thousand times on a guest whose vCPUs interrupt each other
+ * all the time: no interrupt is lost, no exit is answered by another vCPU's handlers.
+ */
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "../../bpf-handlers/cpuid.h"
+#include "ktap.h"
+#include "object.h"
+#include "smp_test.h"
+
+#define UPDATES		1000
+#define LOOK_EVERY	50
+#define VCPUS		2
+#define REASON_CPUID	0x72
+
+static struct smp_guest guest;
+/* Answers leaf 1 as its vCPU must see it; one set per vCPU */
+static struct handlers own[VCPUS];
+/* Has no CPUID handler */
+static struct handlers other;
+
+static enum ktap_result loaded(struct handlers *h, const char *name)
+{
+	CHECK(!handlers_open(h, corpus_find(name)), "no object %s", name);
+	CHECK(!handlers_load(h) && !handlers_attach(h), "%s: not loaded: %.900s", name, h->log);
+	return KTAP_PASS;
+}
+
+static enum ktap_result own_answer(unsigned int i)
+{
+	struct caretaker_cpuid_state *s;
+	struct bpf_map *bss;
+	size_t size;
+
+	if (loaded(&own[i], "handlers/cpuid") != KTAP_PASS)
+		return KTAP_FAIL;
+	bss = bpf_object__find_map_by_name(own[i].obj, ".bss");
+	s = bss ? bpf_map__initial_value(bss, &size) : NULL;
+	CHECK(s && size >= sizeof(*s), "no .bss");
+	*s = (struct caretaker_cpuid_state){ .size = sizeof(*s), .leaf = 1, .ebx = i << 24 };
+	return KTAP_PASS;
+}
+
+static enum ktap_result guest_ready(void)
+{
+	unsigned int i;
+
+	CHECK(smp_host_cpus() > VCPUS, "too few host CPUs");
+	for (i = 0; i < VCPUS; i++)
+		if (own_answer(i) != KTAP_PASS)
+			return KTAP_FAIL;
+	if (loaded(&other, "handlers/uart") != KTAP_PASS)
+		return KTAP_FAIL;
+	CHECK(!smp_create(&guest, VCPUS), "no guest");
+	CHECK(!smp_install(&guest, 0), "no Caretakers");
+	smp_work(&guest, SMP_LOAD);
+	smp_timers(&guest, SMP_TIMER_PERIODIC);
+	CHECK(!smp_start_threads(&guest), "no threads");
+	CHECK(smp_timers_set(&guest, SMP_ALIVE_MS), "no timers");
+	CHECK(smp_alive(&guest, SMP_ALIVE_MS), "the guest does not run");
+	return KTAP_PASS;
+}
+
+/* What each update brings, in turns */
+static const struct {
+	uint32_t flags;
+	bool own, other;
+} updates[] = {
+	{ .own = true },
+	{ .flags = KVM_CARETAKER_HANDLERS_ONLY, .other = true },
+	{ .flags = KVM_CARETAKER_ISOLATE, .own = true },
+	{ .flags = KVM_CARETAKER_HANDLERS_ONLY },
+	{ .flags = KVM_CARETAKER_HANDLERS_ONLY, .own = true },
+	{ .flags = 0 },
+};
+
+static int update(unsigned int n, int payload_fd)
+{
+	unsigned int vcpu = n % VCPUS, u = n / VCPUS % ARRAY_SIZE(updates);
+	struct kvm_caretaker_set a;
+	int err;
+
+	caretaker_args(&a);
+	a.flags = updates[u].flags;
+	a.pcpu = PCPU + vcpu;
+	if (!(a.flags & KVM_CARETAKER_HANDLERS_ONLY))
+		a.payload_fd = payload_fd;
+	if (updates[u].own)
+		a.handlers_fd = bpf_map__fd(own[vcpu].map);
+	if (updates[u].other)
+		a.handlers_fd = bpf_map__fd(other.map);
+	err = caretaker_ioctl_set(&guest.vcpu[vcpu], &a);
+	if (err)
+		ktap_diag("update %u: %s: %s", n, strerror(-err), caretaker_log);
+	return err;
+}
+
+static enum ktap_result replaced(void)
+{
+	int fd = payload_open();
+	unsigned int n;
+
+	CHECK(fd >= 0, "no payload");
+	for (n = 0; n < UPDATES; n++) {
+		CHECK(!update(n, fd), "update %u failed", n);
+		if (n % LOOK_EVERY == LOOK_EVERY - 1)
+			CHECK(smp_alive(&guest, SMP_ALIVE_MS), "after update %u", n);
+	}
+	close(fd);
+	smp_totals(&guest, "updates");
+	return KTAP_PASS;
+}
+
+static enum ktap_result counted(void)
+{
+	static struct kvm_caretaker_telemetry t;
+	struct kvm_caretaker_info info;
+	unsigned int i;
+
+	for (i = 0; i < VCPUS; i++) {
+		CHECK(!caretaker_info(&guest.vcpu[i], &info), "no information");
+		CHECK(info.generation == 1 + UPDATES / VCPUS, "vCPU %u: generation %u", i,
+		      info.generation);
+		CHECK(!caretaker_telemetry(&guest.vcpu[i], &t), "no telemetry");
+		ktap_diag("vCPU %u: CPUID served by a handler %llu times, natively %llu times", i,
+			  t.exits[REASON_CPUID][KVM_CARETAKER_HANDLER],
+			  t.exits[REASON_CPUID][KVM_CARETAKER_NATIVE]);
+		CHECK(t.exits[REASON_CPUID][KVM_CARETAKER_HANDLER] &&
+		      t.exits[REASON_CPUID][KVM_CARETAKER_NATIVE],
+		      "vCPU %u: not served by both", i);
+	}
+	return KTAP_PASS;
+}
+
+static enum ktap_result nothing_lost(void)
+{
+	CHECK(smp_all_arrived(&guest, SMP_ALIVE_MS), "an interrupt was lost, or came twice");
+	CHECK(!smp_stop_threads(&guest), "a vCPU thread ended");
+	CHECK(!smp_check_host_side(&guest), "registers changed");
+	CHECK(smp_right(&guest), "something was wrong");
+	smp_destroy(&guest);
+	return KTAP_PASS;
+}
+
+int main(void)
+{
+	static const struct ktap_case cases[] = {
+		{ "vCPUs interrupt each other, with Caretakers", guest_ready, true },
+		{ "payload and handlers are replaced 1000 times", replaced },
+		{ "each update counts, and each kind of handlers was at work", counted },
+		{ "no interrupt was lost, all registers are intact", nothing_lost },
+	};
+	const char *missing = caretaker_missing();
+
+	if (missing)
+		return ktap_skip_all(cases, ARRAY_SIZE(cases), missing);
+	return ktap_run(cases, ARRAY_SIZE(cases), 300);
+}
