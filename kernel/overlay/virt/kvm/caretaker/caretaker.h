@@ -277,5 +277,6 @@ int caretaker_svm_export(struct kvm_vcpu *vcpu, struct caretaker_block *b, u64 n
 void caretaker_svm_unexport(struct kvm_vcpu *vcpu, struct caretaker_block *b);
 int caretaker_svm_can_import(struct kvm_vcpu *vcpu, struct caretaker_block *b, const char **why);
 int caretaker_svm_import(struct kvm_vcpu *vcpu, struct caretaker_block *b);
+u32 caretaker_svm_event(const struct caretaker_block *b);
 
 #endif /* _VIRT_KVM_CARETAKER_H */

@@ -678,3 +678,16 @@ int caretaker_svm_import(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 	kvm_make_request(KVM_REQ_EVENT, vcpu);
 	return 0;
 }
+
+/**
+ * caretaker_svm_event - the event that a parked Caretaker had not delivered yet
+ * @b:		the block
+ *
+ * Return: EXITINTINFO (APM volume 2, 15.7.2), 0 for none.
+ */
+u32 caretaker_svm_event(const struct caretaker_block *b)
+{
+	u32 info = ((const struct vmcb *)b->vmcb)->control.exit_int_info;
+
+	return info & SVM_EXITINTINFO_VALID ? info : 0;
+}
