@@ -264,38 +264,21 @@ int caretaker_cpu_online(unsigned int cpu)
 	return cpu_online(cpu) ? 0 : add_cpu(cpu);
 }
 
-/* Physical destination: a logical one means nothing to a CPU that the host does not manage. */
-static void cpu_send(u32 apic_id, u32 what)
+/**
+ * caretaker_cpu_kick - make a CPU in a Caretaker look at its CCB
+ * @apic_id:	physical APIC id
+ *
+ * An NMI: it comes through whatever the payload is doing, also while its LAPIC is off. Physical
+ * destination: a logical one means nothing to a CPU that the host does not manage.
+ */
+void caretaker_cpu_kick(u32 apic_id)
 {
 	unsigned long flags;
 
 	local_irq_save(flags);
 	safe_apic_wait_icr_idle();
-	apic_icr_write(what | APIC_DEST_PHYSICAL, apic_id);
+	apic_icr_write(APIC_DM_NMI | APIC_DEST_PHYSICAL, apic_id);
 	local_irq_restore(flags);
-}
-
-/**
- * caretaker_cpu_kick - make a CPU that runs a vCPU in a Caretaker look at its CCB
- * @apic_id:	physical APIC id
- *
- * An NMI: it comes through whatever the payload is doing.
- */
-void caretaker_cpu_kick(u32 apic_id)
-{
-	cpu_send(apic_id, APIC_DM_NMI);
-}
-
-/**
- * caretaker_cpu_nudge - wake a CPU that is halted in a Caretaker
- * @apic_id:	physical APIC id
- * @vector:	the payload's vector for it
- *
- * Unlike an NMI it can be told from stray events when it comes late.
- */
-void caretaker_cpu_nudge(u32 apic_id, u8 vector)
-{
-	cpu_send(apic_id, APIC_DM_FIXED | vector);
 }
 
 static int __init caretaker_cpu_init(void)

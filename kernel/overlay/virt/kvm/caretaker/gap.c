@@ -20,7 +20,7 @@
 
 #define ARM_TIMEOUT_MS		5000
 #define RING_TIMEOUT_MS		2000
-#define RING_NMI_AFTER_MS	5
+#define RING_KICK_AGAIN_MS	20
 #define PARK_TIMEOUT_MS		2000
 #define HALT_TIMEOUT_MS		5000
 #define RETURN_DELAY		(HZ / 5)
@@ -94,9 +94,9 @@ int caretaker_arm(struct caretaker_block *b)
  */
 void caretaker_disarm(struct caretaker_block *b)
 {
-	/* Pairs with the acquire of the armed payload, which the nudge wakes. */
+	/* Pairs with the acquire of the armed payload, which the kick wakes. */
 	smp_store_release(&b->ccb->doorbell, KVM_CARETAKER_BELL_HALT);
-	caretaker_cpu_nudge(b->apic_id, KVM_CARETAKER_VECTOR_KICK);
+	caretaker_cpu_kick(b->apic_id);
 	caretaker_pcpu_return_later(b);
 }
 
@@ -121,7 +121,7 @@ void caretaker_ring(struct caretaker_block *b)
 {
 	/* Pairs with the acquire of the armed payload: it sees the whole copied vCPU. */
 	smp_store_release(&b->ccb->doorbell, KVM_CARETAKER_BELL_RUN);
-	caretaker_cpu_nudge(b->apic_id, KVM_CARETAKER_VECTOR_KICK);
+	caretaker_cpu_kick(b->apic_id);
 }
 
 /**
@@ -135,8 +135,8 @@ void caretaker_ring(struct caretaker_block *b)
 int caretaker_ring_wait(struct caretaker_block *b)
 {
 	ktime_t end = ktime_add_ms(ktime_get(), RING_TIMEOUT_MS);
-	/* The nudge should do; an NMI wakes it for certain. */
-	ktime_t last = ktime_add_ms(ktime_get(), RING_NMI_AFTER_MS);
+	/* One kick should do; a second one that comes late would count as stray. */
+	ktime_t last = ktime_add_ms(ktime_get(), RING_KICK_AGAIN_MS);
 
 	/* Pairs with the release of the payload's move. */
 	while (smp_load_acquire(&b->ccb->state) == KVM_CARETAKER_DETACHING) {
@@ -247,7 +247,7 @@ void caretaker_pcpu_return(struct caretaker_block *b)
 {
 	int r;
 
-	/* One that was armed may have missed the nudge of the disarm. */
+	/* One that was armed may have missed the kick of the disarm. */
 	if (READ_ONCE(b->ccb->pcpu) == KVM_CARETAKER_PCPU_ARMED)
 		caretaker_cpu_kick(b->apic_id);
 	r = wait_pcpu(b, KVM_CARETAKER_PCPU_HALTED, HALT_TIMEOUT_MS);

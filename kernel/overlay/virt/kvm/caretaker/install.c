@@ -331,7 +331,12 @@ static int set_begin(struct kvm_caretaker *ct)
 /* What the new set needs of the vCPU's present Caretaker. Called with vcpu->mutex. */
 static int set_check_state(struct kvm_caretaker *ct, u32 flags, struct caretaker_log *log)
 {
-	if (ct->detached || ct->orphan || ct->preserved || ct->lost) {
+	if (ct->lost) {
+		caretaker_log_printf(log, "vCPU %d: lost, its Caretaker faulted: make a new vCPU\n",
+				     ct->vcpu->vcpu_id);
+		return -EIO;
+	}
+	if (ct->detached || ct->orphan || ct->preserved) {
 		caretaker_log_printf(log, "vCPU %d: detached: cancel or adopt it first\n",
 				     ct->vcpu->vcpu_id);
 		return -EBUSY;

@@ -24,7 +24,6 @@ void caretaker_cpu_unclaim(unsigned int cpu, void *owner);
 int caretaker_cpu_offline(unsigned int cpu, const struct caretaker_cpu_entry *to);
 int caretaker_cpu_online(unsigned int cpu);
 void caretaker_cpu_kick(u32 apic_id);
-void caretaker_cpu_nudge(u32 apic_id, u8 vector);
 u32 caretaker_cpu_apic_id(unsigned int cpu);
 int caretaker_cpu_by_apic_id(u32 apic_id);
 void caretaker_cpu_own(u32 apic_id);

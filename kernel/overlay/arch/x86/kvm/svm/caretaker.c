@@ -358,6 +358,7 @@ static void export_vmcb(struct kvm_vcpu *vcpu, struct caretaker_block *b, u64 np
 	c->pause_filter_count = 0;
 	c->int_ctl = V_INTR_MASKING_MASK | (kvm_get_cr8(vcpu) & V_TPR_MASK);
 	c->int_vector = 0;
+	c->exit_code = 0;
 	c->exit_int_info = 0;
 	c->next_rip = 0;
 	c->asid = 1;
@@ -517,7 +518,7 @@ int caretaker_svm_can_import(struct kvm_vcpu *vcpu, struct caretaker_block *b, c
 }
 
 /* The payload leaves an interrupted or not yet injected event in EXITINTINFO. */
-static void import_event(struct kvm_vcpu *vcpu, const struct vmcb_control_area *c)
+static void import_event(struct kvm_vcpu *vcpu, const struct vmcb_control_area *c, u64 dr6)
 {
 	u32 info = c->exit_int_info;
 	u8 vector = info & SVM_EXITINTINFO_VEC_MASK;
@@ -525,8 +526,12 @@ static void import_event(struct kvm_vcpu *vcpu, const struct vmcb_control_area *
 	vcpu->arch.nmi_injected = false;
 	kvm_clear_exception_queue(vcpu);
 	kvm_clear_interrupt_queue(vcpu);
-	if (!(info & SVM_EXITINTINFO_VALID))
+	if (!(info & SVM_EXITINTINFO_VALID)) {
+		/* A trap: RIP is past the instruction already, which does not raise it again. */
+		if (c->exit_code == SVM_EXIT_EXCP_BASE + DB_VECTOR)
+			kvm_queue_exception_p(vcpu, DB_VECTOR, dr6 ^ DR6_ACTIVE_LOW);
 		return;
+	}
 	switch (info & SVM_EXITINTINFO_TYPE_MASK) {
 	case SVM_EXITINTINFO_TYPE_NMI:
 		vcpu->arch.nmi_injected = true;
@@ -663,6 +668,7 @@ static int import_fpu(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 int caretaker_svm_import(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 {
 	bool halted = b->ccb->flags & KVM_CARETAKER_CCB_HALTED;
+	const struct vmcb *gap = b->vmcb;
 	u32 pending;
 
 	if (import_fpu(vcpu, b)) {
@@ -670,7 +676,7 @@ int caretaker_svm_import(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 		return -EIO;
 	}
 	import_vmcb(vcpu, b);
-	import_event(vcpu, &((struct vmcb *)b->vmcb)->control);
+	import_event(vcpu, &gap->control, gap->save.dr6);
 	pending = import_mailbox(b);
 	import_lapic(vcpu, b);
 	import_nmi(vcpu, b, pending);
