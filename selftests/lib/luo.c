@@ -71,6 +71,8 @@ int luo_preserve_guest(int session, struct kvm_guest *g)
 	unsigned int i;
 	int err;
 
+	/* The guest before this one may just have given the pCPU back. */
+	cpu_wait_online(PCPU, 10000);
 	for (i = 0; i < ARRAY_SIZE(steps); i++) {
 		err = luo_preserve(session, steps[i].fd, steps[i].token);
 		if (!err)
