@@ -1,27 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Exit handler: console output of a guest while no kernel is alive.
+ * Exit handler: console of a guest while no kernel is alive: its first 8250 UART.
  *
- * Detached, it takes what the guest writes to the transmit register of its first 8250 UART into
- * a ring that outlives the kernel, and answers reads of the line status register with "ready".
- * After adoption the VMM replays the ring to the console in order. A full ring blocks the vCPU
- * instead of losing a byte. Attached, everything goes to KVM.
+ * Detached, it takes what the guest writes to the transmit register into a ring that outlives the
+ * kernel, and gives it the input that the VMM left for it. Line status says so. After adoption
+ * the VMM replays the ring to the console in order. A full ring blocks the vCPU instead of losing
+ * a byte. Attached, everything goes to KVM.
  *
- * One vCPU may use the console at a time. The divisor latch (DLAB) is not looked at: a guest
- * that sets a baud rate in the gap blocks on the line control register first.
+ * The other registers are served when the VMM says what they hold (CARETAKER_UART_REGS), and
+ * block otherwise. No interrupt is raised: a driver that waits for one goes on after adoption,
+ * when the VMM has taken the registers back. With the divisor latch open (DLAB) all of them
+ * block.
+ *
+ * One vCPU may use the console at a time.
  */
 #include "caretaker.bpf.h"
 #include "uart.h"
 
-#define UART_TX		0x3f8
-#define UART_LSR	0x3fd
+#define UART_BASE	0x3f8	/* and seven more */
+#define UART_DATA	0	/* transmit and receive */
+#define UART_IER	1
+#define UART_IIR	2
+#define UART_LCR	3
+#define UART_MCR	4
+#define UART_LSR	5
+#define UART_MSR	6
+#define UART_SCR	7
+
 #define UART_LSR_READY	0x60	/* THRE and TEMT: transmitter empty */
+#define UART_LSR_DATA	0x01	/* DR: there is input */
+#define UART_LCR_DLAB	0x80
 
 struct caretaker_uart_state uart_state;
 
-static __always_inline int uart_transmit(__u8 byte)
+static __always_inline int uart_transmit(struct caretaker_uart_state *s, __u8 byte)
 {
-	struct caretaker_uart_state *s = &uart_state;
 	__u64 head = s->head;
 
 	if (head - s->drained >= CARETAKER_UART_RING) {
@@ -37,28 +50,103 @@ static __always_inline int uart_transmit(__u8 byte)
 	return KVM_CARETAKER_HANDLED;
 }
 
-CARETAKER_HANDLER(io, uart_io)
+static __always_inline int uart_in(struct kvm_caretaker_exit *exit, __u64 value)
 {
-	__u64 info = exit->info1;
+	exit->gpr[KVM_CARETAKER_RAX] = (exit->gpr[KVM_CARETAKER_RAX] & ~0xffULL) | (value & 0xff);
+	return KVM_CARETAKER_HANDLED;
+}
 
-	if (!caretaker_detached(exit))
-		return KVM_CARETAKER_FORWARD;
-	if (info & KVM_CARETAKER_IO_STR || KVM_CARETAKER_IO_SIZE(info) != 1)
+/* Without input the register may hold anything: what is left to KVM blocks in the gap. */
+static __always_inline int
+uart_receive(struct kvm_caretaker_exit *exit, struct caretaker_uart_state *s)
+{
+	__u64 tail = s->rx_tail;
+
+	if (s->rx_head == tail)
 		return KVM_CARETAKER_NEXT;
-	switch (KVM_CARETAKER_IO_PORT(info)) {
-	case UART_TX:
-		if (info & KVM_CARETAKER_IO_IN)
-			break;
-		return uart_transmit(exit->gpr[KVM_CARETAKER_RAX] & 0xff);
-	case UART_LSR:
-		if (!(info & KVM_CARETAKER_IO_IN))
-			break;
-		exit->gpr[KVM_CARETAKER_RAX] =
-			(exit->gpr[KVM_CARETAKER_RAX] & ~0xffULL) | UART_LSR_READY;
-		uart_state.polls++;
+	s->rx_tail = tail + 1;
+	return uart_in(exit, s->rx[tail % CARETAKER_UART_RX]);
+}
+
+static __always_inline int
+uart_status(struct kvm_caretaker_exit *exit, struct caretaker_uart_state *s)
+{
+	s->polls++;
+	return uart_in(exit, UART_LSR_READY | (s->rx_head != s->rx_tail ? UART_LSR_DATA : 0));
+}
+
+static __always_inline int
+uart_read(struct kvm_caretaker_exit *exit, struct caretaker_uart_state *s, __u32 reg)
+{
+	switch (reg) {
+	case UART_IER:
+		return uart_in(exit, s->ier);
+	case UART_IIR:
+		return uart_in(exit, s->iir);
+	case UART_LCR:
+		return uart_in(exit, s->lcr);
+	case UART_MCR:
+		return uart_in(exit, s->mcr);
+	case UART_MSR:
+		return uart_in(exit, s->msr);
+	case UART_SCR:
+		return uart_in(exit, s->scr);
+	}
+	return KVM_CARETAKER_NEXT;
+}
+
+static __always_inline int uart_write(struct caretaker_uart_state *s, __u32 reg, __u8 value)
+{
+	switch (reg) {
+	case UART_IER:
+		s->ier = value & 0x0f;
+		s->written |= CARETAKER_UART_IER;
+		return KVM_CARETAKER_HANDLED;
+	case UART_LCR:
+		s->lcr = value;
+		s->written |= CARETAKER_UART_LCR;
+		return KVM_CARETAKER_HANDLED;
+	case UART_MCR:
+		s->mcr = value & 0x1f;
+		s->written |= CARETAKER_UART_MCR;
+		return KVM_CARETAKER_HANDLED;
+	case UART_SCR:
+		s->scr = value;
+		s->written |= CARETAKER_UART_SCR;
 		return KVM_CARETAKER_HANDLED;
 	}
 	return KVM_CARETAKER_NEXT;
+}
+
+static __always_inline int uart_serve(struct kvm_caretaker_exit *exit, __u32 reg, __u32 in)
+{
+	struct caretaker_uart_state *s = &uart_state;
+	__u32 regs = s->flags & CARETAKER_UART_REGS;
+
+	/* DLAB turns two registers into the divisor */
+	if (regs && s->lcr & UART_LCR_DLAB)
+		return KVM_CARETAKER_NEXT;
+	if (reg == UART_LSR)
+		return in ? uart_status(exit, s) : KVM_CARETAKER_NEXT;
+	if (reg == UART_DATA)
+		return in ? uart_receive(exit, s) :
+			    uart_transmit(s, exit->gpr[KVM_CARETAKER_RAX] & 0xff);
+	if (!regs)
+		return KVM_CARETAKER_NEXT;
+	return in ? uart_read(exit, s, reg) :
+		    uart_write(s, reg, exit->gpr[KVM_CARETAKER_RAX] & 0xff);
+}
+
+CARETAKER_HANDLER(io, uart_io)
+{
+	__u64 info = exit->info1;
+	__u32 reg = KVM_CARETAKER_IO_PORT(info) - UART_BASE;
+
+	if (!caretaker_detached(exit))
+		return KVM_CARETAKER_FORWARD;
+	if (info & KVM_CARETAKER_IO_STR || KVM_CARETAKER_IO_SIZE(info) != 1 || reg > 7)
+		return KVM_CARETAKER_NEXT;
+	return uart_serve(exit, reg, info & KVM_CARETAKER_IO_IN);
 }
 
 CARETAKER_HANDLERS(uart, .io = (void *)uart_io);

@@ -74,6 +74,71 @@ CARETAKER_API int caretaker_session_finish(struct caretaker_session *s);
 CARETAKER_API void caretaker_session_close(struct caretaker_session *s);
 CARETAKER_API int caretaker_session_fd(const struct caretaker_session *s);
 
+/* ---------------------------------------------------------------------------- rehearsal */
+
+#define CARETAKER_MAX_BLOCKED	64
+
+/**
+ * struct caretaker_blocked - a kind of exit that nobody served in a rehearsal
+ * @vcpu:	index of the first vCPU that ran into it
+ * @reserved:	0
+ * @count:	how often, on all vCPUs
+ * @reason:	SVM exit code
+ * @info1:	EXITINFO1 of the first one
+ * @info2:	EXITINFO2 of the first one
+ * @rip:	guest RIP
+ */
+struct caretaker_blocked {
+	uint32_t vcpu;
+	uint32_t reserved;
+	uint64_t count;
+	uint64_t reason;
+	uint64_t info1;
+	uint64_t info2;
+	uint64_t rip;
+};
+
+/**
+ * struct caretaker_rehearsal - a gap without a kexec, and what would have blocked in it
+ * @size:	 sizeof(struct caretaker_rehearsal) that the caller was built with
+ * @nr_vcpus:	 all vCPUs of the VM
+ * @vcpu_fds:	 their descriptors
+ * @detach:	 puts the VM under a session: 0: all vCPUs run detached, negative errno: none
+ * @attach:	 closes the session, replays what handlers absorbed: 0 or negative errno
+ * @stop:	 asked now and then: not 0 ends the rehearsal early; may be NULL
+ * @arg:	 argument of these three
+ * @want_ns:	 detached time to reach
+ * @attached_ns: time in KVM between two rounds
+ * @max_rounds:	 ends after so many rounds, 0 for no limit
+ * @rounds:	 out: times the VM was detached
+ * @detached_ns: out: time that all vCPUs ran detached and none was blocked
+ * @nr_exits:	 out: blocked exits of all kinds
+ * @nr_blocked:	 out: entries of @blocked
+ * @nr_dropped:	 out: blocked exits that found no place there
+ * @blocked:	 out: the kinds, the first seen first
+ */
+struct caretaker_rehearsal {
+	size_t size;
+	unsigned int nr_vcpus;
+	const int *vcpu_fds;
+	int (*detach)(void *arg);
+	int (*attach)(void *arg);
+	int (*stop)(void *arg);
+	void *arg;
+	uint64_t want_ns;
+	uint64_t attached_ns;
+	uint64_t max_rounds;
+	uint64_t rounds;
+	uint64_t detached_ns;
+	uint64_t nr_exits;
+	uint32_t nr_blocked;
+	uint32_t nr_dropped;
+	struct caretaker_blocked blocked[CARETAKER_MAX_BLOCKED];
+};
+
+CARETAKER_API int caretaker_rehearse(struct caretaker_rehearsal *r);
+CARETAKER_API int caretaker_rehearsal_passed(const struct caretaker_rehearsal *r);
+
 /* ------------------------------- handler objects: only users of these have to link libbpf */
 
 struct caretaker_handlers;

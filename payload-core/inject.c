@@ -202,10 +202,11 @@ bool payload_inject_wakes(const struct vmcb *vmcb)
  * payload_inject_begin() - take the state of interrupts over from the kernel
  * @vmcb:	VMCB in use, with EVENTINJ for the first entry
  */
-void payload_inject_begin(const struct vmcb *vmcb)
+void payload_inject_begin(struct vmcb *vmcb)
 {
 	u32 event = vmcb->event_inj;
 
+	vmcb->exit_code = 0;	/* that of an exit to KVM */
 	inject_look = true;
 	inject_unhalt = false;
 	nmi_iret = false;

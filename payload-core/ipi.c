@@ -140,6 +140,19 @@ static bool ipi_to_self_alone(const struct payload_ipi *ipi, struct payload_ipi_
 	return set->self && (ipi_unicast(ipi) || ipi->shorthand == ICR_SELF);
 }
 
+/* Another vCPU, if it is meant; false when it takes no mail. */
+static bool ipi_add(const struct payload_ipi *ipi, struct payload_ipi_set *set, u32 index)
+{
+	const struct kvm_caretaker_mailbox *box = &ipi_peers()->box[index];
+
+	if (!ipi_matches(ipi, box->x2apic_id, false))
+		return true;
+	if (!box_open(box))
+		return false;
+	set->boxes |= 1ULL << index;
+	return true;
+}
+
 /**
  * payload_ipi_find() - find the vCPUs that an interrupt is for
  * @ipi:	the interrupt
@@ -156,19 +169,12 @@ bool payload_ipi_find(const struct payload_ipi *ipi, struct payload_ipi_set *set
 	if (!ipi_own_box())
 		return ipi_to_self_alone(ipi, set);
 	for (i = 0; i < nr; i++) {
-		const struct kvm_caretaker_mailbox *box = &ipi_peers()->box[i];
-		bool self = i == ccb.self;
-
-		if (!self && box_unknown(box))
+		if (i == ccb.self)
+			set->self = ipi_matches(ipi, ipi_peers()->box[i].x2apic_id, true);
+		else if (box_unknown(&ipi_peers()->box[i]))
 			unknown = true;
-		else if (!ipi_matches(ipi, box->x2apic_id, self))
-			continue;
-		else if (self)
-			set->self = true;
-		else if (!box_open(box))
+		else if (!ipi_add(ipi, set, i))
 			return false;
-		else
-			set->boxes |= 1ULL << i;
 	}
 	if (!unknown || ipi->shorthand == ICR_SELF)
 		return true;

@@ -74,7 +74,7 @@ bool payload_lapic_deadline_mode(void);
 void payload_inject_look(void);
 void payload_inject(struct vmcb *vmcb);
 bool payload_inject_wakes(const struct vmcb *vmcb);
-void payload_inject_begin(const struct vmcb *vmcb);
+void payload_inject_begin(struct vmcb *vmcb);
 void payload_inject_park(struct vmcb *vmcb);
 void payload_nmi_raise(void);
 void payload_nmi_iret(const struct vmcb *vmcb);

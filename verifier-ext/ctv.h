@@ -143,10 +143,13 @@ struct ctv_func {
  * @len:	caller: their number
  * @funcs:	caller: the functions, in order, without gaps
  * @nr_funcs:	caller: their number
- * @loops:	check: there are jumps backwards
+ * @loops:	check: there are loops
  * @cost:	check: worst case of one call in cost units, what fuel pays for included
  * @fuel:	check: value for R12 when the handler is called
- * @reach:	check: per instruction, cost from there to the end without jumps backwards
+ * @reach:	check: per instruction, cost from there to the end without turns of loops
+ * @loop:	check: per instruction, not 0: a jump that closes a loop and pays for it
+ * @order:	check: instructions of each function, each after all that may follow it without
+ *		turns of loops; CTV_NONE behind the last one
  * @off:	size: per instruction, offset of its code in the image
  * @fuel_off:	size: offset of the code that ends a call without fuel
  */
@@ -159,6 +162,8 @@ struct ctv_prog {
 	u32 cost;
 	u32 fuel;
 	u32 *reach;
+	u8 *loop;
+	u32 *order;
 	u32 *off;
 	u32 fuel_off;
 };
@@ -279,6 +284,7 @@ u32 ctv_insn_cost(const struct ctv_insn *insn);
 
 /* The rest is between the passes. */
 int ctv_scan_prog(struct ctv_set *set, struct ctv_prog *p);
+int ctv_flow_prog(struct ctv_prog *p);
 int ctv_calls_prog(struct ctv_set *set, struct ctv_prog *p);
 int ctv_cost_prog(struct ctv_set *set, struct ctv_prog *p);
 int ctv_check_text(struct ctv_set *set, const u8 *text);

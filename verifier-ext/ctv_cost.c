@@ -2,11 +2,11 @@
 /*
  * Calls, stack and worst-case cost.
  *
- * Cost is counted in units of about one simple instruction. Without jumps backwards the cost of
- * a program is its longest path, exactly. A jump backwards to instruction t is charged the
- * longest path from t to the end, out of the fuel that the call starts with; compiled code pays
- * before it jumps and ends the call when it cannot. So no call costs more than
- * longest path + fuel, whatever the program does.
+ * Cost is counted in units of about one simple instruction. Without loops the cost of a program
+ * is its longest path, exactly. A jump that closes a loop (ctv_flow.c), to instruction t, is
+ * charged the longest path from t to the end, out of the fuel that the call starts with; compiled
+ * code pays before it jumps and ends the call when it cannot. So no call costs more than longest
+ * path + fuel, whatever the program does.
  */
 #include "ctv.h"
 
@@ -14,7 +14,7 @@
 #define COST_MEM	4
 #define COST_ATOMIC	25
 #define COST_DIV	40
-#define COST_BACK	2	/* of paying for a jump backwards */
+#define COST_BACK	2	/* of paying for a turn of a loop */
 #define COST_MAX	(1U << 30)
 
 static u32 cost_add(u32 a, u32 b)
@@ -51,30 +51,31 @@ static u32 cost_insn(const struct ctv_prog *p, u32 i)
 	return cost;
 }
 
+/* Longest path from instruction @i to the end; that of all that may follow it is known. */
+static u32 cost_from(const struct ctv_prog *p, u32 i)
+{
+	const struct ctv_insn *insn = &p->insns[i];
+	u32 cost = 0, target;
+
+	if (!ctv_is_exit(insn->code) && !ctv_is_ja(insn->code))
+		cost = p->reach[i + (insn->code == CTV_LD_IMM64 ? 2 : 1)];
+	if (ctv_is_branch(insn->code)) {
+		target = (u32)ctv_target(insn, i);
+		if (p->loop[i])
+			cost = cost_add(cost, COST_BACK);
+		else if (p->reach[target] > cost)
+			cost = p->reach[target];
+	}
+	return cost_add(cost, cost_insn(p, i));
+}
+
 /* Longest path from each instruction of @f to its end; needs that of all functions it calls. */
 static u32 cost_func(struct ctv_prog *p, const struct ctv_func *f)
 {
-	const struct ctv_insn *insn;
-	u32 i, next, cost;
-	s64 target;
+	u32 n;
 
-	for (i = f->start + f->len; i-- > f->start;) {
-		if (p->reach[i] == CTV_NONE)
-			continue;
-		insn = &p->insns[i];
-		next = i + (insn->code == CTV_LD_IMM64 ? 2 : 1);
-		cost = 0;
-		if (!ctv_is_exit(insn->code) && !ctv_is_ja(insn->code))
-			cost = p->reach[next];
-		if (ctv_is_branch(insn->code)) {
-			target = ctv_target(insn, i);
-			if (target <= i)
-				cost = cost_add(cost, COST_BACK);
-			else if (p->reach[target] > cost)
-				cost = p->reach[target];
-		}
-		p->reach[i] = cost_add(cost, cost_insn(p, i));
-	}
+	for (n = f->start; n < f->start + f->len && p->order[n] != CTV_NONE; n++)
+		p->reach[p->order[n]] = cost_from(p, p->order[n]);
 	return p->reach[f->start];
 }
 
@@ -82,17 +83,16 @@ static u32 cost_func(struct ctv_prog *p, const struct ctv_func *f)
 static u32 cost_next(const struct ctv_prog *p, u32 i)
 {
 	const struct ctv_insn *insn = &p->insns[i];
-	u32 next = i + (insn->code == CTV_LD_IMM64 ? 2 : 1);
-	s64 target;
+	u32 next = i + (insn->code == CTV_LD_IMM64 ? 2 : 1), target;
 
 	if (ctv_is_exit(insn->code))
 		return CTV_NONE;
 	if (!ctv_is_branch(insn->code))
 		return next;
-	target = ctv_target(insn, i);
+	target = p->loop[i] ? CTV_NONE : (u32)ctv_target(insn, i);
 	if (ctv_is_ja(insn->code))
-		return target > i ? (u32)target : CTV_NONE;
-	return target > i && p->reach[target] > p->reach[next] ? (u32)target : next;
+		return target;
+	return target != CTV_NONE && p->reach[target] > p->reach[next] ? target : next;
 }
 
 /* Where on the longest path the budget is used up: the line that the author has to look at. */
@@ -112,15 +112,12 @@ static u32 cost_culprit(const struct ctv_set *set, const struct ctv_prog *p)
 /* A handler that cannot turn its loops even once is a mistake better told now. */
 static int cost_loops(struct ctv_set *set, struct ctv_prog *p)
 {
-	s64 target;
-	u32 i;
+	u32 i, target;
 
 	for (i = 0; i < p->len; i++) {
-		if (p->reach[i] == CTV_NONE || !ctv_is_branch(p->insns[i].code))
+		if (!p->loop[i])
 			continue;
-		target = ctv_target(&p->insns[i], i);
-		if (target > i)
-			continue;
+		target = (u32)ctv_target(&p->insns[i], i);
 		p->loops = true;
 		if (p->reach[target] > p->fuel)
 			return ctv_refuse(&set->refusal, CTV_RULE_LOOP, i,
@@ -140,6 +137,7 @@ int ctv_cost_prog(struct ctv_set *set, struct ctv_prog *p)
 				  "here on the longest path, cost %u, budget %u", p->cost,
 				  set->budget);
 	p->fuel = set->budget - p->cost;
+	p->loops = false;
 	err = cost_loops(set, p);
 	if (p->loops)
 		p->cost = set->budget;
@@ -244,11 +242,11 @@ static u32 circle_call(const struct ctv_prog *p)
 
 /*
  * Close functions whose callees are closed until none is left. A round that closes nothing
- * means a circle of calls. At most CTV_MAX_FUNCS rounds, in practice one or two.
+ * means a circle of calls. At most CTV_MAX_FUNCS rounds, in practice few.
  */
 int ctv_calls_prog(struct ctv_set *set, struct ctv_prog *p)
 {
-	u32 i, open, before = CTV_NONE;
+	u32 i, before, open = p->nr_funcs;
 	bool done;
 	int err;
 
@@ -256,10 +254,8 @@ int ctv_calls_prog(struct ctv_set *set, struct ctv_prog *p)
 		p->funcs[i].state = FUNC_NEW;
 		func_frame(p, &p->funcs[i]);
 	}
-	for (open = p->nr_funcs; open; before = open) {
-		if (open == before)
-			return ctv_refuse(&set->refusal, CTV_RULE_RECURSION, circle_call(p),
-					  "circle of %u functions", open);
+	do {
+		before = open;
 		open = 0;
 		for (i = p->nr_funcs; i-- > 0;) {
 			if (p->funcs[i].state == FUNC_DONE)
@@ -269,7 +265,10 @@ int ctv_calls_prog(struct ctv_set *set, struct ctv_prog *p)
 				return err;
 			open += !done;
 		}
-	}
+		if (open == before)
+			return ctv_refuse(&set->refusal, CTV_RULE_RECURSION, circle_call(p),
+					  "circle of %u functions", open);
+	} while (open);
 	return 0;
 }
 
@@ -283,9 +282,13 @@ static int prog_check(struct ctv_set *set, struct ctv_prog *p)
 				  CTV_MAX_INSNS, p->nr_funcs, CTV_MAX_FUNCS);
 	p->reach = ctv_alloc(p->len, sizeof(*p->reach));
 	p->off = ctv_alloc(p->len, sizeof(*p->off));
-	if (!p->reach || !p->off)
+	p->loop = ctv_alloc(p->len, sizeof(*p->loop));
+	p->order = ctv_alloc(p->len, sizeof(*p->order));
+	if (!p->reach || !p->off || !p->loop || !p->order)
 		return -ENOMEM;
 	err = ctv_scan_prog(set, p);
+	if (!err)
+		err = ctv_flow_prog(p);
 	if (!err)
 		err = ctv_calls_prog(set, p);
 	if (!err)
@@ -313,12 +316,16 @@ int ctv_set_check(struct ctv_set *set)
 
 void ctv_set_free(struct ctv_set *set)
 {
-	u32 i;
+	struct ctv_prog *p;
 
-	for (i = 0; i < set->nr_progs; i++) {
-		ctv_free(set->progs[i].reach);
-		ctv_free(set->progs[i].off);
-		set->progs[i].reach = NULL;
-		set->progs[i].off = NULL;
+	for (p = set->progs; p < set->progs + set->nr_progs; p++) {
+		ctv_free(p->reach);
+		ctv_free(p->off);
+		ctv_free(p->loop);
+		ctv_free(p->order);
+		p->reach = NULL;
+		p->off = NULL;
+		p->loop = NULL;
+		p->order = NULL;
 	}
 }

@@ -420,7 +420,7 @@ static void jit_compare(struct jit *j, const struct ctv_insn *insn)
 	}
 }
 
-/* Jump backwards: pay for the way from there to the end, or leave. */
+/* A jump that closes a loop: pay for the way from there to the end, or leave. */
 static void jit_pay(struct jit *j, u32 target)
 {
 	x86_alu_imm(&j->b, false, X86_SUB, JIT_FUEL, (s32)j->p->reach[target]);
@@ -430,7 +430,7 @@ static void jit_pay(struct jit *j, u32 target)
 static void jit_branch(struct jit *j, const struct ctv_insn *insn, u32 i)
 {
 	u32 target = (u32)ctv_target(insn, i), to = j->p->off[target], over;
-	bool back = target <= i;
+	bool back = j->p->loop[i];
 
 	if (ctv_is_ja(insn->code)) {
 		if (back)

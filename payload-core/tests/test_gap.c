@@ -95,20 +95,30 @@ static void test_rdtsc(void)
 	EXPECT_EQ(h.vmcb.rax, 0x100a);
 	EXPECT_EQ(GPR(RDX), 5);
 	EXPECT_EQ(h.vmcb.rip, RIP + 2);
+}
+
+/* KVM raises #UD in a guest that has no RDTSCP. */
+static void test_rdtscp(void)
+{
 	cpuid_add(0x80000001, 0, 0, 0);
+	h.meta.cpuid[KVM_CARETAKER_CPUID_HASH(0x80000001)].edx = ~(1 << 27);
+	expect_blocked(exit_detached(VMEXIT_RDTSCP), VMEXIT_RDTSCP);
+	ccb.state = KVM_CARETAKER_RUNNING;
+	h.tsc = 0x1000;
 	h.meta.cpuid[KVM_CARETAKER_CPUID_HASH(0x80000001)].edx = 1 << 27;
 	ccb.tsc_aux = 0x1234;
 	EXPECT_EQ(exit_detached(VMEXIT_RDTSCP), PAYLOAD_ENTER);
-	EXPECT_EQ(h.vmcb.rax, 0x1014);
+	EXPECT_EQ(h.vmcb.rax, 0x100a);
 	EXPECT_EQ(GPR(RCX), 0x1234);
-	EXPECT_EQ(h.vmcb.rip, RIP + 5);
+	EXPECT_EQ(h.vmcb.rip, RIP + 3);
 }
 
 /* The registers stay as they are. */
 static void test_nops(void)
 {
 	static const struct { u32 code, length; } nops[] = {
-		{ VMEXIT_INVD, 2 }, { VMEXIT_WBINVD, 2 }, { VMEXIT_MONITOR, 3 }, { VMEXIT_MWAIT, 3 },
+		{ VMEXIT_INVD, 2 }, { VMEXIT_WBINVD, 2 },
+		{ VMEXIT_MONITOR, 3 }, { VMEXIT_MWAIT, 3 },
 	};
 	u32 i;
 
@@ -394,7 +404,8 @@ const struct test tests_gap[] = {
 	{ "gap: CPUID is served and counted as gap exit", test_cpuid },
 	{ "gap: RDMSR by the gap policy", test_rdmsr },
 	{ "gap: RDMSR of the TSC applies the offset", test_tsc },
-	{ "gap: RDTSC and RDTSCP apply the offset", test_rdtsc },
+	{ "gap: RDTSC applies the offset", test_rdtsc },
+	{ "gap: RDTSCP if the guest has it, with TSC_AUX", test_rdtscp },
 	{ "gap: WBINVD, INVD, MONITOR, MWAIT do nothing", test_nops },
 	{ "gap: x2APIC registers through RDMSR and WRMSR", test_x2apic_msrs },
 	{ "gap: TSC_DEADLINE is noted for the kernel that adopts", test_deadline },

@@ -110,6 +110,18 @@ static void test_tpr(void)
 	EXPECT_EQ(h.vmcb.event_inj, EVENT(0x41));
 }
 
+/* Its last exit to KVM was for a window: that says nothing about the first entry here. */
+static void test_begin(void)
+{
+	begin();
+	*lapic_at(0x220) = 2;
+	h.vmcb.int_ctl |= 4;
+	h.vmcb.exit_code = VMEXIT_VINTR;
+	payload_inject_begin(&h.vmcb);
+	payload_prepare(&h.vmcb);
+	EXPECT(window(0x41));
+}
+
 static void test_park(void)
 {
 	begin();
@@ -148,6 +160,7 @@ const struct test tests_inject[] = {
 	{ "inject: interrupt shadow asks for a window", test_shadow },
 	{ "inject: interrupted event goes first", test_event_first },
 	{ "inject: TPR holds back, no loop on an early window", test_tpr },
+	{ "inject: first entry asks for a window", test_begin },
 	{ "inject: park leaves the interrupt in IRR and no window", test_park },
 	{ "inject: HLT with a deliverable interrupt does not halt", test_hlt_wakes },
 	{ "inject: HLT with IF=0 halts", test_hlt_masked },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The Caretaker of a vCPU that runs all the time is installed, replaced and removed. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "caretaker_test.h"
@@ -61,6 +62,35 @@ static enum ktap_result replace_on_running(void)
 	return KTAP_PASS;
 }
 
+/* The floor payload skips CPUID: the guest finds in EAX what it put there */
+static enum ktap_result payload_skips_cpuid(bool skips)
+{
+	struct count_area *a = count_area(&guest);
+
+	a->cpuid[0] = 0x80000000;
+	CHECK(count_command(&guest, COUNT_CPUID, 2000), "no CPUID");
+	CHECK((a->cpuid[2] == 0x80000000) == skips, "CPUID 0x80000000 gave %#x", a->cpuid[2]);
+	a->cpuid[0] = 0;
+	return KTAP_PASS;
+}
+
+static enum ktap_result last_payload_runs(void)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < ROUNDS / 4; i++) {
+		CHECK(payload_skips_cpuid(false) == KTAP_PASS, "round %u", i);
+		setenv("CARETAKER_PAYLOAD", FLOOR_PAYLOAD, 1);
+		err = caretaker_install(&guest, i % 2 ? 0 : KVM_CARETAKER_ISOLATE);
+		unsetenv("CARETAKER_PAYLOAD");
+		CHECK(!err, "round %u: no install", i);
+		CHECK(payload_skips_cpuid(true) == KTAP_PASS, "round %u: the old one runs", i);
+		CHECK(!caretaker_install(&guest, 0), "round %u: not back", i);
+	}
+	return payload_skips_cpuid(false);
+}
+
 static enum ktap_result telemetry_carried_over(void)
 {
 	static struct kvm_caretaker_telemetry before, after;
@@ -116,6 +146,7 @@ int main(void)
 	static const struct ktap_case cases[] = {
 		{ "a Caretaker is installed on a running vCPU", install_on_running, true },
 		{ "it is replaced 20 times while the vCPU runs", replace_on_running },
+		{ "the payload that was installed last is the one that runs", last_payload_runs },
 		{ "telemetry is carried over to the new payload", telemetry_carried_over },
 		{ "it is removed and installed again", remove_and_again },
 		{ "a vCPU that ends takes its Caretaker along", end_with_caretaker },

@@ -4,9 +4,10 @@
  *
  *	EXPECT("HELPER", "load", "calls a BPF helper");
  *
- * the rule by which the passes refuse it without a kernel ("-": they accept it, only the kernel
- * can tell), the step at which the kernel refuses it (load, attach or set), and a part of what
- * the verifier's log, the kernel's log or the ioctl's log says about it.
+ * the rule by which the passes refuse it without a kernel ("SET": the set is wrong, not a
+ * program; "-": they accept it, only the kernel can tell), the step at which the kernel refuses
+ * it (load, attach or set), and a part of what the verifier's log, the kernel's log or the ioctl's
+ * log says about it.
  */
 #ifndef EXPECT_BPF_H
 #define EXPECT_BPF_H

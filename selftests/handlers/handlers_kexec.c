@@ -157,7 +157,7 @@ static int stage_2(void)
 {
 	static const struct ktap_case cases[] = {
 		{ "the guest writes in the next kernel, before it is adopted", written_after },
-		{ "the vCPU is adopted", adopted },
+		{ "the vCPU is adopted", adopted, true },
 		{ "every byte is in the handler's state, in order", all_there },
 		{ "the console is the VMM's again", runs_in_kvm },
 	};

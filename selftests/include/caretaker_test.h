@@ -11,6 +11,10 @@
 
 /* The payload core; CARETAKER_PAYLOAD in the environment overrides it */
 #define PAYLOAD_PATH	"/caretaker.elf"
+/* One that leaves a broken FPU image, see selftests/payloads */
+#define BAD_FPU_PAYLOAD	"/payloads/bad_fpu.elf"
+/* One that serves nothing and skips CPUID */
+#define FLOOR_PAYLOAD	"/payloads/floor.elf"
 #define PCPU		1U	/* host CPU for the gap in all tests */
 
 #define TOKEN_MEM	1

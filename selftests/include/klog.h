@@ -3,6 +3,8 @@
 #ifndef SELFTESTS_KLOG_H
 #define SELFTESTS_KLOG_H
 
+#include <stdbool.h>
+
 /*
  * Prints each complaint of the kernel (WARNING, BUG, KASAN, lockdep, stalls, ...) with the lines
  * that follow it. Returns their number, or a negative errno.
@@ -11,5 +13,8 @@ int klog_complaints(void);
 
 /* The same for a text; it is changed. */
 int klog_scan(char *log);
+
+/* Whether the kernel log has @text in it. */
+bool klog_contains(const char *text);
 
 #endif /* SELFTESTS_KLOG_H */

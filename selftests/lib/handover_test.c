@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -136,6 +137,8 @@ static int stage_1(void)
 
 	if (missing)
 		return ktap_skip_all(cases, ARRAY_SIZE(cases), missing);
+	if (guest_does == HANDOVER_BAD_FPU)
+		setenv("CARETAKER_PAYLOAD", BAD_FPU_PAYLOAD, 1);
 	status = ktap_run(cases, ARRAY_SIZE(cases), 60);
 	if (status)
 		return status;
@@ -464,6 +467,32 @@ static int stage_2_fault(void)
 	return ktap_run(cases, ARRAY_SIZE(cases), 200);
 }
 
+static enum ktap_result image_refused(void)
+{
+	uint64_t counter;
+
+	CHECK(not_adopted() == KTAP_PASS, "adopted");
+	CHECK(klog_contains("its FPU image is refused"), "the kernel does not say why");
+	counter = count_area(&guest)->counter;
+	sleep_ms(100);
+	CHECK(count_area(&guest)->counter == counter, "the guest runs");
+	return KTAP_PASS;
+}
+
+static int stage_2_bad_fpu(void)
+{
+	static const struct ktap_case cases[] = {
+		{ "session, state and RAM are retrieved", ram_retrieved, true },
+		{ "the guest counted in the gap and still does", counted_in_gap },
+		{ "VM and vCPU are retrieved, the guest counts on", vcpu_retrieved, true },
+		{ "it is not adopted with a broken FPU image", image_refused },
+		{ "its pCPU comes online, and FINISH is accepted", given_up },
+		{ "the next guest can use the pCPU", next_guest },
+	};
+
+	return ktap_run(cases, ARRAY_SIZE(cases), 200);
+}
+
 static int stage_2(void)
 {
 	static struct ktap_case cases[] = {
@@ -493,5 +522,12 @@ int handover_main(enum handover_guest does)
 	guest_does = does;
 	if (cmdline_number("ct_stage", 1) == 1)
 		return stage_1();
-	return guest_does == HANDOVER_SHUTS_DOWN ? stage_2_fault() : stage_2();
+	switch (guest_does) {
+	case HANDOVER_SHUTS_DOWN:
+		return stage_2_fault();
+	case HANDOVER_BAD_FPU:
+		return stage_2_bad_fpu();
+	default:
+		return stage_2();
+	}
 }

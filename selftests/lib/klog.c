@@ -55,22 +55,39 @@ int klog_scan(char *log)
 	return bad;
 }
 
+/* All of the log, to be freed; NULL with errno set */
+static char *klog_read(void)
+{
+	int size = klogctl(KLOG_SIZE, NULL, 0), n = -1;
+	char *log = size < 0 ? NULL : malloc(size + 1);
+
+	if (log)
+		n = klogctl(KLOG_READ_ALL, log, size);
+	if (n < 0) {
+		free(log);
+		return NULL;
+	}
+	log[n] = '\0';
+	return log;
+}
+
 int klog_complaints(void)
 {
-	int size = klogctl(KLOG_SIZE, NULL, 0);
-	char *log;
-	int n;
+	char *log = klog_read();
+	int bad;
 
-	if (size < 0)
-		return -errno;
-	log = malloc(size + 1);
 	if (!log)
-		return -ENOMEM;
-	n = klogctl(KLOG_READ_ALL, log, size);
-	if (n >= 0) {
-		log[n] = '\0';
-		n = klog_scan(log);
-	}
+		return -errno;
+	bad = klog_scan(log);
 	free(log);
-	return n;
+	return bad;
+}
+
+bool klog_contains(const char *text)
+{
+	char *log = klog_read();
+	bool found = log && strstr(log, text);
+
+	free(log);
+	return found;
 }

@@ -31,13 +31,11 @@ int control_address(struct sockaddr_un *addr, const char *path)
 	return 0;
 }
 
-static int client_talk(int fd, int argc, char **argv)
+static int request_send(int fd, int argc, char **argv)
 {
-	char line[LINE_MAX_BYTES], buf[4096];
+	char line[LINE_MAX_BYTES];
 	size_t used = 0;
-	bool failed = false, first = true;
-	ssize_t n;
-	int i;
+	int i, n;
 
 	for (i = 0; i < argc; i++) {
 		n = snprintf(line + used, sizeof(line) - used, "%s%s", i ? " " : "", argv[i]);
@@ -47,19 +45,51 @@ static int client_talk(int fd, int argc, char **argv)
 		}
 		used += n;
 	}
-	if (send(fd, line, used, MSG_NOSIGNAL) != (ssize_t)used) {
-		err("ctl: send: %s", strerror(errno));
+	if (send(fd, line, used, MSG_NOSIGNAL) == (ssize_t)used)
+		return 0;
+	err("ctl: send: %s", strerror(errno));
+	return EXIT_RUNTIME;
+}
+
+/* The first line says how it went; what follows is the result. */
+static int answer_read(FILE *in)
+{
+	char buf[4096];
+	bool more = false;
+	size_t n;
+	int ret;
+
+	if (!fgets(buf, sizeof(buf), in)) {
+		err("ctl: cvmm closed the connection without an answer");
 		return EXIT_RUNTIME;
 	}
-	while ((n = read(fd, buf, sizeof(buf))) > 0) {
-		if (first)
-			failed = strncmp(buf, "ok", 2);
-		first = false;
-		fwrite(buf, 1, n, failed ? stderr : stdout);
+	ret = !strcmp(buf, "ok\n") ? 0 : !strcmp(buf, "blocked\n") ? EXIT_BLOCKED : EXIT_RUNTIME;
+	if (ret == EXIT_RUNTIME)
+		fputs(buf, stderr);
+	while ((n = fread(buf, 1, sizeof(buf), in)) > 0) {
+		fwrite(buf, 1, n, ret == EXIT_RUNTIME ? stderr : stdout);
+		more = true;
 	}
-	if (first)
-		err("ctl: cvmm closed the connection without an answer");
-	return failed || first ? EXIT_RUNTIME : 0;
+	if (!ret && !more)
+		puts("ok");
+	return ret;
+}
+
+static int client_talk(int fd, int argc, char **argv)
+{
+	int ret = request_send(fd, argc, argv);
+	FILE *in;
+
+	if (ret)
+		return ret;
+	in = fdopen(dup(fd), "r");
+	if (!in) {
+		err("ctl: %s", strerror(errno));
+		return EXIT_RUNTIME;
+	}
+	ret = answer_read(in);
+	fclose(in);
+	return ret;
 }
 
 /**

@@ -60,7 +60,9 @@ static const struct pvclock *pvclock_find(struct vm *vm)
 	if (!(msr & SYSTEM_TIME_ENABLED) || at % 4 || at > vm->ram_size - sizeof(*p))
 		return NULL;
 	p = (const void *)(vm->ram + at);
-	return p->version & 1 || !p->version || !p->mul || p->shift > 31 || p->shift < -31 ? NULL : p;
+	if (p->version & 1 || !p->version || !p->mul || p->shift > 31 || p->shift < -31)
+		return NULL;
+	return p;
 }
 
 /* What the guest's clock says at a host TSC. */
@@ -74,7 +76,7 @@ static uint64_t clock_at(struct vm *vm, uint64_t host_tsc)
 		return s->clock.clock + tsc_to_ns(host_tsc - s->clock_tsc, s->vcpu[0].tsc_khz);
 	delta = host_tsc + s->vcpu[0].tsc_offset - p->tsc_timestamp;
 	delta = p->shift < 0 ? delta >> -p->shift : delta << p->shift;
-	return p->system_time + (uint64_t)(((unsigned __int128)delta * p->mul) >> 32);
+	return p->system_time + (uint64_t)(((__uint128_t)delta * p->mul) >> 32);
 }
 
 static int clock_get(struct vm *vm, struct kvm_clock_data *c, uint64_t *tsc)

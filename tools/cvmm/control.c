@@ -2,8 +2,8 @@
 /*
  * The main thread: control socket, console input, signals, end of the vCPU.
  *
- * One request per connection: a line of words. The answer is "ok" or "error: REASON" on the first
- * line; "status" adds a JSON object.
+ * One request per connection: a line of words. The answer is "ok", "blocked" or "error: REASON" on
+ * the first line; "status" and "rehearse" add their result.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -87,6 +87,20 @@ static int do_update(struct vm *vm, const struct request *r, char *why, size_t s
 	return vm_update(vm, word_or_null(r, 1), word_or_null(r, 2), why, size);
 }
 
+/* Returns 0 when the answer has been written. */
+static int do_rehearse(struct vm *vm, const struct request *r, FILE *out, char *why, size_t size)
+{
+	bool json = r->nr == 3 && !strcmp(r->word[2], "json");
+	char *end = "";
+	double seconds = r->nr > 1 ? strtod(r->word[1], &end) : 0;
+
+	if (r->nr < 2 || r->nr > 3 || *end || (r->nr == 3 && !json)) {
+		snprintf(why, size, "rehearse needs SECONDS, then may have \"json\"");
+		return -EINVAL;
+	}
+	return rehearse(vm, seconds, json, out, why, size);
+}
+
 static int do_unknown(const struct request *r, char *why, size_t size)
 {
 	snprintf(why, size, "unknown request %s", r->word[0]);
@@ -108,6 +122,8 @@ static bool request_serve(struct vm *vm, struct request *r, FILE *out)
 		ret = do_update(vm, r, why, sizeof(why));
 	else if (!strcmp(r->word[0], "mailbox"))
 		ret = do_mailbox(vm, r, why, sizeof(why));
+	else if (!strcmp(r->word[0], "rehearse"))
+		ret = do_rehearse(vm, r, out, why, sizeof(why));
 	else if (!strcmp(r->word[0], "quit"))
 		quit = true;
 	else if (strcmp(r->word[0], "status"))
@@ -116,6 +132,8 @@ static bool request_serve(struct vm *vm, struct request *r, FILE *out)
 		fprintf(out, "error: %s\n", why[0] ? why : strerror(-ret));
 		return false;
 	}
+	if (!strcmp(r->word[0], "rehearse"))
+		return false;
 	fprintf(out, "ok\n");
 	if (!strcmp(r->word[0], "status"))
 		report_write(vm, out);
@@ -194,6 +212,7 @@ int control_loop(struct vm *vm)
 	};
 	bool quit = false, failed;
 
+	vm->signal_fd = p[1].fd;
 	if (vm->opt->control) {
 		p[2].fd = control_listen(vm->opt->control);
 		if (p[2].fd < 0)

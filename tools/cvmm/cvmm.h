@@ -17,6 +17,9 @@
 /* Exit status of the program */
 #define EXIT_RUNTIME	1
 #define EXIT_USAGE	2
+#define EXIT_BLOCKED	6	/* ctl rehearse: something would block in a gap */
+
+#define REHEARSE_MAX_SECONDS	86400
 
 /* Guest physical layout */
 #define GPA_BOOT_GDT	0x500ULL
@@ -78,6 +81,8 @@ struct vm;
  * @ready: the thread is about to run the vCPU for the first time, or has ended
  * @paused: the thread is out of KVM_RUN because of VCPU_PAUSE
  * @detached: the last KVM_RUN said EBUSY
+ * @tsc_khz: guest TSC frequency as last read; the ioctl would wait for KVM_RUN to return
+ * @tsc_offset: guest TSC minus host TSC as last read or set
  * @adopted: host TSC when the vCPU was out of the Caretaker of the old kernel
  * @ended: why the thread ended
  */
@@ -95,6 +100,8 @@ struct vcpu {
 	bool ready;
 	bool paused;
 	bool detached;
+	uint32_t tsc_khz;
+	uint64_t tsc_offset;
 	uint64_t adopted;
 	enum vcpu_end ended;
 };
@@ -148,6 +155,7 @@ struct options {
 /**
  * struct vm - the VM
  * @vcpu: vCPUs, the first @nr_vcpus
+ * @signal_fd: readable when cvmm is to end, -1 as long as there is none
  * @end_fd: eventfd, readable when the thread of a vCPU has ended
  * @ended: why the first thread ended, VCPU_ALIVE as long as all run
  * @caretaker: one is installed on each vCPU
@@ -185,6 +193,7 @@ struct vm {
 	uint64_t beat_adopt;
 	struct stamps stamps;
 	struct serial serial;
+	int signal_fd;
 	int end_fd;
 	enum vcpu_end ended;
 	unsigned int nr_vcpus;
@@ -266,6 +275,12 @@ int handover_cancel(struct vm *vm, char *why, size_t size);
 int handover_resume(struct vm *vm);
 int handover_adopt(struct vcpu *v);
 int handover_finish(struct vm *vm);
+
+/* rehearse.c */
+int rehearse(struct vm *vm, double seconds, bool json, FILE *f, char *why, size_t size);
+
+/* warm.c */
+void warm_up(int kvm_fd);
 
 /* replay.c */
 int replay_absorbed(struct vm *vm, char *why, size_t size);

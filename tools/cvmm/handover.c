@@ -8,7 +8,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <sys/ioctl.h>
 
 #include "cvmm.h"
 #include "state.h"
@@ -121,7 +120,7 @@ static bool stalled_on_msr(struct vcpu *v)
 static bool stalled_at_once(struct vm *vm)
 {
 	const struct timespec pause = { .tv_nsec = 200 * 1000 };
-	uint64_t end = rdtsc() + WATCH_MS * (uint64_t)ioctl(vm->vcpu[0].fd, KVM_GET_TSC_KHZ, 0);
+	uint64_t end = rdtsc() + WATCH_MS * (uint64_t)vm->vcpu[0].tsc_khz;
 	unsigned int i;
 
 	while (rdtsc() < end) {

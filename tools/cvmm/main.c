@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <x86intrin.h>
 
 #include "cvmm.h"
@@ -33,10 +32,14 @@ static const char ctl_text[] =
 	"  cancel       undo it in the same kernel\n"
 	"  status       report as JSON\n"
 	"  update P H   replace payload and handlers; P - keeps the payload, H - takes handlers away\n"
+	"  rehearse SECONDS [json]\n"
+	"               let the guest run detached in this kernel for so long; list every exit that\n"
+	"               would block in a gap\n"
 	"  mailbox N    command for the workload in the guest; 1 ends it\n"
 	"  quit         end cvmm and the guest\n"
 	"\n"
-	"Exit status: 0 done, 1 refused (the reason is on standard error), 2 wrong usage.\n";
+	"Exit status: 0 done, 1 refused (the reason is on standard error), 2 wrong usage, 6 the\n"
+	"rehearsal found something that would block, or was ended early.\n";
 
 static void vmessage(const char *fmt, va_list ap)
 {
@@ -99,9 +102,9 @@ static int console_open(const char *path)
 /* The user's command line and what the workload needs to know. */
 static int guest_cmdline(struct vm *vm, char *buf, size_t size)
 {
-	int khz = ioctl(vm->vcpu[0].fd, KVM_GET_TSC_KHZ, 0);
-	int n = snprintf(buf, size, "%s cvmm.tsc_khz=%d cvmm.mailbox=%#llx",
-			 vm->opt->cmdline ? vm->opt->cmdline : DEFAULT_CMDLINE, khz,
+	int n = snprintf(buf, size, "%s cvmm.tsc_khz=%u cvmm.mailbox=%#llx",
+			 vm->opt->cmdline ? vm->opt->cmdline : DEFAULT_CMDLINE,
+			 vm->vcpu[0].tsc_khz,
 			 (unsigned long long)(vm->ram_size - MAILBOX_BYTES));
 
 	if (n < 0 || (size_t)n >= size) {
@@ -178,7 +181,7 @@ static int start_run(struct vm *vm)
 static int do_vm(struct options *opt, bool run)
 {
 	static struct vm vm = {
-		.kvm_fd = -1, .fd = -1, .ram_fd = -1, .state_fd = -1,
+		.kvm_fd = -1, .fd = -1, .ram_fd = -1, .state_fd = -1, .signal_fd = -1,
 		.adopt_lock = PTHREAD_MUTEX_INITIALIZER,
 		.adopt_cond = PTHREAD_COND_INITIALIZER,
 	};

@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/ioctl.h>
 #include <sys/utsname.h>
 
 #include "cvmm.h"
@@ -75,24 +74,11 @@ static void mailbox_write(struct vm *vm, FILE *f)
 		b->lines, b->tsc_now, b->checks, b->bad_checks);
 }
 
-/* 0 also for a vCPU whose descriptor could not be had. */
-static uint64_t tsc_offset_of(struct vcpu *v)
-{
-	uint64_t off = 0;
-	struct kvm_device_attr attr = {
-		.group = KVM_VCPU_TSC_CTRL,
-		.attr = KVM_VCPU_TSC_OFFSET,
-		.addr = (uintptr_t)&off,
-	};
-
-	return ioctl(v->fd, KVM_GET_DEVICE_ATTR, &attr) < 0 ? 0 : off;
-}
-
 static void vcpu_write(struct vcpu *v, FILE *f)
 {
 	fprintf(f, "  {\"id\": %u, \"ended\": \"%s\", \"detached\": %s, \"tsc_offset\": %" PRIu64
 		", \"adopted\": %" PRIu64 ",\n    \"caretaker\": ", v->id, end_name[v->ended],
-		v->detached ? "true" : "false", tsc_offset_of(v), v->adopted);
+		v->detached ? "true" : "false", v->tsc_offset, v->adopted);
 	report_caretaker(v, f);
 	fprintf(f, ",\n    \"telemetry\": ");
 	report_telemetry(v, f);
@@ -109,10 +95,9 @@ static void vm_write(struct vm *vm, FILE *f)
 
 static void clock_write(struct vm *vm, FILE *f)
 {
-	fprintf(f, "  \"tsc_khz\": %d, \"tsc_offset\": %" PRIu64 ", \"tsc_now\": %" PRIu64
+	fprintf(f, "  \"tsc_khz\": %u, \"tsc_offset\": %" PRIu64 ", \"tsc_now\": %" PRIu64
 		", \"clock_error_ns\": %" PRId64 ",\n",
-		ioctl(vm->vcpu[0].fd, KVM_GET_TSC_KHZ, 0), tsc_offset_of(&vm->vcpu[0]), rdtsc(),
-		vm->clock_error);
+		vm->vcpu[0].tsc_khz, vm->vcpu[0].tsc_offset, rdtsc(), vm->clock_error);
 }
 
 /**

@@ -6,9 +6,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "cvmm.h"
 #include "state.h"
+
+#define FINISH_NICER	15
 
 static int retrieve(struct vm *vm, uint64_t token, const char *what, int *fd)
 {
@@ -154,10 +157,12 @@ static void adopt_fail(struct vcpu *v, int error)
 static int adopt_meet(struct vcpu *v)
 {
 	struct vm *vm = v->vm;
+	uint64_t offset;
 	int ret;
 
 	v->adopted = rdtsc();
 	v->run->immediate_exit = 0;
+	vcpu_tsc_offset(v, KVM_GET_DEVICE_ATTR, &offset);
 	pthread_mutex_lock(&vm->adopt_lock);
 	if (!--vm->adopt_left) {
 		adopt_complete(vm);
@@ -241,18 +246,13 @@ int handover_resume(struct vm *vm)
 	ret = clock_restore(vm);
 	if (ret)
 		return ret;
+	warm_up(vm->kvm_fd);
 	vm->adopt_left = vm->nr_vcpus;
 	vm->stamps.restored = rdtsc();
 	return 0;
 }
 
-/**
- * handover_finish() - tell live update that everything is retrieved; install a new Caretaker
- * @vm: resumed VM
- *
- * Return: 0 or a negative errno; the VM runs in any case.
- */
-int handover_finish(struct vm *vm)
+static int finish(struct vm *vm)
 {
 	char why[2048];
 	int ret;
@@ -269,5 +269,22 @@ int handover_finish(struct vm *vm)
 	ret = vm_install(vm, why, sizeof(why));
 	if (ret)
 		err("%s: the VM runs on without a Caretaker", why);
+	return ret;
+}
+
+/**
+ * handover_finish() - tell live update that everything is retrieved; install a new Caretaker
+ * @vm: resumed VM
+ *
+ * Return: 0 or a negative errno; the VM runs in any case.
+ */
+int handover_finish(struct vm *vm)
+{
+	int ret, nice = getpriority(PRIO_PROCESS, 0);
+
+	/* The guest has just begun to run again, maybe on this CPU: what is left can wait. */
+	setpriority(PRIO_PROCESS, 0, nice + FINISH_NICER);
+	ret = finish(vm);
+	setpriority(PRIO_PROCESS, 0, nice);
 	return ret;
 }

@@ -175,16 +175,19 @@ int state_vcpu_save(struct vcpu *v, struct cvmm_state_vcpu *s)
 		ret = cpuid_save(v, s);
 	if (ret)
 		return ret;
-	s->tsc_khz = ioctl(v->fd, KVM_GET_TSC_KHZ, 0);
+	v->tsc_khz = ioctl(v->fd, KVM_GET_TSC_KHZ, 0);
+	s->tsc_khz = v->tsc_khz;
 	return vcpu_tsc_offset(v, KVM_GET_DEVICE_ATTR, &s->tsc_offset);
 }
 
 static void tsc_khz_restore(struct vcpu *v, const struct cvmm_state_vcpu *s)
 {
-	if (ioctl(v->fd, KVM_GET_TSC_KHZ, 0) == (int)s->tsc_khz)
+	if (v->tsc_khz == s->tsc_khz)
 		return;
-	if (!ioctl(v->fd, KVM_SET_TSC_KHZ, (unsigned long)s->tsc_khz))
+	if (!ioctl(v->fd, KVM_SET_TSC_KHZ, (unsigned long)s->tsc_khz)) {
+		v->tsc_khz = s->tsc_khz;
 		return;
+	}
 	note("vCPU %u: TSC of %u kHz: %s: the guest's clock may drift: give tsc_early_khz=%u",
 	     v->id, s->tsc_khz, strerror(errno), s->tsc_khz);
 }

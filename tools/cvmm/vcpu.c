@@ -32,10 +32,12 @@ int vcpu_create(struct vcpu *v)
 		return -EIO;
 	}
 	ret = vcpu_setup(v);
-	if (ret || !v->id)
+	if (ret)
 		return ret;
-	ret = vcpu_tsc_offset(&v->vm->vcpu[0], KVM_GET_DEVICE_ATTR, &offset);
-	return ret ? ret : vcpu_tsc_offset(v, KVM_SET_DEVICE_ATTR, &offset);
+	if (!v->id)
+		return vcpu_tsc_offset(v, KVM_GET_DEVICE_ATTR, &offset);
+	offset = v->vm->vcpu[0].tsc_offset;
+	return vcpu_tsc_offset(v, KVM_SET_DEVICE_ATTR, &offset);
 }
 
 /**
@@ -56,6 +58,7 @@ int vcpu_setup(struct vcpu *v)
 	}
 	v->run = p;
 	v->run_size = size;
+	v->tsc_khz = ioctl(v->fd, KVM_GET_TSC_KHZ, 0);
 	return 0;
 }
 
@@ -75,8 +78,10 @@ int vcpu_tsc_offset(struct vcpu *v, unsigned long req, uint64_t *offset)
 		.addr = (uintptr_t)offset,
 	};
 
-	if (ioctl(v->fd, req, &attr) >= 0)
+	if (ioctl(v->fd, req, &attr) >= 0) {
+		v->tsc_offset = *offset;
 		return 0;
+	}
 	err("vCPU %u: TSC offset: %s", v->id, strerror(errno));
 	return -EIO;
 }

@@ -309,7 +309,7 @@ static void branch(struct interp *in, const struct ctv_insn *insn, u32 at)
 
 	if (!condition(in, insn))
 		return;
-	if (target <= at)
+	if (in->p->loop[at])
 		in->fuel -= in->p->reach[target];
 	in->pc = target;
 }

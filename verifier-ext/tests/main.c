@@ -27,5 +27,6 @@ int main(int argc, char **argv)
 	test_random(count, seed);
 	test_objects(argc - optind, argv + optind);
 	test_uart(argc - optind, argv + optind);
+	test_handlers(argc - optind, argv + optind);
 	return test_finish();
 }

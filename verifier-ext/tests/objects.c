@@ -31,6 +31,15 @@ static void object_refused(const struct object *o, const char *name, int err)
 	test_result(ok, "object refused by %s: %s", o->rule, name);
 }
 
+/* Not a program but the set is what is wrong. */
+static void object_set_refused(const struct object *o, const char *name, int err)
+{
+	bool ok = err && o->set.refusal.rule == CTV_NR_RULES && o->problem[0];
+
+	test_note("%s: %s", name, o->problem);
+	test_result(ok, "object refused for its set: %s", name);
+}
+
 static void object_accepted(const struct object *o, const char *name, int err)
 {
 	char text[512] = "";
@@ -56,7 +65,11 @@ static void test_object(const char *path)
 		err = object_check(&o);
 	if (!err)
 		err = image_compile(&o.set);
-	if (!o.rule[0] || !strcmp(o.rule, "-"))
+	if (!err && strcmp(o.rule, "-"))
+		err = object_set_check(&o);
+	if (!strcmp(o.rule, "SET"))
+		object_set_refused(&o, base_name(path), err);
+	else if (!o.rule[0] || !strcmp(o.rule, "-"))
 		object_accepted(&o, base_name(path), err);
 	else
 		object_refused(&o, base_name(path), err);

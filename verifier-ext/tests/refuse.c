@@ -215,6 +215,16 @@ static void refuse_cost(void)
 	expect("loop whose turn does not fit", err, CTV_RULE_LOOP, &set.refusal);
 	test_result(check(&set, &p, 1000) == 0 && p.cost == 1000 && p.fuel == 1000 - 66,
 		    "accepted: loop, bounded by its budget");
+	insns[62] = MOV(0, 0);
+	insns[0] = JA(40);
+	insns[41] = JMP_K(CTV_JEQ, 0, 0, -31);
+	insns[40] = EXIT();
+	insns[10] = MOV(0, 0);
+	test_result(check(&set, &p, 32) == 0 && p.cost == 32 && !p.loops && !p.fuel,
+		    "a jump backwards that closes no loop costs its longest path alone");
+	err = check(&set, &p, 31);
+	expect("longest path of 32, over a jump backwards, with a budget of 31", err, CTV_RULE_COST,
+	       &set.refusal);
 	f.len = 0;
 	p.len = 0;
 	err = check(&set, &p, 0);

@@ -1,31 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The console handler, compiled and run: what the demo's guest depends on. */
-#include <linux/kvm_caretaker_bpf.h>
-
+/* The console handler: what the demo's guest depends on. */
+#include "shipped.h"
 #include "uart.h"
-#include "test.h"
 
-#define OUT(port, size)	((u64)(port) << 16 | (size) << 4)
-#define IN(port, size)	(OUT(port, size) | KVM_CARETAKER_IO_IN)
-
-static struct object uart;
 static struct caretaker_uart_state *state;
 
 static int uart_exit(u64 flags, u64 info1, u64 *rax)
 {
-	struct kvm_caretaker_exit e = { .size = sizeof(e), .flags = flags, .info1 = info1 };
-	u64 slot = (u64)(uintptr_t)&e;
-	int verdict;
-
-	e.gpr[KVM_CARETAKER_RAX] = *rax;
-	verdict = (int)image_call(uart.progs[0].funcs[0].off, &slot, uart.progs[0].fuel);
-	*rax = e.gpr[KVM_CARETAKER_RAX];
-	return verdict;
+	return shipped_io(flags, info1, rax);
 }
 
 static int uart_out(u64 flags, u16 port, u64 byte)
 {
-	return uart_exit(flags, OUT(port, 1), &byte);
+	return shipped_out(flags, OUT(port, 1), byte);
 }
 
 static void uart_attached(void)
@@ -40,7 +27,7 @@ static void uart_attached(void)
 
 static void uart_detached(void)
 {
-	const u64 gap = KVM_CARETAKER_EXIT_DETACHED;
+	const u64 gap = GAP;
 	u64 rax = 0xaabbccdd11223344;
 	bool ok = true;
 	u32 i;
@@ -54,7 +41,8 @@ static void uart_detached(void)
 		    rax == 0xaabbccdd11223360 && state->polls == 1,
 		    "uart: detached, line status is ready, other bytes of RAX stay");
 	rax = 0;
-	test_result(uart_out(gap, 0x3f9, 'x') == KVM_CARETAKER_NEXT &&
+	test_result(uart_out(gap, 0x3f7, 'x') == KVM_CARETAKER_NEXT &&
+		    uart_out(gap, 0x400, 'x') == KVM_CARETAKER_NEXT &&
 		    uart_out(gap, 0x3fd, 'x') == KVM_CARETAKER_NEXT &&
 		    uart_exit(gap, IN(0x3f8, 1), &rax) == KVM_CARETAKER_NEXT &&
 		    uart_exit(gap, OUT(0x3f8, 2), &rax) == KVM_CARETAKER_NEXT &&
@@ -65,7 +53,7 @@ static void uart_detached(void)
 
 static void uart_full(void)
 {
-	const u64 gap = KVM_CARETAKER_EXIT_DETACHED;
+	const u64 gap = GAP;
 	bool ok = true;
 	u32 i;
 
@@ -81,41 +69,61 @@ static void uart_full(void)
 		    "uart: drained bytes make room, the ring wraps");
 }
 
-static int uart_load(const char *path)
+static void uart_input(void)
 {
-	int err = object_open(&uart, path);
+	u64 rax = 0x1234;
 
-	if (!err)
-		err = object_check(&uart);
-	if (!err)
-		err = image_compile(&uart.set);
-	if (err)
-		return err;
-	state = (void *)image_maps();
-	memset(state, 0, sizeof(*state));
-	return 0;
+	memcpy(state->rx, "ab", 2);
+	state->rx_head = 2;
+	test_result(uart_exit(GAP, IN(0x3fd, 1), &rax) == KVM_CARETAKER_HANDLED && rax == 0x1261,
+		    "uart: line status tells of input");
+	test_result(uart_exit(GAP, IN(0x3f8, 1), &rax) == KVM_CARETAKER_HANDLED &&
+		    (rax & 0xff) == 'a' && uart_exit(GAP, IN(0x3f8, 1), &rax) == 0 &&
+		    (rax & 0xff) == 'b' && state->rx_tail == 2 &&
+		    uart_exit(GAP, IN(0x3fd, 1), &rax) == 0 && (rax & 0xff) == 0x60 &&
+		    uart_exit(GAP, IN(0x3f8, 1), &rax) == KVM_CARETAKER_NEXT,
+		    "uart: input that the VMM left is read in order, then no more");
+}
+
+static void uart_registers(void)
+{
+	u64 rax = 0;
+
+	test_result(uart_exit(GAP, IN(0x3f9, 1), &rax) == KVM_CARETAKER_NEXT &&
+		    uart_out(GAP, 0x3f9, 0) == KVM_CARETAKER_NEXT && !state->written,
+		    "uart: registers block that the VMM says nothing of");
+	state->flags = CARETAKER_UART_REGS;
+	state->ier = 5;
+	state->lcr = 3;
+	state->msr = 0xb0;
+	state->iir = 0xc1;
+	test_result(uart_exit(GAP, IN(0x3f9, 1), &rax) == 0 && rax == 5 &&
+		    uart_exit(GAP, IN(0x3fa, 1), &rax) == 0 && rax == 0xc1 &&
+		    uart_exit(GAP, IN(0x3fb, 1), &rax) == 0 && rax == 3 &&
+		    uart_exit(GAP, IN(0x3fe, 1), &rax) == 0 && rax == 0xb0,
+		    "uart: registers hold what the VMM says");
+	test_result(uart_out(GAP, 0x3f9, 0x100) == 0 && !state->ier &&
+		    uart_out(GAP, 0x3fc, 0xff) == 0 && state->mcr == 0x1f &&
+		    uart_out(GAP, 0x3ff, 0x77) == 0 && state->scr == 0x77 &&
+		    uart_out(GAP, 0x3fa, 1) == KVM_CARETAKER_NEXT &&
+		    state->written == (CARETAKER_UART_IER | CARETAKER_UART_MCR | CARETAKER_UART_SCR),
+		    "uart: registers are written, and the VMM can tell which");
+	test_result(uart_out(GAP, 0x3fb, 0x83) == 0 && state->lcr == 0x83 &&
+		    uart_out(GAP, 0x3f8, 'x') == KVM_CARETAKER_NEXT &&
+		    uart_exit(GAP, IN(0x3f9, 1), &rax) == KVM_CARETAKER_NEXT,
+		    "uart: with the divisor latch open it blocks");
+	state->flags = 0;
 }
 
 void test_uart(int nr, char **paths)
 {
-	int i;
-
-	for (i = 0; i < nr; i++)
-		if (strstr(paths[i], "/uart.bpf.o"))
-			break;
-	if (i == nr) {
-		test_skip("uart", "object not given");
+	state = shipped_load("uart", sizeof(*state), nr, paths);
+	if (!state)
 		return;
-	}
-	if (uart_load(paths[i])) {
-		test_result(false, "uart: loads");
-		return;
-	}
-	test_result(uart.set.nr_maps == 1 && !strcmp(uart.map_names[0], ".bss") &&
-		    uart.maps[0].size >= sizeof(struct caretaker_uart_state),
-		    "uart: state is the only writable memory, at offset 0");
 	uart_attached();
 	uart_detached();
+	uart_input();
+	uart_registers();
 	uart_full();
-	object_close(&uart);
+	shipped_unload();
 }

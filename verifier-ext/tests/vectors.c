@@ -104,6 +104,10 @@ static const struct vector {
 	{ "loop", 55,
 	  { MOV(0, 0), MOV(1, 10), ALU64_X(CTV_ADD, 0, 1), ALU64_K(CTV_SUB, 1, 1),
 	    JMP_K(CTV_JNE, 1, 0, -3), EXIT() } },
+	{ "jump backwards without a loop", 7,
+	  { JA(2), MOV(0, 7), EXIT(), MOV(0, 3), JMP_K(CTV_JEQ, 0, 3, -4), EXIT() } },
+	{ "loop that is entered in its middle", 10,
+	  { MOV(0, 0), JA(1), ALU64_K(CTV_ADD, 0, 1), JMP_K(CTV_JLT, 0, 10, -2), EXIT() } },
 	{ "loop without end runs out of fuel", CTV_VERDICT_FUEL, { MOV(0, 0), JA(-1), EXIT() } },
 	{ "atomic add", 12,
 	  { ST(CTV_DW, 10, -8, 5), MOV(1, 7), ATOMIC(CTV_DW, 10, 1, -8, CTV_ADD),
@@ -131,7 +135,7 @@ static const struct calls {
 	u64 result;
 	u32 len;
 	u32 nr;
-	struct ctv_func funcs[3];
+	struct ctv_func funcs[4];
 	struct ctv_insn insns[MAX];
 } calls[] = {
 	{ "call keeps r6 to r9 and the frame", 0x1111 + 7, 14, 2,
@@ -143,6 +147,12 @@ static const struct calls {
 	{ "fuel ends a call from a callee", CTV_VERDICT_FUEL, 6, 2,
 	  { { .start = 0, .len = 3, .stack = 8 }, { .start = 3, .len = 3, .stack = 8 } },
 	  { CALL(2), MOV(0, 99), EXIT(), MOV(6, 1), JMP_K(CTV_JEQ, 6, 1, -2), EXIT() } },
+	{ "function called from before and from behind it", 5, 13, 4,
+	  { { .start = 0, .len = 5 }, { .start = 5, .len = 3 }, { .start = 8, .len = 2 },
+	    { .start = 10, .len = 3 } },
+	  { CALL(4), MOV_X(6, 0), CALL(7), ALU64_X(CTV_ADD, 0, 6), EXIT(),
+	    CALL(2), ALU64_K(CTV_ADD, 0, 1), EXIT(), MOV(0, 1), EXIT(),
+	    CALL(-3), ALU64_K(CTV_ADD, 0, 2), EXIT() } },
 	{ "chain of calls", 6, 11, 3,
 	  { { .start = 0, .len = 3 }, { .start = 3, .len = 4 }, { .start = 7, .len = 4 } },
 	  { MOV(1, 1), CALL(1), EXIT(),
@@ -176,7 +186,7 @@ static void test_vector(const struct vector *v)
 
 static void test_calls(const struct calls *c)
 {
-	struct ctv_func funcs[3];
+	struct ctv_func funcs[4];
 	struct ctv_prog p = { .insns = c->insns, .len = c->len, .funcs = funcs,
 			      .nr_funcs = c->nr };
 	static struct run in, out;

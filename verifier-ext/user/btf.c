@@ -230,6 +230,39 @@ static bool member_prog(struct object *o, const struct elf *e, const char *name,
 	return false;
 }
 
+/* Members that a kernel of this ABI has. */
+static bool member_known(const char *name)
+{
+	static const char * const members[KVM_CARETAKER_NR_CLASSES] = {
+		[KVM_CARETAKER_CLASS_HLT] = "hlt",
+		[KVM_CARETAKER_CLASS_CPUID] = "cpuid",
+		[KVM_CARETAKER_CLASS_RDMSR] = "rdmsr",
+		[KVM_CARETAKER_CLASS_WRMSR] = "wrmsr",
+		[KVM_CARETAKER_CLASS_IO] = "io",
+		[KVM_CARETAKER_CLASS_MMIO] = "mmio",
+		[KVM_CARETAKER_CLASS_HYPERCALL] = "hypercall",
+		[KVM_CARETAKER_CLASS_IPI] = "ipi",
+		[KVM_CARETAKER_CLASS_TIMER] = "timer",
+		[KVM_CARETAKER_CLASS_PAUSE] = "pause",
+		[KVM_CARETAKER_CLASS_OTHER] = "other",
+	};
+	u32 i;
+
+	for (i = 0; i < KVM_CARETAKER_NR_CLASSES; i++)
+		if (!strcmp(name, members[i]))
+			return true;
+	return false;
+}
+
+static void member_name(struct object *o, struct span value, u64 off)
+{
+	if (!span_read(value, off, o->name, sizeof(o->name)))
+		return;
+	if (o->name[sizeof(o->name) - 1])
+		set_problem(o, "the name of the set%s is too long: 15 characters are the limit", "");
+	o->name[sizeof(o->name) - 1] = 0;
+}
+
 struct set {
 	struct object *o;
 	const struct elf *e;
@@ -250,12 +283,14 @@ static void set_member(struct set *s, const char *name, u64 off)
 	} else if (!strcmp(name, "flags")) {
 		s->flags = span_u32(s->value, off);
 	} else if (!strcmp(name, "name")) {
-		span_read(s->value, off, s->o->name, sizeof(s->o->name));
-		s->o->name[sizeof(s->o->name) - 1] = 0;
+		member_name(s->o, s->value, off);
 	} else {
 		sym = elf_rel(s->e, s->section, (s->off + off) / 8);
-		if (sym && member_prog(s->o, s->e, name, sym))
-			s->handlers++;
+		if (!sym || !member_prog(s->o, s->e, name, sym))
+			return;
+		s->handlers++;
+		if (!member_known(name))
+			set_problem(s->o, "the kernel has no member %.30s: leave it out", name);
 	}
 }
 

@@ -22,7 +22,7 @@
  * @symstr:	section with their names
  * @text:	section .text, 0 when there is no code in it
  * @map_of:	per section: index of its map plus one, 0 when it is none
- * @rels:	per section: symbol index by instruction or word of 8 bytes, NULL without relocations
+ * @rels:	per section: symbol index by word of 8 bytes, NULL without relocations
  * @nr_rels:	per section: entries of that table
  */
 struct elf {

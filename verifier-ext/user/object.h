@@ -10,7 +10,7 @@
 
 #define OBJECT_MAX	16			/* programs, and maps, of one object */
 #define OBJECT_ADDR	0xffffc90010000000ULL	/* of the first map */
-#define OBJECT_PAGES	256			/* limit of the kernel for one set, code included */
+#define OBJECT_PAGES	64			/* limit of the kernel for one set, code included */
 #define OBJECT_BYTES	(16U << 20)		/* longest file */
 
 /**
@@ -51,8 +51,8 @@ struct object_line {
  * @maps:	maps of @set: the sections of global variables
  * @map_names:	their sections
  * @name:	name of the handler set
- * @rule:	section "expect": rule by which these passes must refuse it, "-" for none, empty when
- *		it is no test
+ * @rule:	section "expect": rule by which these passes must refuse it, "-" for none, empty
+ *		when it is no test
  * @problem:	what else is wrong with the file or the set, empty when nothing is
  * @lines:	line information, sorted
  * @nr_lines:	number of @lines

@@ -30,7 +30,8 @@ static bool is_division(const struct ctv_insn *insn)
 /* AX = source + 1 is 0 for -1 and 1 for 0: one comparison tells both from the rest. */
 static u32 guard_signed(const struct ctv_insn *insn, struct ctv_insn *g)
 {
-	u8 alu = CTV_CLASS(insn->code), jmp = alu == CTV_ALU64 ? CTV_JMP : CTV_JMP32, dst = insn->dst;
+	u8 alu = CTV_CLASS(insn->code), jmp = alu == CTV_ALU64 ? CTV_JMP : CTV_JMP32;
+	u8 dst = insn->dst;
 	bool narrow_mod = CTV_OP(insn->code) == CTV_MOD && alu == CTV_ALU;
 	u32 n = 0;
 
@@ -53,7 +54,8 @@ static u32 guard_signed(const struct ctv_insn *insn, struct ctv_insn *g)
 
 static u32 guard_unsigned(const struct ctv_insn *insn, struct ctv_insn *g)
 {
-	u8 alu = CTV_CLASS(insn->code), jmp = alu == CTV_ALU64 ? CTV_JMP : CTV_JMP32, dst = insn->dst;
+	u8 alu = CTV_CLASS(insn->code), jmp = alu == CTV_ALU64 ? CTV_JMP : CTV_JMP32;
+	u8 dst = insn->dst;
 	u32 n = 0;
 
 	if (CTV_OP(insn->code) == CTV_DIV) {

@@ -246,8 +246,8 @@ struct kvm_caretaker_peers {
 #define KVM_CARETAKER_CCB_PKU		(1U << 4)	/* kernel: reserved */
 #define KVM_CARETAKER_CCB_HALTED	(1U << 5)	/* both: in HLT at detach or park */
 #define KVM_CARETAKER_CCB_X2APIC	(1U << 6)	/* kernel: guest uses x2APIC mode */
-#define KVM_CARETAKER_CCB_NMI_MASKED	(1U << 7)	/* both: NMI in progress at detach or park */
-#define KVM_CARETAKER_CCB_NMI_PENDING	(1U << 8)	/* both: an NMI waits at detach or park */
+#define KVM_CARETAKER_CCB_NMI_MASKED	(1U << 7)	/* both: NMI in progress then */
+#define KVM_CARETAKER_CCB_NMI_PENDING	(1U << 8)	/* both: an NMI waits then */
 
 /**
  * struct kvm_caretaker_ccb - Caretaker Control Block

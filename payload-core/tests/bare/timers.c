@@ -83,8 +83,9 @@ static void test_lost_wakeup(void)
 
 static bool timer(u32 lvtt, u32 tmict, bool halts, u64 count)
 {
-	bool ok = detach_timer(lvtt, 0xb, tmict, halts) && wait_value("ticks", &guest_ticked, count);
+	bool ok = detach_timer(lvtt, 0xb, tmict, halts);
 
+	ok = ok && wait_value("ticks", &guest_ticked, count);
 	ok = ok && adopt(KVM_CARETAKER_RUNNING);
 	ok &= check("expiries", arena->telemetry.timer_fired >= guest_ticked, 1);
 	ok &= check("own interrupts", arena->telemetry.timer_irqs > 0, 1);
@@ -166,9 +167,10 @@ static void test_stray_vectors(void)
 /* A LAPIC that was left enabled takes them: nothing may come after the pCPU let go. */
 static void test_quiet_after_park(void)
 {
-	bool ok = detach_timer(0x20041, 0xb, 300000, false) && wait_value("ticks", &guest_ticked, 5);
+	bool ok = detach_timer(0x20041, 0xb, 300000, false);
 	u64 irqs;
 
+	ok = ok && wait_value("ticks", &guest_ticked, 5);
 	ok = ok && adopt(KVM_CARETAKER_RUNNING);
 	irqs = arena->telemetry.timer_irqs;
 	ipi(0x40f1);

@@ -14,4 +14,4 @@ struct kvm_caretaker_ops set = {
 };
 
 char _license[] SEC("license") = "GPL";
-EXPECT("-", "attach", "written for ABI version 99");
+EXPECT("SET", "attach", "written for ABI version 99");

@@ -7,4 +7,4 @@ CARETAKER_HANDLER(io, flags)
 }
 
 CARETAKER_HANDLERS(set, .io = (void *)flags, .flags = 1);
-EXPECT("-", "attach", "flags");
+EXPECT("SET", "attach", "flags");

@@ -14,4 +14,4 @@ struct kvm_caretaker_ops set = {
 };
 
 char _license[] SEC("license") = "Proprietary";
-EXPECT("-", "load", "GPL compatible license");
+EXPECT("SET", "load", "GPL compatible license");

@@ -15,4 +15,4 @@ struct kvm_caretaker_ops set = {
 };
 
 char _license[] SEC("license") = "GPL";
-EXPECT("-", "attach", "needs a link");
+EXPECT("SET", "attach", "needs a link");

@@ -2,7 +2,11 @@
 # SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
 """usage: test_ctop.py CTOP CTOP-WITH-SANITIZERS"""
 
+import csv
+import io
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -282,6 +286,112 @@ def damaged_telemetry_does_not_crash_it():
             T.check_equal(T.records(r)["header"][0]["unreadable"] >= 50, True, "unreadable")
 
 
+def csv_has_what_json_has():
+    for vcpus, options in ((500, []), (40, ["--gap"]), (40, ["-e", "CPUID,IOIO"])):
+        made = ("--synthetic", str(vcpus), "-n", "1", *options)
+        text = T.run(CTOP, "-b", "--csv", *made).stdout.decode()
+        lines = list(csv.DictReader(io.StringIO(text)))
+        got = T.records(T.run(CTOP, "-b", "-j", *made))
+        want = [{k: "" if e[k] is None else str(e[k]) for k in
+                 ("vm", "pid", "vcpu", "reason", "native", "handler", "kvm", "blocked", "total",
+                  "stalled_ns", "max_stall_ns", "lost")} for e in got["exit"]]
+        have = [{k: v[k] for k in want[0]} for v in lines if v["reason"]]
+        T.check_equal(have == want, True, "all cells")
+    r = T.run(ASAN, "-b", "--csv", "--synthetic", "3", "-n", "3", "-d", "0.01")
+    T.check_equal(r.stdout.decode().count("time_ns"), 1, "headings")
+    rates = {v["rate_per_s"] for v in csv.DictReader(io.StringIO(r.stdout.decode()))
+             if v["reason"] == "HLT" and v["time_ns"] == "1767225603000000000"}
+    T.check_equal(rates, {"20.000"})
+
+
+def odd_names_are_quoted_in_csv_and_metrics():
+    t = T.with_tree((1, 1, 0, T.Telemetry(0, exits={(0x72, 0): 1}), "attached", 1, 'q"\\\x1b,x'))
+    r = ctop(t, "-n", "1", "--csv")
+    v, = csv.DictReader(io.StringIO(r.stdout.decode()))
+    T.check_equal(v["handlers"], 'q"\\?,x')
+    text = ctop(t, "-n", "1", "--openmetrics").stdout.decode()
+    assert 'handlers="q\\"\\\\?,x"' in text, text
+
+
+METRIC = re.compile(r'^([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\.)*",?)*)\})? ([0-9.]+)$')
+
+
+def metrics(text):
+    """{(name, labels): value}; every sample belongs to the family above it"""
+    found, family = {}, None
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            family = line.split()[2]
+        if line.startswith("#"):
+            continue
+        m = METRIC.match(line)
+        assert m and m.group(1) == family, line
+        assert (m.group(1), m.group(2)) not in found, line
+        found[m.group(1), m.group(2)] = float(m.group(3))
+    assert text.endswith("# EOF\n")
+    return found
+
+
+def metrics_count_what_json_counts():
+    made = ("--synthetic", "500", "-n", "1")
+    found = metrics(T.run(CTOP, "-b", "--openmetrics", *made).stdout.decode())
+    got = T.records(T.run(CTOP, "-b", "-j", *made))
+    have = {k: v for k, v in found.items() if k[0] == "caretaker_exits_total"}
+    want = {("caretaker_exits_total", 'vm="%s",vcpu="%d",reason="%s",server="%s"' %
+             (e["vm"], e["vcpu"], e["reason"], s)): e[s]
+            for e in got["exit"] for s in T.SERVERS if e[s]}
+    T.check_equal(have == want, True, "all exits")
+    T.check_equal(found["caretaker_lost_total", None], 60)
+    T.check_equal(sum(k[0] == "caretaker_vcpu_info" for k in found), 500)
+
+
+def promtool_takes_the_metrics():
+    if not shutil.which("promtool"):
+        raise T.Skip("no promtool here (package prometheus)")
+    for made in (["--synthetic", "50"], ["--synthetic", "50", "--gap"], ["--synthetic", "1"]):
+        text = T.run(ASAN, "-b", "-n", "1", "--openmetrics", *made).stdout
+        r = subprocess.run(("promtool", "check", "metrics"), input=text, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT)
+        assert r.returncode == 0 and not r.stdout, r.stdout.decode()
+
+
+def strict_makes_a_loss_an_exit_status():
+    T.check_status(T.run(ASAN, "-b", "-n", "1", "--synthetic", "50", "--strict"), 5,
+                   "lost 6: 6 records of stalls", "0 vCPUs")
+    T.check_status(T.run(ASAN, "-b", "-n", "1", "--synthetic", "50"), 0, "lost 6")
+    r = T.run(ASAN, "-b", "-n", "1", "--synthetic", "49", "--strict")
+    T.check_status(r, 0)
+    T.check_equal(r.stderr, b"")
+
+
+def invert_turns_the_rows_round():
+    def rows(*options):
+        return T.run(ASAN, "-b", "-n", "1", "--synthetic", "9", *options).stdout.splitlines()[2:]
+
+    for key in ("vcpu", "count", "name", "stalled", "max", "kvm"):
+        T.check_equal(rows("-s", key, "-I"), rows("-s", key)[::-1], key)
+
+
+def stalled_time_is_shown_by_reason():
+    got = T.records(ctop(one(), "-n", "1", "-j"))
+    T.check_equal({e["reason"]: (e["stalled_ns"], e["max_stall_ns"]) for e in got["exit"]},
+                  {"CPUID": (None, None), "NPF": (None, None), "IOIO": (6000400, 6000400),
+                   "MSR": (100, 100)})
+
+
+def filters_fit_synthetic_data():
+    for options, n in ((["-p", "1001"], 8), (["-c", "3"], 63), (["-g", "9e3779b97f4a7c15"], 8),
+                       (["-p", "1062", "-c", "3"], 1)):
+        got = T.records(T.run(CTOP, "-b", "-n", "1", "-j", "--synthetic", "500", *options))
+        T.check_equal(len(got["vcpu"]), n, options)
+    T.check_status(T.run(ASAN, "-b", "-n", "1", "--synthetic", "5", "-p", "7"), 4, "left out")
+
+
+def one_form_at_a_time():
+    for two in (["-j", "--csv"], ["--csv", "--openmetrics"], ["-j", "--openmetrics"]):
+        T.check_status(T.run(ASAN, "-b", "--synthetic", "1", *two), 2, "only one")
+
+
 def binary_is_static():
     T.check_static(CTOP)
 
@@ -295,4 +405,8 @@ T.main([counts_of_one_vcpu_equal_what_was_put_in, counts_of_500_vcpus_equal_what
         usage_errors_are_status_2, help_and_version_are_status_0, missing_permission_is_status_3,
         no_data_is_status_4_and_says_what_to_do, output_that_cannot_be_written_is_status_1,
         odd_files_are_refused, odd_directory_names_are_left_out,
-        damaged_telemetry_does_not_crash_it, binary_is_static])
+        damaged_telemetry_does_not_crash_it, csv_has_what_json_has,
+        odd_names_are_quoted_in_csv_and_metrics, metrics_count_what_json_counts,
+        promtool_takes_the_metrics, strict_makes_a_loss_an_exit_status,
+        invert_turns_the_rows_round, stalled_time_is_shown_by_reason, filters_fit_synthetic_data,
+        one_form_at_a_time, binary_is_static])

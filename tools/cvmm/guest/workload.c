@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
 /*
- * The guest's /init: a loop that notices when it does not run. It makes no system call and does
- * not sleep while it measures. Each pass
+ * The guest's /init: a loop that notices when it does not run. On CPU 0 it makes no system call
+ * and does not sleep while it measures. Each pass
  *   - reads the TSC and sorts its distance from the reading before into a histogram,
  *   - advances a checksum in vector registers, and the same one in general registers,
  *   - now and then writes one byte of a numbered line to port 0x3f8, and executes CPUID.
+ * and every CPU looks at the clocks now and then. Further CPUs run a loop of their own (cpus.c).
  * Results go to the mailbox (mailbox.h) and, at the end, to the console as RESULT lines.
  *
  * Kernel command line: cvmm.mailbox=ADDRESS cvmm.mailbox_size=BYTES cvmm.tsc_khz=N (from cvmm),
@@ -12,7 +13,6 @@
  */
 #define _GNU_SOURCE
 #include <cpuid.h>
-#include <fcntl.h>
 #include <immintrin.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,22 +20,22 @@
 #include <string.h>
 #include <sys/io.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/reboot.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "mailbox.h"
+#include "guest.h"
 
 #define COM1		0x3f8
 #define CPUID_EVERY	4096	/* loops */
 #define CHECK_EVERY	1024	/* loops */
+#define CLOCK_EVERY	4096	/* loops */
 #define BYTE_EVERY	64	/* loops between two bytes of a line */
 #define WORDS		4	/* 64-bit words of the checksum */
 
 struct work {
 	struct mailbox *box;
+	struct clocks clocks;
 	uint64_t slice;		/* TSC cycles */
 	uint64_t line_slices;
 	uint64_t hist[MAILBOX_NR_HIST];
@@ -48,22 +48,6 @@ struct work {
 };
 
 static struct work work;
-
-static void die(const char *what)
-{
-	printf("workload: %s failed: the guest stops\n", what);
-	fflush(stdout);
-	sync();
-	reboot(RB_POWER_OFF);
-	_exit(1);
-}
-
-static uint64_t cmdline_number(const char *cmdline, const char *name, uint64_t none)
-{
-	const char *p = strstr(cmdline, name);
-
-	return p ? strtoull(p + strlen(name), NULL, 0) : none;
-}
 
 /* One step of xorshift in each 32-bit lane, two lanes per word, no vector instruction. */
 static inline uint64_t step_scalar(uint64_t x)
@@ -199,6 +183,8 @@ static inline bool pass(struct work *w)
 		line_byte(w);
 	if (!(w->loops % CPUID_EVERY))
 		cpuid_probe(w);
+	if (!(w->loops % CLOCK_EVERY))
+		clocks_check(&w->clocks);
 	return now >= w->next && slice_end(w, now);
 }
 
@@ -246,52 +232,26 @@ static void loop_avx(struct work *w)
 	} while (!end);
 }
 
-static struct mailbox *mailbox_map(const char *cmdline)
-{
-	uint64_t addr = cmdline_number(cmdline, "cvmm.mailbox=", 0);
-	struct mailbox *b;
-	int fd;
-
-	mknod("/dev/mem", S_IFCHR | 0600, 1 << 8 | 1);
-	fd = open("/dev/mem", O_RDWR);
-	if (fd < 0 || !addr)
-		die("opening the mailbox (cvmm.mailbox= on the kernel command line, /dev/mem)");
-	b = mmap(NULL, MAILBOX_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, addr);
-	close(fd);
-	if (b == MAP_FAILED)
-		die("mapping the mailbox");
-	return b;
-}
-
 static void setup(struct work *w)
 {
-	static char cmdline[4096];
-	uint64_t khz;
-	int fd, i;
+	uint64_t khz = guest_start();
+	int i;
 
-	mkdir("/dev", 0755);
-	mkdir("/proc", 0755);
-	mount("proc", "/proc", "proc", 0, NULL);
-	fd = open("/proc/cmdline", O_RDONLY);
-	if (fd < 0 || read(fd, cmdline, sizeof(cmdline) - 1) <= 0)
-		die("reading /proc/cmdline");
-	close(fd);
-	khz = cmdline_number(cmdline, "cvmm.tsc_khz=", 0);
-	if (!khz)
-		die("cvmm.tsc_khz= is not on the kernel command line: start");
-	w->slice = khz * cmdline_number(cmdline, "workload.slice_ms=", 20);
-	w->line_slices = cmdline_number(cmdline, "workload.line_slices=", 3) ?: 1;
-	w->box = mailbox_map(cmdline);
+	w->slice = khz * cmdline_number("workload.slice_ms=", 20);
+	w->line_slices = cmdline_number("workload.line_slices=", 3) ?: 1;
+	w->box = mailbox_map();
 	if (iopl(3))
-		die("iopl(3)");
+		guest_die("iopl(3)");
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
-		die("mlockall");
+		guest_die("mlockall");
 	for (i = 0; i < WORDS; i++)
 		w->sum[i] = 0x9e3779b97f4a7c15ull * (i + 1);
 	w->box->version = MAILBOX_VERSION;
 	w->box->avx = __builtin_cpu_supports("avx2");
 	/* Touch what slice_end() will touch. */
 	memset(w->box->ring, 0, sizeof(w->box->ring));
+	memset(w->box->cpu, 0, sizeof(w->box->cpu));
+	clocks_init(&w->clocks, &w->box->cpu[0], khz);
 }
 
 static void results(struct work *w)
@@ -303,13 +263,16 @@ static void results(struct work *w)
 	b->max_delta = w->max_delta;
 	b->backwards = w->backwards;
 	memcpy(b->hist, w->hist, sizeof(b->hist));
-	__atomic_store_n(&b->done, 1, __ATOMIC_RELEASE);
+	b->cpu[0].loops = w->loops;
 	printf("RESULT loops=%lu\nRESULT max_delta_cycles=%lu\nRESULT backwards=%lu\n",
 	       w->loops, w->max_delta, w->backwards);
 	printf("RESULT lines=%lu\nRESULT bytes=%lu\n", w->lines, w->bytes);
 	printf("RESULT vector=%s\nRESULT checks=%lu\nRESULT bad_checks=%lu\n",
 	       b->avx ? "avx2" : "sse2", w->checks, w->bad_checks);
 	printf("RESULT cpuids=%lu\nRESULT cpuid_bad=%lu\n", w->cpuids, w->cpuid_bad);
+	cpus_results(b);
+	kmsg_results(b);
+	__atomic_store_n(&b->done, 1, __ATOMIC_RELEASE);
 	printf("RESULT end=1\n");
 	fflush(stdout);
 }
@@ -325,6 +288,8 @@ int main(void)
 	       w->box->avx ? "AVX2" : "SSE2");
 	fflush(stdout);
 	usleep(200000);		/* the console driver is still sending */
+	kmsg_start();
+	cpus_start(w->box, w->slice);
 	cpuid_probe(w);
 	w->last = __rdtsc();
 	w->next = w->last + w->slice;
@@ -334,6 +299,7 @@ int main(void)
 		loop_avx(w);
 	else
 		loop_sse(w);
+	cpus_stop();
 	results(w);
 	sync();
 	reboot(RB_POWER_OFF);

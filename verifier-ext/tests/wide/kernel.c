@@ -106,15 +106,15 @@ void test_kernel_vectors(void)
 	struct kernel_vector v;
 	u32 i;
 
-	if (!kernel_vector) {
-		test_skip("programs of Linux' BPF test module",
-			  "the tree of Linux was not there at build time: make kernel");
-		return;
-	}
 	for (i = 0; kernel_vector(i, &v); i++) {
 		if (v.insns)
 			vector_one(&t, &v);
 		free(v.filled);
+	}
+	if (!i) {
+		test_skip("programs of Linux' BPF test module",
+			  "the tree of Linux was not there at build time: make kernel");
+		return;
 	}
 	tally_note(&t);
 	test_result(!t.bad, "programs of Linux' BPF test module give its results, both ways");

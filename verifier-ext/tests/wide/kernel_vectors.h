@@ -24,7 +24,14 @@ struct kernel_vector {
 	void *filled;
 };
 
-/* The @i-th one, false beyond the last. NULL where no kernel tree was there at build time. */
-__attribute__((weak)) bool kernel_vector(u32 i, struct kernel_vector *v);
+/* The @i-th one, false beyond the last. */
+#ifdef HAVE_LINUX_TABLE
+bool kernel_vector(u32 i, struct kernel_vector *v);
+#else
+static inline bool kernel_vector(u32 i, struct kernel_vector *v)
+{
+	return false;
+}
+#endif
 
 #endif /* KERNEL_VECTORS_H */

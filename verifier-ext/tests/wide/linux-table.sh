@@ -18,6 +18,8 @@ for h in bpf.h bpf_common.h filter.h; do
 done
 
 {
+	# How the fill functions say that they are wrong
+	echo '#define BUG_ON(c) do { if (c) abort(); } while (0)'
 	# Macros that make instructions
 	sed -n '/^#define BPF_REG_ARG1/,/^#define bytes_to_bpf_size/p' "$tree/include/linux/filter.h" |
 		sed '/^#define bytes_to_bpf_size/d'

@@ -9,7 +9,6 @@
 
 #define BIT(n)			(1UL << (n))
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
-#define BUG_ON(c)		do { if (c) abort(); } while (0)
 #define max(a, b)		((a) > (b) ? (a) : (b))
 #define GFP_KERNEL		0
 #define kmalloc_objs(obj, nr)	calloc(nr, sizeof(obj))

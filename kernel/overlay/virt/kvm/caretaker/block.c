@@ -400,11 +400,19 @@ static int block_check_ser(const struct caretaker_vcpu_ser *ser, u64 block_pa)
 static int block_restore_handler_pages(const struct caretaker_vcpu_ser *ser)
 {
 	unsigned int i;
+	int r;
 
-	for (i = 0; i < ser->nr_handler_pages; i++)
-		if (!kho_restore_pages(ser->handler_pa[i], 1))
-			return -EIO;
+	for (i = 0; i < ser->nr_handler_pages; i++) {
+		r = caretaker_page_restore(ser->handler_pa[i]);
+		if (r)
+			goto err_release;
+	}
 	return 0;
+
+err_release:
+	while (i--)
+		caretaker_page_release(ser->handler_pa[i]);
+	return r;
 }
 
 /**
@@ -459,7 +467,7 @@ static void block_free_restored(struct caretaker_block *b)
 	unsigned int i;
 
 	for (i = 0; i < b->ser->nr_handler_pages; i++)
-		__free_page(pfn_to_page(PHYS_PFN(b->ser->handler_pa[i])));
+		caretaker_page_release(b->ser->handler_pa[i]);
 	for (i = b->nr_pages; i--; )
 		__free_page(virt_to_page(b->mem + i * PAGE_SIZE));
 }
@@ -579,7 +587,7 @@ static int block_preserve_handlers(struct caretaker_block *b)
 	b->ser->nr_handler_pages = 0;
 	b->ser->state_first = h ? h->nr_text + h->nr_ro : 0;
 	for (i = 0; h && i < h->nr_pages; i++) {
-		r = kho_preserve_pages(h->pages[i], 1);
+		r = caretaker_page_preserve(h->pages[i]);
 		if (r)
 			goto err_unpreserve;
 		b->ser->handler_pa[i] = page_to_phys(h->pages[i]);
@@ -589,8 +597,17 @@ static int block_preserve_handlers(struct caretaker_block *b)
 
 err_unpreserve:
 	while (i--)
-		kho_unpreserve_pages(h->pages[i], 1);
+		caretaker_page_unpreserve(h->pages[i]);
 	return r;
+}
+
+static void block_unpreserve_handlers(struct caretaker_block *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < b->ser->nr_handler_pages; i++)
+		caretaker_page_unpreserve(pfn_to_page(PHYS_PFN(b->ser->handler_pa[i])));
+	b->ser->nr_handler_pages = 0;
 }
 
 /**
@@ -607,20 +624,14 @@ int caretaker_block_preserve(struct caretaker_block *b)
 	if (r)
 		return r;
 	r = kho_preserve_pages(virt_to_page(b->mem), b->nr_pages);
-	if (r) {
-		caretaker_block_unpreserve(b);
-		return r;
-	}
-	return 0;
+	if (r)
+		block_unpreserve_handlers(b);
+	return r;
 }
 
 void caretaker_block_unpreserve(struct caretaker_block *b)
 {
-	unsigned int i;
-
-	for (i = 0; i < b->ser->nr_handler_pages; i++)
-		kho_unpreserve_pages(pfn_to_page(PHYS_PFN(b->ser->handler_pa[i])), 1);
-	b->ser->nr_handler_pages = 0;
+	block_unpreserve_handlers(b);
 	kho_unpreserve_pages(virt_to_page(b->mem), b->nr_pages);
 }
 

@@ -153,8 +153,11 @@ static int ops_init_member(const struct btf_type *t, const struct btf_member *me
 			      uops->name, uops->flags);
 		return -EINVAL;
 	case offsetof(struct kvm_caretaker_ops, name):
-		if (strnlen(uops->name, sizeof(uops->name)) == sizeof(uops->name))
+		if (strnlen(uops->name, sizeof(uops->name)) == sizeof(uops->name)) {
+			refusal_print("handlers %.16s: name too long: %zu characters are the limit\n",
+				      uops->name, sizeof(uops->name) - 1);
 			return -EINVAL;
+		}
 		strscpy_pad(ops->name, uops->name);
 		return 1;
 	}

@@ -5,6 +5,7 @@
 #ifndef __VIRT_KVM_CARETAKER_BPF_H
 #define __VIRT_KVM_CARETAKER_BPF_H
 
+#include <linux/kho/abi/kvm_caretaker.h>
 #include <linux/types.h>
 
 #include <uapi/linux/kvm_caretaker_bpf.h>
@@ -23,7 +24,7 @@ struct page;
 #define CARETAKER_HANDLERS_NONE		(~0U)
 
 /* Most pages of one handler set, code and state together. */
-#define CARETAKER_HANDLERS_MAX_PAGES	256
+#define CARETAKER_HANDLERS_MAX_PAGES	CARETAKER_MAX_HANDLER_PAGES
 
 /**
  * struct kvm_caretaker_ops - exit handlers as a BPF struct_ops

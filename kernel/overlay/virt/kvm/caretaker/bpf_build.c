@@ -68,7 +68,8 @@ static void build_log(struct handler_build *b)
 
 	if (b->set.refusal.rule == CTV_NR_RULES)
 		return;
-	caretaker_refusal_text(text, sizeof(text), prog, prog->aux->attach_func_name, &b->set.refusal);
+	caretaker_refusal_text(text, sizeof(text), prog, prog->aux->attach_func_name,
+			       &b->set.refusal);
 	caretaker_log_printf(b->log, "%s", text);
 }
 

@@ -209,6 +209,12 @@ u64 caretaker_block_va(const struct caretaker_block *b, const void *mem);
 int caretaker_block_set_peers(struct caretaker_block *b, struct kvm_caretaker_peers *peers,
 			      unsigned int self);
 
+/* pages.c */
+int caretaker_page_preserve(struct page *page);
+void caretaker_page_unpreserve(struct page *page);
+int caretaker_page_restore(u64 pa);
+void caretaker_page_release(u64 pa);
+
 /* install.c */
 struct kvm_caretaker *caretaker_of(struct kvm_vcpu *vcpu);
 int caretaker_publish(struct kvm_caretaker *ct);
@@ -271,5 +277,6 @@ int caretaker_svm_export(struct kvm_vcpu *vcpu, struct caretaker_block *b, u64 n
 void caretaker_svm_unexport(struct kvm_vcpu *vcpu, struct caretaker_block *b);
 int caretaker_svm_can_import(struct kvm_vcpu *vcpu, struct caretaker_block *b, const char **why);
 int caretaker_svm_import(struct kvm_vcpu *vcpu, struct caretaker_block *b);
+u32 caretaker_svm_event(const struct caretaker_block *b);
 
 #endif /* _VIRT_KVM_CARETAKER_H */

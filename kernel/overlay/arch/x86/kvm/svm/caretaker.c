@@ -15,6 +15,7 @@
 #include <asm/cpuid/api.h>
 #include <asm/fpu/api.h>
 #include <asm/svm.h>
+#include <asm/virt.h>
 
 #include "../../../../virt/kvm/caretaker/caretaker.h"
 
@@ -63,6 +64,11 @@ noinstr void caretaker_svm_run(struct vcpu_svm *svm)
 	struct caretaker_block *b = svm->vcpu.caretaker->block;
 	struct kvm_caretaker_ccb *ccb = b->ccb;
 
+	/* SVM is off, or goes off when GIF is 1 again; KVM's own code lives with the fault. */
+	if (unlikely(virt_rebooting)) {
+		svm->vmcb01.ptr->control.exit_code = SVM_EXIT_INTR;
+		return;
+	}
 	gprs_copy(ccb->exit.gpr, svm->vcpu.arch.regs);
 	ccb->meta = cpuid_settled(&svm->vcpu) ? b->va_meta : b->va_empty;
 	caretaker_svm_enter(b->va_entry, svm->vmcb01.pa, sd->save_area_pa);
@@ -624,6 +630,9 @@ static void import_lapic(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 	else
 		*tmict = 0;
 	apic->lapic_timer.tscdeadline = 0;
+	/* A change of the mode, which may have been in the gap, would zero TMICT. */
+	apic->lapic_timer.timer_mode = *(u32 *)(b->lapic + APIC_LVTT) &
+				       apic->lapic_timer.timer_mode_mask;
 	if (kvm_apic_set_state(vcpu, b->lapic))
 		pr_err("vCPU %d: LAPIC state refused\n", vcpu->vcpu_id);
 	*(u32 *)(apic->regs + APIC_TMICT) = count;
@@ -668,4 +677,17 @@ int caretaker_svm_import(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 	kvm_set_mp_state(vcpu, halted ? KVM_MP_STATE_HALTED : KVM_MP_STATE_RUNNABLE);
 	kvm_make_request(KVM_REQ_EVENT, vcpu);
 	return 0;
+}
+
+/**
+ * caretaker_svm_event - the event that a parked Caretaker had not delivered yet
+ * @b:		the block
+ *
+ * Return: EXITINTINFO (APM volume 2, 15.7.2), 0 for none.
+ */
+u32 caretaker_svm_event(const struct caretaker_block *b)
+{
+	u32 info = ((const struct vmcb *)b->vmcb)->control.exit_int_info;
+
+	return info & SVM_EXITINTINFO_VALID ? info : 0;
 }

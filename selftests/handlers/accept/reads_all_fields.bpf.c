@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "expect.bpf.h"
+
+__u64 sum;
+
+CARETAKER_HANDLER(io, reads_all_fields)
+{
+	sum = exit->size + exit->abi + exit->reason + exit->vcpu + exit->flags + exit->info1 +
+	      exit->info2 + exit->rip + exit->rflags + exit->cr4 + exit->reserved[7];
+	return KVM_CARETAKER_NEXT;
+}
+
+CARETAKER_HANDLERS(set, .io = (void *)reads_all_fields);

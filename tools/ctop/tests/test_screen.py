@@ -1,0 +1,309 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
+"""usage: test_screen.py CTOP
+
+Drives the full-screen mode in a terminal: tmux is the terminal."""
+
+import atexit
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib/tests"))
+import tree as T
+
+CTOP = os.path.abspath(sys.argv[1])
+PATIENCE = 60
+
+
+class Screen:
+    """ctop in a terminal of its own"""
+
+    def __init__(self, *options, size=(80, 24), locale="C.UTF-8", env="", term="tmux-256color"):
+        if not shutil.which("tmux"):
+            raise T.Skip("no tmux here (package tmux)")
+        self.dir = tempfile.mkdtemp(prefix="ctop-screen-")
+        atexit.register(self.end)
+        self.socket = os.path.join(self.dir, "tmux")
+        self.err = os.path.join(self.dir, "stderr")
+        self.status = os.path.join(self.dir, "status")
+        command = "export LC_ALL=%s TERM=%s TZ=UTC %s; %s %s 2>%s; echo $? >%s.new; mv %s.new %s; sleep 600" % (
+            locale, term, env, CTOP, " ".join(options), self.err, self.status, self.status, self.status)
+        self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(size[0]), "-y", str(size[1]), command)
+
+    def tmux(self, *words):
+        env = dict(os.environ, LC_ALL="C.UTF-8")
+        return subprocess.run(("tmux", "-S", self.socket) + words, env=env, timeout=60,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout.decode()
+
+    def keys(self, *keys):
+        self.tmux("send-keys", *keys)
+
+    def text(self, *options):
+        return self.tmux("capture-pane", "-p", *options)
+
+    def wait(self, wanted, what=""):
+        """Until wanted(lines) is true, or a text is on the screen"""
+        if isinstance(wanted, str):
+            what = wanted
+            wanted = lambda lines, w=wanted: any(w in line for line in lines)
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            lines = self.text().split("\n")
+            if wanted(lines):
+                return lines
+            time.sleep(0.1)
+        raise AssertionError("never seen: %s\n%s" % (what, self.text()))
+
+    def wait_status(self):
+        end = time.monotonic() + PATIENCE
+        while not os.path.exists(self.status):
+            assert time.monotonic() < end, "it does not end:\n" + self.text()
+            time.sleep(0.1)
+        with open(self.status) as f:
+            return int(f.read())
+
+    def end(self):
+        self.tmux("kill-server")
+        shutil.rmtree(self.dir, True)
+
+
+def rows(lines):
+    """The lines of the table: what is below the headings, without the last line"""
+    head = [i for i, line in enumerate(lines) if line.startswith(("VM  ", "VCPU  ", "REASON  "))]
+    return [line for line in lines[head[0] + 1:-2] if line.strip()] if head else []
+
+
+def names(lines):
+    return [line.split()[0] for line in rows(lines)]
+
+
+def ctop(*options, **how):
+    s = Screen("--synthetic", "500", *options, **how)
+    s.wait("h help")
+    return s
+
+
+def still(*options, **how):
+    """The first look stays: the next one is far away."""
+    return ctop("-d", "60", *options, **how)
+
+
+def first_screen_shows_vms():
+    s = still()
+    lines = s.wait("h help")
+    for text in ("VMs 63", "vCPUs 500", "lost 60", "attached 297", "stalled 49", "[sort rate]",
+                 "9e3779b97f4a7c15"):
+        assert any(text in line for line in lines), text
+    T.check_equal(len(rows(lines)), 19, "lines that fit")
+    s.keys("q")
+    T.check_equal(s.wait_status(), 0)
+    with open(s.err) as f:
+        assert "lost 60" in f.read()
+
+
+def enter_goes_down_and_escape_up():
+    s = still("-s", "vcpu")
+    s.keys("Enter")
+    lines = s.wait("host > VM 9e3779b97f4a7c15")
+    T.check_equal(len(rows(lines)), 8, "vCPUs")
+    s.keys("Down", "Enter")
+    lines = s.wait("> vCPU 1")
+    T.check_equal(sorted(names(lines)), ["CPUID", "HLT", "INTR", "IOIO", "MSR", "NPF"])
+    s.keys("Enter")
+    lines = s.wait("> vCPU 1 > ")
+    assert any("time per exit: -" in line for line in lines), lines
+    for there in ("> vCPU 1  ", "VM 9e3779b97f4a7c15  ", "host  ["):
+        s.keys("Escape")
+        s.wait(there)
+
+
+def exits_of_a_reason_are_exact():
+    s = still("-s", "vcpu")
+    s.keys("Enter")
+    s.wait("> VM")
+    s.keys("Enter")
+    s.wait("> vCPU 0")
+    s.keys("/", "MSR", "Enter")
+    s.wait(lambda lines: names(lines) == ["MSR"], "MSR alone")
+    s.keys("Enter")
+    lines = s.wait("> MSR")
+    got = {w[0]: int(w[1]) for w in (line.split() for line in lines)
+           if len(w) > 1 and w[0] in ("native", "handler", "KVM", "blocked", "total") and w[1].isdigit()}
+    T.check_equal(got, {"native": 7, "handler": 0, "KVM": 40, "blocked": 0, "total": 47})
+
+
+def stalls_are_shown_as_a_histogram():
+    s = still("-s", "vcpu", "-p", "1001")
+    s.keys("Enter", "Enter")
+    s.wait("> vCPU 0")
+    s.keys("/", "IOIO", "Enter")
+    s.wait(lambda lines: names(lines) == ["IOIO"], "IOIO alone")
+    s.keys("Enter")
+    lines = s.wait("stalls on record: 1")
+    assert any("1.074 s - 2.147 s" in line and " 1 " in line for line in lines), lines
+
+
+def sort_and_invert_change_the_order():
+    s = still("-s", "vcpu", "-p", "1001")
+    s.keys("Enter")
+    up = names(s.wait("> VM"))
+    s.keys("I")
+    lines = s.wait("[sort vcpu inverted]")
+    vcpus = [line.split()[1] for line in rows(lines)]
+    T.check_equal(vcpus, [str(i) for i in range(7, -1, -1)], "%r" % up)
+    s.keys("I", "s")
+    lines = s.wait("[sort count]")
+    totals = [int(line.split()[4]) for line in rows(lines)]
+    T.check_equal(totals, sorted(totals, reverse=True))
+    s.keys("S")
+    s.wait("[sort vcpu]")
+
+
+def filter_hides_and_escape_gives_it_up():
+    s = still("-s", "vcpu")
+    s.keys("f", "1001", "Enter")
+    lines = s.wait("[filter 1001: 62 hidden]")
+    T.check_equal(len(rows(lines)), 1)
+    s.keys("/", "xyz", "Escape")
+    s.wait(lambda lines: "filter:" not in lines[-2] and "[filter 1001" in lines[2], "the old filter")
+    s.keys("/", "C-u", "nothing has this", "Enter")
+    s.wait("(the filter hides all)")
+    s.keys("/", "C-u", "Enter")
+    s.wait(lambda lines: len(rows(lines)) == 19, "all lines again")
+
+
+def pause_stops_the_looks_and_space_goes_on():
+    s = ctop("-d", "0.25")
+    s.keys("Space")
+    before = s.wait("PAUSED")[0]
+    time.sleep(1)
+    T.check_equal(s.text().split("\n")[0], before)
+    s.keys("Space")
+    s.wait(lambda lines: lines[0] != before, "another look")
+
+
+def rates_come_with_the_second_look():
+    s = ctop("-d", "0.25", "-s", "vcpu")
+    s.keys("Enter")
+    # Of vCPU 0: 100 CPUID, 47 MSR, 30 IOIO, 20 HLT, 50 INTR, 5 NPF per second
+    s.wait(lambda lines: any(line.split()[:4] == ["vCPU", "0", "attached", "252.0"] for line in lines), "252.0")
+
+
+def reset_counts_from_now_on():
+    s = still("-s", "vcpu")
+    s.keys("Enter", "r")
+    lines = s.wait("exits since reset")
+    T.check_equal({line.split()[4] for line in rows(lines)}, {"0"})
+    s.keys("r")
+    lines = s.wait("exits since install")
+    assert "0" not in {line.split()[4] for line in rows(lines)}, lines
+
+
+def delay_is_changed():
+    s = still()
+    s.keys("+")
+    s.wait(lambda lines: "delay 60 s" in lines[1], "no longer than 64 s")
+    s.keys("-", "-")
+    s.wait("delay 15 s")
+
+
+def gap_shows_exits_of_gaps():
+    s = still("-s", "vcpu", "-p", "1001")
+    s.keys("g")
+    s.wait("exits in gaps; gap")
+    s.keys("Enter", "Enter")
+    lines = s.wait("> vCPU 0")
+    T.check_equal(sorted(names(lines)), ["CPUID", "HLT", "IOIO"])
+
+
+def help_lists_the_keys():
+    s = still()
+    s.keys("h")
+    s.wait("Ctrl-L")
+    s.keys("x")
+    s.wait("[sort rate]")
+
+
+def resize_fills_the_new_size():
+    s = still("-s", "vcpu", size=(200, 50))
+    lines = s.wait(lambda lines: len(rows(lines)) == 45, "45 lines")
+    assert any("HANDLERS" in line for line in lines), lines
+    s.tmux("resize-window", "-x", "80", "-y", "24")
+    lines = s.wait(lambda lines: len(rows(lines)) == 19, "19 lines")
+    assert not any("HANDLERS" in line for line in lines), lines
+    assert any("KVM" in line for line in lines), lines
+    for size in ((40, 10), (10, 3), (1, 1), (300, 100)):
+        s.tmux("resize-window", "-x", str(size[0]), "-y", str(size[1]))
+        time.sleep(0.3)
+    s.wait(lambda lines: len(rows(lines)) == 63, "all VMs")
+    s.keys("q")
+    T.check_equal(s.wait_status(), 0)
+
+
+def locale_decides_how_bars_are_drawn():
+    for locale, bar, other in (("C.UTF-8", "\u2588", "#"), ("C", "#", "\u2588")):
+        s = still("-s", "vcpu", locale=locale)
+        s.keys("Enter", "Enter", "Enter")
+        lines = s.wait("time per exit")
+        text = "\n".join(lines)
+        assert bar in text and other not in text, "%s:\n%s" % (locale, text)
+
+
+def colours_are_left_out_when_not_wanted():
+    yellow = "\x1b[33m"
+    for options, env, want in (([], "", True), (["-C"], "", False), ([], "NO_COLOR=1", False),
+                               ([], "NO_COLOR=", True)):
+        s = still("-s", "vcpu", *options, env=env)
+        text = s.text("-e")
+        got = any(c in text for c in (yellow, "\x1b[1m\x1b[33m", "33m"))
+        T.check_equal(got, want, "%r %r" % (options, env))
+
+
+def signals_end_it_cleanly():
+    for sig in ("INT", "TERM"):
+        s = still()
+        pid = s.tmux("display-message", "-p", "#{pane_pid}").strip()
+        child = subprocess.check_output(("pgrep", "-P", pid)).split()[0].decode()
+        os.kill(int(child), {"INT": 2, "TERM": 15}[sig])
+        T.check_equal(s.wait_status(), 0, sig)
+
+
+def unknown_terminal_is_told():
+    # The library keeps what it took before it found out.
+    s = Screen("--synthetic", "1", term="no-such-terminal", env="ASAN_OPTIONS=detect_leaks=0")
+    T.check_equal(s.wait_status(), 4)
+    with open(s.err) as f:
+        text = f.read()
+    assert "TERM=no-such-terminal" in text and "-b" in text, text
+
+
+def vms_that_end_leave_a_message():
+    t = T.with_tree((231, 11, 0, T.demo_like(), "attached"))
+    s = Screen("--debugfs", t.dir, "-d", "0.25")
+    s.wait("VMs 1")
+    shutil.rmtree(t.path("kvm", "231-11"))
+    s.wait("no VM runs on this host")
+    t.add(232, 11, 0, T.demo_like())
+    s.wait(lambda lines: "no VM runs" not in "\n".join(lines) and "VMs 1" in lines[0], "the new VM")
+    s.keys("q")
+    T.check_equal(s.wait_status(), 0)
+
+
+def count_ends_it_and_strict_tells_of_losses():
+    s = Screen("--synthetic", "500", "-n", "2", "-d", "0.25", "--strict")
+    T.check_equal(s.wait_status(), 5)
+
+
+T.main([first_screen_shows_vms, enter_goes_down_and_escape_up, exits_of_a_reason_are_exact,
+        stalls_are_shown_as_a_histogram, sort_and_invert_change_the_order,
+        filter_hides_and_escape_gives_it_up, pause_stops_the_looks_and_space_goes_on,
+        rates_come_with_the_second_look, reset_counts_from_now_on, delay_is_changed,
+        gap_shows_exits_of_gaps, help_lists_the_keys, resize_fills_the_new_size,
+        locale_decides_how_bars_are_drawn, colours_are_left_out_when_not_wanted,
+        signals_end_it_cleanly, unknown_terminal_is_told, vms_that_end_leave_a_message,
+        count_ends_it_and_strict_tells_of_losses])

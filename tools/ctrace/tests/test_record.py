@@ -1,0 +1,382 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
+"""usage: test_record.py CTRACE CTRACE-WITH-SANITIZERS
+
+Recordings, what is told of them and live, causes of pauses, sums, histograms."""
+
+import atexit
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib/tests"))
+import tree as T
+
+CTRACE, ASAN = sys.argv[1:3]
+DIR = tempfile.mkdtemp(prefix="ctrace-record-")
+atexit.register(shutil.rmtree, DIR, True)
+
+
+def ctrace(*words, tool=ASAN, **how):
+    return T.run(tool, *words, **how)
+
+
+def recording(name, *options, tool=CTRACE):
+    path = os.path.join(DIR, name)
+    T.check_status(ctrace("record", "-o", path, "-d", "0.01", *options, tool=tool), 0)
+    return path
+
+
+def of_tree(t, name):
+    return recording(name, "--debugfs", t.dir, "-n", "1")
+
+
+def events(result):
+    return [(e["event"], e["what"]) for e in T.records(result).get("event", [])]
+
+
+def blocks(data):
+    """(type, content) of all blocks, read by what the manual page says"""
+    magic, version, size, order, abi, isa, clock = struct.unpack_from("<8s6I", data)
+    T.check_equal((magic, version, size, order, abi, isa, clock),
+                  (b"CTRECORD", 1, 128, 0x01020304, 1, 1, 1))
+    T.check_equal(zlib.crc32(data[:124]), struct.unpack_from("<I", data, 124)[0], "CRC of the head")
+    at, found = size, []
+    while at < len(data):
+        magic, crc, kind, length, seq = struct.unpack_from("<4IQ", data, at)
+        T.check_equal((magic, seq), (0x4B425443, len(found)))
+        T.check_equal(zlib.crc32(data[at + 8:at + 24 + length]), crc, "CRC of a block")
+        found.append((kind, data[at + 24:at + 24 + length]))
+        at += 24 + length
+    return found
+
+
+def unpacked(content):
+    """struct kvm_caretaker_telemetry of a block of type 2"""
+    words, = struct.unpack_from("<I", content, 36)
+    out, at, i = bytearray(8 * words), 96, 0
+    while at < len(content):
+        skip, n = struct.unpack_from("<2H", content, at)
+        i += skip
+        out[8 * i:8 * (i + n)] = content[at + 4:at + 4 + 8 * n]
+        i += n
+        at += 4 + 8 * n
+    return bytes(out)
+
+
+def format_is_as_the_manual_page_says():
+    tele = T.demo_like()
+    path = of_tree(T.with_tree((231, 11, 3, tele, "empty", 7, "uart")), "manual")
+    with open(path, "rb") as f:
+        found = blocks(f.read())
+    T.check_equal([kind for kind, _ in found], [1, 2, 3, 4])
+    content = found[1][1]
+    T.check_equal(struct.unpack_from("<4qi", content), (231, 11, 3, 7, -1))
+    T.check_equal((content[48:64].rstrip(b"\0"), content[64:96].rstrip(b"\0")), (b"adopted", b"uart"))
+    T.check_equal(unpacked(content) == tele.pack(), True, "the telemetry")
+    T.check_equal(struct.unpack("<2I", found[2][1]), (1, 0))
+    T.check_equal(struct.unpack("<Q", found[3][1]), (1,))
+
+
+def recording_gives_what_the_source_gives():
+    t = T.Tree()
+    rng = T.seeded()
+    for i in range(100):
+        t.add(1000 + i // 4, 10, i % 4, T.random_telemetry(rng, i % 4, i // 4 + 1))
+    path = of_tree(t, "same")
+    a, b = ctrace("list", "-j", "--debugfs", t.dir), ctrace("list", "-j", "-i", path)
+    T.check_equal(a.stdout.splitlines()[1:] == b.stdout.splitlines()[1:], True, "the list")
+    path = recording("demo", "--synthetic", "40", "-n", "1")
+    for command in (["gap"], ["gap", "-x"], ["gap", "-j", "-x"], ["gap", "-S"], ["hist"], ["list"]):
+        a, b = ctrace(*command, "--synthetic", "40"), ctrace(*command, "-i", path)
+        T.check_equal(a.stdout == b.stdout, True, command)
+
+
+def recording_of_500_vcpus_is_complete():
+    path = recording("500", "--synthetic", "500", "-n", "3")
+    with open(path, "rb") as f:
+        kinds = [kind for kind, _ in blocks(f.read())]
+    T.check_equal(kinds, 3 * ([1] + 500 * [2] + [3]) + [4])
+    r = ctrace("report", "-S", "-j", path, tool=CTRACE)
+    T.check_status(r, 0)
+    # From the first look to the last: 2 seconds
+    cpuid, = [s for s in T.records(r)["summary"] if s["reason"] == "CPUID"]
+    T.check_equal(cpuid["native"], 2 * sum(100 + i for i in range(500)))
+
+
+def recording_that_is_cut_off_is_shown():
+    path = recording("cut", "--synthetic", "3", "-n", "2")
+    with open(path, "rb") as f:
+        data = f.read()
+    half = os.path.join(DIR, "half")
+    for length in (len(data) - 1, len(data) - 30, len(data) - 200, 1000, 200, 128, 127, 9):
+        with open(half, "wb") as f:
+            f.write(data[:length])
+        r = ctrace("report", half)
+        T.check_status(r, 1, "cut off")
+        assert length < 1500 or b"seen" in r.stdout, length
+    T.check_status(ctrace("gap", "-i", half), 1)
+
+
+def recording_that_is_damaged_is_shown_up_to_there():
+    path = recording("bad", "--synthetic", "9", "-n", "2")
+    with open(path, "rb") as f:
+        data = bytearray(f.read())
+    data[len(data) * 3 // 4] ^= 0x10
+    bad = os.path.join(DIR, "damaged")
+    with open(bad, "wb") as f:
+        f.write(data)
+    r = ctrace("report", "-j", bad)
+    T.check_status(r, 1, "damaged after 1 complete looks")
+    T.check_equal(len([e for e in events(r) if e[0] == "seen"]), 9)
+    rng = T.seeded()
+    for _ in range(60):
+        noisy = bytearray(data)
+        for _ in range(rng.randrange(1, 20)):
+            noisy[rng.randrange(8, len(noisy))] = rng.randrange(256)
+        with open(bad, "wb") as f:
+            f.write(noisy)
+        r = ctrace("report", bad)
+        assert r.returncode in (1, 4) and r.stderr, r
+
+
+def other_versions_are_refused_by_name():
+    path = recording("version", "--synthetic", "1", "-n", "1")
+    with open(path, "rb") as f:
+        data = bytearray(f.read())
+    for at, word in ((8, "version 2"), (20, "ABI 2"), (16, "byte order")):
+        other = bytearray(data)
+        struct.pack_into("<I", other, at, 2)
+        struct.pack_into("<I", other, 124, zlib.crc32(other[:124]))
+        with open(path, "wb") as f:
+            f.write(other)
+        T.check_status(ctrace("report", path), 4, word)
+
+
+def unknown_blocks_are_skipped():
+    path = recording("unknown", "--synthetic", "2", "-n", "1")
+    with open(path, "rb") as f:
+        data = f.read()
+    kinds = blocks(data)
+    kinds[1:1] = [(77, b"something new")]
+    out = data[:128]
+    for seq, (kind, content) in enumerate(kinds):
+        body = struct.pack("<2IQ", kind, len(content), seq) + content
+        out += struct.pack("<2I", 0x4B425443, zlib.crc32(body)) + body
+    with open(path, "wb") as f:
+        f.write(out)
+    r = ctrace("report", "-j", path)
+    T.check_status(r, 0)
+    T.check_equal(len(events(r)), 2)
+
+
+def signal_ends_a_recording_cleanly():
+    path = os.path.join(DIR, "signal")
+    p = subprocess.Popen([ASAN, "record", "-o", path, "--synthetic", "5", "-d", "0.05"],
+                         stderr=subprocess.PIPE)
+    while not os.path.exists(path) or os.path.getsize(path) < 3000:
+        time.sleep(0.02)
+    p.send_signal(signal.SIGTERM)
+    err = p.communicate(timeout=60)[1].decode()
+    T.check_equal(p.returncode, 0)
+    assert "looks, 5 vCPUs" in err, err
+    with open(path, "rb") as f:
+        T.check_equal(blocks(f.read())[-1][0], 4)
+
+
+def nothing_to_record_leaves_the_file_alone():
+    path = recording("keep", "--synthetic", "1", "-n", "1")
+    before = os.path.getsize(path)
+    T.check_status(ctrace("record", "-o", path, "--debugfs", T.Tree().dir), 4)
+    T.check_equal(os.path.getsize(path), before)
+    T.check_status(ctrace("record", "-o", os.path.join(DIR, "no/such"), "--synthetic", "1"), 1, "No such file")
+    T.check_status(ctrace("record", "-o", "/dev/full", "--synthetic", "1", "-n", "1"), 1, "writing the recording")
+
+
+def two_kernels_make_one_timeline():
+    old = T.Telemetry(0, vm_id=0xAB, tsc_stop=1000, tsc_run=2000, exits={(0x72, 0): 5})
+    new = T.Telemetry(0, vm_id=0xAB, tsc_stop=1000, tsc_run=2000, tsc_kick=9000, tsc_park=9100,
+                      tsc_adopt=9200, exits={(0x72, 0): 5}, gap_exits={(0x7B, 3): 1},
+                      stalls=[(0x7B, 0x3F80010, 0, 0x1234, 3000, 9050)])
+    a = of_tree(T.with_tree((231, 11, 0, old, "detached")), "old")
+    b = of_tree(T.with_tree((88, 5, 0, new, "empty")), "new")
+    r = ctrace("report", "-j", a, b)
+    T.check_status(r, 0)
+    got = [e for e, _ in events(r)]
+    T.check_equal(sorted(got), sorted(["seen", "stop", "run", "state", "stall", "resume", "kick", "park", "adopt"]))
+    resume, = [e for e in T.records(r)["event"] if e["event"] == "resume"]
+    T.check_equal((resume["lasts_ns"], resume["what"]),
+                  (6050, "0: IOIO out port 0x3f8, 1 byte at rip 0x1234"))
+    T.check_equal(("state", "detached -> adopted") in events(r), True)
+    T.check_equal({e["vm"] for e in T.records(r)["event"]}, {"00000000000000ab"})
+    r = ctrace("report", "-S", "-j", a, b)
+    T.check_equal({s["reason"]: s["total"] for s in T.records(r)["summary"] if s["total"]}, {"IOIO": 1})
+
+
+def live_tells_what_happens():
+    t = T.with_tree((231, 11, 0, T.Telemetry(0, vm_id=0xAB), "attached"))
+    p = subprocess.Popen([ASAN, "live", "-j", "-d", "0.05", "--debugfs", t.dir],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def until(word):
+        while True:
+            line = json.loads(p.stdout.readline())
+            if line["type"] == "event" and line["event"] == word:
+                return line["what"]
+
+    def swap(tele, state):
+        """As a kernel does it: never half of it"""
+        d = t.path("kvm", "231-11", "vcpu0")
+        with open(os.path.join(d, "new"), "wb") as f:
+            f.write(tele.pack())
+        with open(os.path.join(d, "text"), "w") as f:
+            f.write("state: %s\n" % T.STATE_TEXT.get(state, state))
+        os.rename(os.path.join(d, "text"), os.path.join(d, "caretaker"))
+        os.rename(os.path.join(d, "new"), os.path.join(d, "caretaker_telemetry"))
+
+    assert "attached" in until("seen")
+    tele = T.Telemetry(0, vm_id=0xAB, tsc_stop=10, tsc_run=20, stalls=[(0x7C, 1, 0, 0x77, 30, 0)])
+    swap(tele, "stalled")
+    T.check_equal(until("state"), "attached -> stalled")
+    T.check_equal(until("stall"), "0: MSR wrmsr at rip 0x77")
+    tele.stalls = [(0x7C, 1, 0, 0x77, 30, 50)]
+    tele.tsc_kick = 45
+    tele.stray = 2
+    swap(tele, "adopting")
+    T.check_equal(until("resume"), "0: MSR wrmsr at rip 0x77")
+    shutil.rmtree(t.path("kvm", "231-11"))
+    until("gone")
+    t.add(5, 6, 1, T.Telemetry(1, vm_id=0xCD), "attached")
+    until("seen")
+    p.send_signal(signal.SIGINT)
+    p.communicate(timeout=60)
+    T.check_equal(p.returncode, 0)
+
+
+def live_does_not_tell_of_what_was_before():
+    r = ctrace("live", "-j", "-n", "1", "--synthetic", "20")
+    T.check_equal({e for e, _ in events(r)}, {"seen"})
+    r = ctrace("live", "-n", "2", "-d", "0.01", "--synthetic", "20")
+    T.check_equal(len(r.stdout.splitlines()), 20)
+
+
+def live_sums_up():
+    r = ctrace("live", "-S", "-j", "-n", "4", "-d", "0.01", "--synthetic", "10")
+    got = {s["reason"]: s["total"] for s in T.records(r)["summary"]}
+    T.check_equal(got["HLT"], 3 * 20 * 10)
+    T.check_equal(got["CPUID"], 3 * sum(100 + i for i in range(10)))
+    r = ctrace("live", "-S", "-j", "-n", "2", "-d", "0.01", "--synthetic", "10", "-e", "HLT")
+    T.check_equal([s["reason"] for s in T.records(r)["summary"]], ["HLT"])
+
+
+def pauses(*stamps, **fields):
+    """Causes and lengths that are found for a vCPU"""
+    names = ("tsc_stop", "tsc_run", "tsc_kick", "tsc_park", "tsc_adopt")
+    state = fields.pop("state", "empty")
+    tele = T.Telemetry(**dict(zip(names, stamps)), **fields)
+    r = ctrace("gap", "-x", "-j", "--debugfs", T.with_tree((1, 1, 0, tele, state)).dir)
+    T.check_status(r, 0)
+    return [(p["cause"], p["at_ns"], p["lasts_ns"], p["ended_by_adoption"])
+            for p in T.records(r).get("pause", [])]
+
+
+STEPS = (1000, 21000, 900000, 903000, 950000)
+
+
+def pauses_begin_and_end_as_defined():
+    T.check_equal(pauses(*STEPS), [("preserve", 0, 20000, False), ("adopt", 899000, 50000, True)])
+    io = (0x7B, 0x3F80010, 0, 1, 30000, 40000)
+    T.check_equal(pauses(*STEPS, stalls=[io]),
+                  [("preserve", 0, 20000, False), ("blocked-io", 29000, 10000, False),
+                   ("adopt", 899000, 50000, True)])
+    # Ended by the adoption: one pause, until the vCPU goes on in KVM
+    T.check_equal(pauses(*STEPS, stalls=[(0x7B, 0, 0, 1, 30000, 900500)]),
+                  [("preserve", 0, 20000, False), ("blocked-io", 29000, 920000, True)])
+    # The stop was overwritten
+    T.check_equal(pauses(99000, *STEPS[1:]), [("adopt", 879000, 50000, True)])
+    # Of an earlier gap
+    T.check_equal(len(pauses(*STEPS, stalls=[(0x7B, 0, 0, 1, 10, 20)])), 2)
+    T.check_equal(pauses(*STEPS[:2], stalls=[(0x7C, 0, 0, 1, 30000, 0)], state="stalled"),
+                  [("preserve", 0, 20000, False), ("blocked-msr", 29000, None, False)])
+    T.check_equal(pauses(*STEPS[:2], fault=15, state="faulted")[1][0], "fault")
+
+
+def causes_are_named_by_exit_reason():
+    for reason, cause in ((0x7B, "io"), (0x7C, "msr"), (0x400, "mmio"), (0x81, "hypercall"),
+                          (0x6E, "other"), (0x14, "other"), (0xFFFFFFFFFFFFFFFF, "other")):
+        got = pauses(*STEPS, stalls=[(reason, 0, 0, 1, 30000, 60000)])
+        T.check_equal(got[1][0], "blocked-" + cause, hex(reason))
+
+
+def explanation_is_for_people():
+    t = T.with_tree((231, 11, 0, T.demo_like(), "empty"))
+    text = ctrace("gap", "--explain", "--debugfs", t.dir).stdout.decode()
+    for words in ("longest 6.00 ms: blocked-io", "IOIO out port 0x3f8, 1 byte at rip 0x403195",
+                  "waited 6.00 ms until a kernel asked", "kick to park 500 ns", "park to adopt 200 ns",
+                  "to do: load an exit handler for this port", "1 pauses of 10 us or less",
+                  "2 stray events"):
+        assert words in text, "%s\n%s" % (words, text)
+    stalls = [(0x7C, 0, 0, i, 30000 + 10 * i, 30005 + 10 * i) for i in range(70)]
+    t = T.with_tree((1, 1, 0, T.Telemetry(tsc_stop=10, tsc_run=20, stalls=stalls)))
+    text = ctrace("gap", "-x", "--debugfs", t.dir).stdout.decode()
+    assert "records of 6 stalls were replaced" in text, text
+
+
+def summary_puts_what_stalled_longest_first():
+    r = ctrace("gap", "-S", "-j", "--synthetic", "20")
+    got = [(s["reason"], s["stalled_ns"]) for s in T.records(r)["summary"]]
+    T.check_equal(got[0][1] >= (got[1][1] or 0), True)
+    T.check_equal({r for r, ns in got if ns}, {"IOIO", "MSR", "NPF", "VMMCALL"})
+    text = ctrace("gap", "-S", "--synthetic", "20").stdout.decode()
+    assert text.splitlines()[0].split()[:3] == ["%", "EXITS", "EXITS"], text
+
+
+def histogram_counts_each_stall():
+    stalls = [(0x7C, 0, 0, i, 1000, 1000 + (1 << i)) for i in range(3, 23)]
+    t = T.with_tree((1, 1, 0, T.Telemetry(stalls=stalls + [(0x7B, 0, 0, 1, 5, 0)])))
+    got = {h["reason"]: h for h in T.records(ctrace("hist", "-j", "--debugfs", t.dir))["hist"]}
+    T.check_equal(got["MSR"]["slots"], [{"from_ns": 1 << i, "count": 1} for i in range(3, 23)])
+    T.check_equal((got["MSR"]["stalls"], got["MSR"]["max_ns"], got["MSR"]["mean_ns"]),
+                  (20, 1 << 22, sum(1 << i for i in range(3, 23)) // 20))
+    T.check_equal((got["IOIO"]["stalls"], got["IOIO"]["stalls_open"]), (0, 1))
+    text = ctrace("hist", "-e", "MSR", "--debugfs", t.dir).stdout.decode()
+    assert text.startswith("MSR: 20 stalls") and "IOIO" not in text, text
+    T.check_status(ctrace("hist", "-e", "CPUID", "--debugfs", t.dir), 4, "no stall")
+
+
+def statuses_are_as_documented():
+    for words in (["report"], ["record"], ["record", "-o"], ["gap", "-e", "NONSENSE"], ["live", "-d", "0"],
+                  ["record", "-j"], ["list", "-x"], ["report", "-i", "x", "y"], ["hist", "word"]):
+        r = ctrace(*words)
+        T.check_status(r, 2)
+        assert r.stderr and not r.stdout, words
+    T.check_status(ctrace("report", os.path.join(DIR, "no such")), 1, "No such file")
+    T.check_status(ctrace("report", "/dev/null"), 1)
+    for command in (["gap"], ["list"], ["hist"], ["gap", "-S"], ["gap", "-x"], ["live", "-n", "1"]):
+        T.check_status(ctrace(*command, "--synthetic", "50", "--strict"), 5, "lost 6")
+        T.check_status(ctrace(*command, "--synthetic", "50"), 0, "lost 6")
+        T.check_status(ctrace(*command, "--synthetic", "49", "--strict"), 0)
+    T.check_status(ctrace("record", "-o", os.path.join(DIR, "s"), "-n", "1", "--synthetic", "50", "--strict"), 5)
+    T.check_status(ctrace("gap", "-e", "help"), 0)
+    for command in ("gap", "list", "hist", "live", "record", "report"):
+        text = ctrace(command, "-h").stdout.decode()
+        assert "example" in text and "Exit status: 0 done" in text, text
+
+
+T.main([format_is_as_the_manual_page_says, recording_gives_what_the_source_gives,
+        recording_of_500_vcpus_is_complete, recording_that_is_cut_off_is_shown,
+        recording_that_is_damaged_is_shown_up_to_there, other_versions_are_refused_by_name,
+        unknown_blocks_are_skipped, signal_ends_a_recording_cleanly,
+        nothing_to_record_leaves_the_file_alone, two_kernels_make_one_timeline,
+        live_tells_what_happens, live_does_not_tell_of_what_was_before, live_sums_up,
+        pauses_begin_and_end_as_defined, causes_are_named_by_exit_reason, explanation_is_for_people,
+        summary_puts_what_stalled_longest_first, histogram_counts_each_stall,
+        statuses_are_as_documented])

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "shipped.h"
+
+static struct object set;
+
+static const char *path_find(const char *name, int nr, char **paths)
+{
+	char file[64];
+	int i;
+
+	snprintf(file, sizeof(file), "/handlers/%s.bpf.o", name);
+	for (i = 0; i < nr; i++)
+		if (strstr(paths[i], file))
+			return paths[i];
+	return NULL;
+}
+
+void *shipped_load(const char *name, size_t state_size, int nr, char **paths)
+{
+	const char *path = path_find(name, nr, paths);
+	int err;
+
+	if (!path) {
+		test_skip(name, "object not given");
+		return NULL;
+	}
+	err = object_open(&set, path);
+	if (!err)
+		err = object_check(&set);
+	if (!err)
+		err = image_compile(&set.set);
+	test_result(!err && set.set.nr_maps == 1 && !strcmp(set.map_names[0], ".bss") &&
+		    set.maps[0].size >= state_size,
+		    "%s: state is the only writable memory, at offset 0", name);
+	if (err)
+		return NULL;
+	return memset(image_maps(), 0, state_size);
+}
+
+void shipped_unload(void)
+{
+	object_close(&set);
+}
+
+int shipped_exit(const char *class, struct kvm_caretaker_exit *exit)
+{
+	u64 slot = (u64)(uintptr_t)exit;
+	u32 i;
+
+	exit->size = sizeof(*exit);
+	for (i = 0; i < set.set.nr_progs; i++)
+		if (!strcmp(set.info[i].class, class))
+			return (int)image_call(set.progs[i].funcs[0].off, &slot,
+					       set.progs[i].fuel);
+	return -1;
+}
+
+int shipped_io(u64 flags, u64 info1, u64 *rax)
+{
+	struct kvm_caretaker_exit e = { .flags = flags, .info1 = info1 };
+	int verdict;
+
+	e.gpr[KVM_CARETAKER_RAX] = *rax;
+	verdict = shipped_exit("io", &e);
+	*rax = e.gpr[KVM_CARETAKER_RAX];
+	return verdict;
+}
+
+int shipped_out(u64 flags, u64 info1, u64 value)
+{
+	return shipped_io(flags, info1, &value);
+}
