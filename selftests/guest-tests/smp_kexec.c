@@ -13,7 +13,7 @@
 #include "smp_test.h"
 
 #define NEXT_KERNEL	"/boot/bzImage-b"
-#define NEXT_INITRD	"/boot/initrd"
+#define NEXT_INITRD	"/sys/firmware/initrd"	/* retain_initrd: the next kernel has one, too */
 
 static struct smp_guest guest;
 static struct handover_state *state[SMP_MAX_VCPUS];

@@ -128,6 +128,9 @@ static enum ktap_result retrieved(void)
 	session = luo_session_retrieve(luo, HANDOVER_SESSION);
 	CHECK(session >= 0, "no session: %s", strerror(-session));
 	CHECK(!smp_retrieve_ram(&guest, session, state), "no RAM");
+	/* The measure measures: what FINISH will give back has no owner yet */
+	CHECK(mem_total() + notes()->npt / 1024 <= notes()->total, "MemTotal %lu kB, before FINISH",
+	      mem_total());
 	CHECK(smp_alive(&guest, SMP_ALIVE_MS), "the guest does not run any more");
 	CHECK(!smp_retrieve_vcpus(&guest, session, state), "no vCPUs");
 	return KTAP_PASS;

@@ -103,6 +103,7 @@ struct smp_area {
 
 	/* Patterns, host */
 	uint64_t gpr[13];
+	uint64_t gpr_want[13];		/* the same, right behind them */
 	uint64_t base[3];		/* at the FS, GS, kernel GS base */
 	uint64_t base_want[3];
 	uint64_t aux, has_aux;

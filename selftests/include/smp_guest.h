@@ -37,6 +37,8 @@ static inline struct smp_area *smp_area(struct smp_guest *g, unsigned int i)
 int smp_interrupt(struct smp_guest *g, unsigned int i);
 /* What the guest does from now on; wakes vCPUs that idle, so it is for a guest in KVM. */
 void smp_work(struct smp_guest *g, uint64_t work);
+/* With SMP_IDLE: waits until all vCPUs halt for good, with nothing on its way to any of them. */
+bool smp_idles(struct smp_guest *g, unsigned int ms);
 /* Timers: vCPU i uses (@first + i) of the three modes; SMP_TIMER_OFF: none has one. */
 void smp_timers(struct smp_guest *g, enum smp_timer first);
 /* Waits until each vCPU uses the timer that it was told. */

@@ -460,7 +460,10 @@ GUEST void smp_do_in(struct smp_area *me)
 	me->in_wanted = 0;
 }
 
-/* All but RSP, RDI and RCX hold patterns for a while, in which interrupts come. */
+/*
+ * All but RSP, RDI and RCX hold patterns for a while, in which interrupts come. What they must be
+ * follows the patterns in memory.
+ */
 GUEST __attribute__((noinline)) uint64_t smp_hold_registers(const uint64_t *gpr)
 {
 	uint64_t bad;
@@ -482,19 +485,19 @@ GUEST __attribute__((noinline)) uint64_t smp_hold_registers(const uint64_t *gpr)
 		     "movl	%2, %%ecx\n"
 		     "1:	decl	%%ecx\n"
 		     "jnz	1b\n"
-		     "subq	0x00(%%rdi), %%rax\n"
-		     "subq	0x08(%%rdi), %%rbx\n"
-		     "subq	0x10(%%rdi), %%rdx\n"
-		     "subq	0x18(%%rdi), %%rsi\n"
-		     "subq	0x20(%%rdi), %%rbp\n"
-		     "subq	0x28(%%rdi), %%r8\n"
-		     "subq	0x30(%%rdi), %%r9\n"
-		     "subq	0x38(%%rdi), %%r10\n"
-		     "subq	0x40(%%rdi), %%r11\n"
-		     "subq	0x48(%%rdi), %%r12\n"
-		     "subq	0x50(%%rdi), %%r13\n"
-		     "subq	0x58(%%rdi), %%r14\n"
-		     "subq	0x60(%%rdi), %%r15\n"
+		     "subq	0x68(%%rdi), %%rax\n"
+		     "subq	0x70(%%rdi), %%rbx\n"
+		     "subq	0x78(%%rdi), %%rdx\n"
+		     "subq	0x80(%%rdi), %%rsi\n"
+		     "subq	0x88(%%rdi), %%rbp\n"
+		     "subq	0x90(%%rdi), %%r8\n"
+		     "subq	0x98(%%rdi), %%r9\n"
+		     "subq	0xa0(%%rdi), %%r10\n"
+		     "subq	0xa8(%%rdi), %%r11\n"
+		     "subq	0xb0(%%rdi), %%r12\n"
+		     "subq	0xb8(%%rdi), %%r13\n"
+		     "subq	0xc0(%%rdi), %%r14\n"
+		     "subq	0xc8(%%rdi), %%r15\n"
 		     "orq	%%rbx, %%rax\n"
 		     "orq	%%rdx, %%rax\n"
 		     "orq	%%rsi, %%rax\n"

@@ -58,8 +58,10 @@ static void area_fill(struct kvm_guest *v, struct smp_area *a, unsigned int id)
 		a->xmm[i][0] = 0x0123456789abcdefUL * (i + 1) + id;
 		a->xmm[i][1] = 0xfedcba9876543210UL ^ (0x1111111111111111UL * i + id);
 	}
-	for (i = 0; i < ARRAY_SIZE(a->gpr); i++)
+	for (i = 0; i < ARRAY_SIZE(a->gpr); i++) {
 		a->gpr[i] = 0x9e3779b97f4a7c15UL * (i + 3 + 16 * id);
+		a->gpr_want[i] = a->gpr[i];
+	}
 	for (i = 0; i < ARRAY_SIZE(a->base); i++) {
 		a->base[i] = 0xba5e000000000000UL + 16 * id + i;
 		a->base_want[i] = a->base[i];
@@ -232,6 +234,38 @@ void smp_work(struct smp_guest *g, uint64_t work)
 	smp_shared(g)->work = work;
 	for (i = 0; idle && i < g->nr; i++)
 		smp_interrupt(g, i);
+}
+
+static bool all_in_hlt(struct smp_guest *g, uint64_t *rounds)
+{
+	bool all = true;
+	unsigned int i;
+
+	*rounds = 0;
+	for (i = 0; i < g->nr; i++) {
+		struct smp_area *a = smp_area(g, i);
+
+		*rounds += a->rounds;
+		all &= a->in_hlt && !a->waiting;
+	}
+	return all;
+}
+
+bool smp_idles(struct smp_guest *g, unsigned int ms)
+{
+	uint64_t before, after;
+	unsigned int tries;
+
+	for (tries = ms / 50; tries; tries--) {
+		if (all_in_hlt(g, &before)) {
+			sleep_ms(50);
+			if (all_in_hlt(g, &after) && before == after)
+				return true;
+		}
+		sleep_ms(1);
+	}
+	smp_describe(g);
+	return false;
 }
 
 void smp_timers(struct smp_guest *g, enum smp_timer first)
