@@ -6,7 +6,8 @@
  *   soft watch    kernel log and results; prints them when told to end by SIGTERM
  *   soft probe    a token that goes round all CPUs, and the clocks of each
  *   soft cyclic   reads "cyclictest -v" on standard input: largest latency per CPU and slice
- *   soft wait     says that the guest runs, and returns when the VMM wants it to end
+ *   soft wait     says that the guest runs, when its software does, and returns when the VMM wants
+ *		   it to end
  */
 #define _GNU_SOURCE
 #include <linux/futex.h>
@@ -248,8 +249,22 @@ static void watch(struct mailbox *b)
 	__atomic_store_n(&b->done, 1, __ATOMIC_RELEASE);
 }
 
+/* Has cyclictest's output of every CPU begun? */
+static bool all_sampled(const struct mailbox *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_cpus; i++) {
+		if (!__atomic_load_n(&b->cpu[i].loops, __ATOMIC_RELAXED))
+			return false;
+	}
+	return true;
+}
+
 static void wait_for_end(struct mailbox *b)
 {
+	while (!all_sampled(b))
+		sleep_ms(50);
 	b->tsc_start = __rdtsc();
 	__atomic_store_n(&b->magic, MAILBOX_MAGIC, __ATOMIC_RELEASE);
 	while (__atomic_load_n(&b->command, __ATOMIC_ACQUIRE) != MAILBOX_END)
