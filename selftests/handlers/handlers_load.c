@@ -4,6 +4,8 @@
  * themselves; those that must be accepted can be loaded, linked and installed on a vCPU.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,7 +34,7 @@ static void guest_make(void)
 		no_guest = "the guest cannot be made";
 }
 
-static int install(struct handlers *h)
+static int install(struct handlers *h, unsigned long long *ns)
 {
 	struct kvm_caretaker_set a;
 	int err;
@@ -41,9 +43,18 @@ static int install(struct handlers *h)
 	a.payload_fd = payload;
 	a.handlers_fd = bpf_map__fd(h->map);
 	err = caretaker_ioctl_set(&guest, &a);
+	*ns = a.verify_ns;
+	return err;
+}
+
+static int install_shown(struct handlers *h)
+{
+	unsigned long long ns;
+	int err = install(h, &ns);
+
 	if (!err)
-		ktap_diag("verified and compiled in %llu us",
-			  (unsigned long long)a.verify_ns / 1000);
+		ktap_diag("verified and compiled in %llu us: %.*s", ns / 1000,
+			  (int)strcspn(caretaker_log, "\n"), caretaker_log);
 	return err;
 }
 
@@ -66,7 +77,7 @@ static int all_steps(struct handlers *h, const struct corpus_entry *e, const cha
 	if (!err && step_of(step, "attach"))
 		err = handlers_attach(h);
 	if (!err && step_of(step, "set"))
-		err = no_guest ? -ENODEV : install(h);
+		err = no_guest ? -ENODEV : install_shown(h);
 	return err;
 }
 
@@ -178,12 +189,141 @@ static enum ktap_result wrong_map(void)
 	return res;
 }
 
+static int jit_harden(const char *value)
+{
+	int fd = open("/proc/sys/net/core/bpf_jit_harden", O_WRONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = write(fd, value, 1);
+	close(fd);
+	return n == 1 ? 0 : -EIO;
+}
+
+/* Programs whose constants were blinded are not what the operator wrote. */
+static enum ktap_result blinded(void)
+{
+	static struct handlers h;
+	enum ktap_result res = KTAP_FAIL;
+	int err;
+
+	if (no_guest || jit_harden("2")) {
+		ktap_skip_reason("%s", no_guest ? no_guest : "there is no net.core.bpf_jit_harden");
+		return KTAP_SKIP;
+	}
+	err = handlers_open(&h, corpus_find("handlers/template"));
+	if (!err)
+		err = handlers_load(&h);
+	if (!err)
+		err = handlers_attach(&h);
+	if (!err)
+		res = wrong_fd(bpf_map__fd(h.map), -EOPNOTSUPP, "constants were blinded");
+	handlers_close(&h);
+	jit_harden("0");
+	return res;
+}
+
+/* What was checked cannot be changed: the set is closed from its first update on. */
+static enum ktap_result changed_after_load(void)
+{
+	static const char value[4096];
+	static struct handlers h;
+	enum ktap_result res = KTAP_FAIL;
+	__u32 zero = 0;
+	int err;
+
+	err = handlers_open(&h, corpus_find("handlers/template"));
+	if (!err)
+		err = handlers_load(&h);
+	if (!err)
+		err = handlers_attach(&h);
+	if (!err) {
+		err = bpf_map_update_elem(bpf_map__fd(h.map), &zero, value, 0);
+		ktap_diag("update of a linked set: %s", err ? strerror(-err) : "accepted");
+		res = err == -EBUSY ? KTAP_PASS : KTAP_FAIL;
+	}
+	handlers_close(&h);
+	return res;
+}
+
+/* ---- a link that is moved between two sets, over and over, while they are installed ---- */
+
+static struct handlers race[2];
+static volatile bool race_over;
+static unsigned long race_moves;
+
+static void *race_thread(void *arg)
+{
+	for (; !race_over; race_moves++)
+		if (bpf_link__update_map(race[0].link, race[(race_moves + 1) & 1].map))
+			return (void *)(long)errno;
+	return NULL;
+}
+
+static int race_load(void)
+{
+	int err = handlers_open(&race[0], corpus_find("handlers/template"));
+
+	if (!err)
+		err = handlers_load(&race[0]);
+	if (!err)
+		err = handlers_open(&race[1], corpus_find("handlers/cpuid"));
+	if (!err)
+		err = handlers_load(&race[1]);
+	return err ? err : handlers_attach(&race[0]);
+}
+
+/* Each is either the one that is linked just then, or refused for not being it. */
+static enum ktap_result race_installs(void)
+{
+	unsigned int i, installed = 0;
+	unsigned long long ns;
+	int err;
+
+	for (i = 0; i < 200; i++) {
+		err = install(&race[i & 1], &ns);
+		if (err && (err != -EINVAL || !strstr(caretaker_log, "create its link first"))) {
+			ktap_diag("%s: %s", strerror(-err), caretaker_log);
+			return KTAP_FAIL;
+		}
+		installed += !err;
+	}
+	ktap_diag("%u of %u installed, the link was moved %lu times", installed, i, race_moves);
+	return installed && race_moves ? KTAP_PASS : KTAP_FAIL;
+}
+
+static enum ktap_result link_moved(void)
+{
+	enum ktap_result res = KTAP_FAIL;
+	pthread_t thread;
+	void *err = NULL;
+
+	if (no_guest) {
+		ktap_skip_reason("%s", no_guest);
+		return KTAP_SKIP;
+	}
+	if (!race_load() && !pthread_create(&thread, NULL, race_thread, NULL)) {
+		res = race_installs();
+		race_over = true;
+		pthread_join(thread, &err);
+		if (err) {
+			ktap_diag("moving the link: %s", strerror((int)(long)err));
+			res = KTAP_FAIL;
+		}
+	}
+	handlers_close(&race[0]);
+	handlers_close(&race[1]);
+	caretaker_remove(&guest);
+	return res;
+}
+
 int main(void)
 {
 	const struct corpus_entry *e;
 	int devnull;
 
-	ktap_plan((unsigned int)(corpus_end - corpus) + 4);
+	ktap_plan((unsigned int)(corpus_end - corpus) + 7);
 	guest_make();
 	for (e = corpus; e < corpus_end; e++)
 		one(e);
@@ -192,5 +332,8 @@ int main(void)
 	ktap_result(wrong_fd(devnull, -EINVAL, "no BPF map"), "refused: descriptor of a file");
 	ktap_result(wrong_map(), "refused: array map");
 	ktap_result(unlinked(), "refused: set without a link");
+	ktap_result(blinded(), "refused: programs with blinded constants");
+	ktap_result(changed_after_load(), "refused: a change of a set that is linked");
+	ktap_result(link_moved(), "installing races with a link that is moved between sets");
 	return ktap_finish();
 }

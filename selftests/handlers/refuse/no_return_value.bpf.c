@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "expect.bpf.h"
 
-SEC("struct_ops/io")
-__attribute__((naked)) int no_return_value(unsigned long long *ctx)
+CARETAKER_HANDLER(io, no_return_value)
 {
-	asm volatile("exit");
+	__u64 port = KVM_CARETAKER_IO_PORT(exit->info1);
+
+	asm volatile("if %0 == 128 goto +1\n"
+		     "exit\n" :: "r"(port));
+	return KVM_CARETAKER_NEXT;
 }
 
 CARETAKER_HANDLERS(set, .io = (void *)no_return_value);
