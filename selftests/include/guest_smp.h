@@ -56,6 +56,9 @@ enum smp_timer {
 #define SMP_WRONG_CPUID		(1U << 12)
 #define SMP_EXCEPTION		(1U << 13)
 
+/* More early ticks than that are wrong, see the guest's code */
+#define SMP_EARLY_MAX		2
+
 struct smp_shared {
 	volatile uint64_t nr;		/* host: vCPUs */
 	volatile uint64_t work;		/* host: SMP_* */
@@ -90,6 +93,7 @@ struct smp_area {
 	volatile uint64_t tick_due;	/* TSC before which no tick may come */
 	volatile uint64_t tick_last;	/* TSC of the last one */
 	volatile uint64_t tick_gap;	/* largest distance of two */
+	volatile uint64_t early;	/* ticks that came before half of their time */
 	volatile uint64_t naps;		/* HLTs that ended */
 	volatile uint64_t in_hlt;
 

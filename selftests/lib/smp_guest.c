@@ -434,7 +434,7 @@ bool smp_all_arrived(struct smp_guest *g, unsigned int ms)
 
 void smp_totals(struct smp_guest *g, const char *what)
 {
-	uint64_t rounds = 0, ipis = 0, nmis = 0, ticks = 0, step = 0, gap = 0, khz;
+	uint64_t rounds = 0, ipis = 0, nmis = 0, ticks = 0, early = 0, step = 0, gap = 0, khz;
 	unsigned int i;
 
 	khz = smp_shared(g)->tsc_khz;
@@ -445,13 +445,14 @@ void smp_totals(struct smp_guest *g, const char *what)
 		ipis += a->ping_got + a->pong_got + a->self_got;
 		nmis += a->nmi_got;
 		ticks += a->all_ticks;
+		early += a->early;
 		step = a->tsc_step > step ? a->tsc_step : step;
 		gap = a->tick_gap > gap ? a->tick_gap : gap;
 		a->tsc_step = 0;
 		a->tick_gap = 0;
 	}
-	ktap_diag("%s: %lu rounds, %lu IPIs, %lu NMIs, %lu ticks so far; since the last line: longest round %lu us, between two ticks %lu us",
-		  what, rounds, ipis, nmis, ticks, step * 1000 / khz, gap * 1000 / khz);
+	ktap_diag("%s: %lu rounds, %lu IPIs, %lu NMIs, %lu ticks (%lu early) so far; since the last line: longest round %lu us, between two ticks %lu us",
+		  what, rounds, ipis, nmis, ticks, early, step * 1000 / khz, gap * 1000 / khz);
 }
 
 int smp_check_host_side(struct smp_guest *g)
