@@ -63,7 +63,8 @@ static enum ktap_result next_loaded(void)
 {
 	char arg[32];
 
-	snprintf(arg, sizeof(arg), "ct_stage=%u", stage + 1);
+	/* Always as long: each kernel keeps its command line in memory that it takes at boot */
+	snprintf(arg, sizeof(arg), "ct_stage=0x%02x", stage + 1);
 	CHECK(!next_kernel_load(NEXT_KERNEL, NEXT_INITRD, arg), "not loaded");
 	return KTAP_PASS;
 }

@@ -182,6 +182,23 @@ static int cmdline_read(char *buf, size_t size)
 	return 0;
 }
 
+/* Takes out the words that set what @more sets: the line must not grow from kexec to kexec. */
+static void cmdline_drop(char *line, const char *more)
+{
+	size_t len = strcspn(more, "=") + 1;
+	char *word, *save = NULL, *to = line;
+
+	for (word = strtok_r(line, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+		if (!strncmp(word, more, len))
+			continue;
+		if (to != line)
+			*to++ = ' ';
+		memmove(to, word, strlen(word) + 1);
+		to += strlen(to);
+	}
+	*to = '\0';
+}
+
 int next_kernel_load(const char *kernel, const char *initrd, const char *more)
 {
 	char cmdline[2048], own[1024];
@@ -190,6 +207,7 @@ int next_kernel_load(const char *kernel, const char *initrd, const char *more)
 	err = cmdline_read(own, sizeof(own));
 	if (err)
 		return err;
+	cmdline_drop(own, more);
 	snprintf(cmdline, sizeof(cmdline), "%s %s", own, more);
 	kfd = open(kernel, O_RDONLY | O_CLOEXEC);
 	if (kfd < 0)
