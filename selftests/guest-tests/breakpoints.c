@@ -66,7 +66,7 @@ asm("	.pushsection .rodata, \"a\"\n"
 "	movq	%rax, 0x48(%rdi)\n"
 "	jmp	4f\n"
 "3:	pushfq\n"
-"	orl	$0x100, (%rsp)\n"		/* TF: #DB after the instruction that follows POPF */
+"	orl	$0x100, (%rsp)\n"		/* TF: #DB after the one that follows POPF */
 "	popfq\n"
 "	nop\n"
 "break_stepped:\n"

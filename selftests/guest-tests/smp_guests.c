@@ -215,7 +215,7 @@ int main(void)
 		{ "4 vCPUs interrupt each other, and nothing is lost", four },
 		{ "vCPUs that idle are woken by an interrupt", idles },
 		{ "a vCPU is served by its VMM", blocks_in_port },
-		{ "wrong numbers of interrupts and wrong registers are noticed", miscounts_noticed },
+		{ "wrong numbers of interrupts and registers are noticed", miscounts_noticed },
 		{ "a lost interrupt is noticed", lost_ping_noticed },
 	};
 

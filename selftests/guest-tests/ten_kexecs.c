@@ -8,8 +8,8 @@
  * MemTotal. The first kexec carries no guest: its MemTotal is what the others must reach. And what
  * is preserved must not grow from kexec to kexec.
  *
- * All kernels boot the same initramfs, from /sys/firmware/initrd (retain_initrd), and lie at the same
- * place (nokaslr): where a kernel lies makes a difference of a page now and then.
+ * All kernels boot the same initramfs, from /sys/firmware/initrd (retain_initrd), and lie at the
+ * same place (nokaslr): where a kernel lies makes a difference of a page now and then.
  */
 #include <errno.h>
 #include <stdio.h>

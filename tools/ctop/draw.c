@@ -97,7 +97,8 @@ static unsigned int count_state(const struct ctele_set *set, const char *state)
 static void head_states(const struct screen *s, int y)
 {
 	put(y, 0, "%sattached %u  detached %u  stalled %u  faulted %u  adopted %u  delay %g s%s",
-	    s->paused ? "PAUSED  " : "", count_state(&s->now, "attached"), count_state(&s->now, "detached"),
+	    s->paused ? "PAUSED  " : "", count_state(&s->now, "attached"),
+	    count_state(&s->now, "detached"),
 	    count_state(&s->now, "stalled"), count_state(&s->now, "faulted"),
 	    count_state(&s->now, "adopted"), s->opts->delay,
 	    s->now.unreadable ? "  some cannot be read" : "");
