@@ -23,7 +23,7 @@ struct caretaker_hypercall_state {
 	__u64 blocked;
 };
 
-/* Hints by KVM's own rules (Documentation/virt/kvm/x86/hypercalls.rst): VAPIC_POLL_IRQ, SCHED_YIELD */
+/* Hints by KVM's own rules (hypercalls.rst): VAPIC_POLL_IRQ and SCHED_YIELD */
 #define CARETAKER_HYPERCALL_HINTS	(1ULL << 1 | 1ULL << 11)
 
 #endif /* CARETAKER_HYPERCALL_H */
