@@ -22,8 +22,9 @@ static void test_ports(int nr, char **paths)
 		return;
 	test_result(shipped_out(0, OUT(0x80, 1), 0) == KVM_CARETAKER_FORWARD && !s->delays,
 		    "ports: attached, all goes to KVM");
-	test_result(shipped_out(GAP, OUT(0x80, 1), 0) == 0 && shipped_out(GAP, OUT(0xed, 1), 0) == 0 &&
-		    s->delays == 2 && s->size == sizeof(*s), "ports: writes that wait are done");
+	test_result(shipped_out(GAP, OUT(0x80, 1), 0) == 0 &&
+		    shipped_out(GAP, OUT(0xed, 1), 0) == 0 && s->delays == 2 &&
+		    s->size == sizeof(*s), "ports: writes that wait are done");
 	test_result(shipped_io(GAP, IN(0x80, 1), &a) == KVM_CARETAKER_NEXT &&
 		    shipped_out(GAP, OUT(0x80, 4), 0) == KVM_CARETAKER_NEXT &&
 		    shipped_out(GAP, OUT(0x81, 1), 0) == KVM_CARETAKER_NEXT && s->delays == 2,
@@ -33,8 +34,9 @@ static void test_ports(int nr, char **paths)
 		    "ports: 0x61 blocks while the VMM says nothing of it");
 	s->flags = CARETAKER_PORT61_VALID;
 	s->port61 = 0x0c;
-	test_result(shipped_io(GAP, IN(0x61, 1), &a) == 0 && shipped_io(GAP, IN(0x61, 1), &b) == 0 &&
-		    a == 0xaa0c && b == 0x1c && s->reads61 == 2,
+	test_result(shipped_io(GAP, IN(0x61, 1), &a) == 0 &&
+		    shipped_io(GAP, IN(0x61, 1), &b) == 0 && a == 0xaa0c &&
+		    b == 0x1c && s->reads61 == 2,
 		    "ports: the refresh bit of 0x61 changes, no NMI is pending, the rest stays");
 	test_result(shipped_out(GAP, OUT(0x61, 1), 0xf2) == 0 && s->port61 == 2 &&
 		    s->flags == (CARETAKER_PORT61_VALID | CARETAKER_PORT61_DIRTY),
@@ -144,8 +146,8 @@ static void test_doorbell(int nr, char **paths)
 	test_result(shipped_out(GAP, OUT(0xc010, 1), 1) == KVM_CARETAKER_NEXT &&
 		    shipped_out(GAP, OUT(0xc011, 2), 1) == KVM_CARETAKER_NEXT &&
 		    shipped_io(GAP, IN(0xc010, 2), &rax) == KVM_CARETAKER_NEXT &&
-		    shipped_out(GAP, OUT(0xc010, 2) | KVM_CARETAKER_IO_STR, 1) == KVM_CARETAKER_NEXT &&
-		    s->bell[0].rung + s->bell[15].rung == 2,
+		    shipped_out(GAP, OUT(0xc010, 2) | KVM_CARETAKER_IO_STR, 1) ==
+		    KVM_CARETAKER_NEXT && s->bell[0].rung + s->bell[15].rung == 2,
 		    "doorbell: other sizes, ports, reads and strings are left alone");
 	shipped_unload();
 }

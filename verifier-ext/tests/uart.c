@@ -106,7 +106,8 @@ static void uart_registers(void)
 		    uart_out(GAP, 0x3fc, 0xff) == 0 && state->mcr == 0x1f &&
 		    uart_out(GAP, 0x3ff, 0x77) == 0 && state->scr == 0x77 &&
 		    uart_out(GAP, 0x3fa, 1) == KVM_CARETAKER_NEXT &&
-		    state->written == (CARETAKER_UART_IER | CARETAKER_UART_MCR | CARETAKER_UART_SCR),
+		    state->written ==
+		    (CARETAKER_UART_IER | CARETAKER_UART_MCR | CARETAKER_UART_SCR),
 		    "uart: registers are written, and the VMM can tell which");
 	test_result(uart_out(GAP, 0x3fb, 0x83) == 0 && state->lcr == 0x83 &&
 		    uart_out(GAP, 0x3f8, 'x') == KVM_CARETAKER_NEXT &&
