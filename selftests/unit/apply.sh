@@ -10,7 +10,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 clone=$dir/clone
-tree=$dir/work/linux
+tree=$dir/made/linux
 n=0
 failed=0
 
@@ -24,7 +24,7 @@ patch_make()
 
 clone_make()
 {
-	rm -rf "$clone" "$dir/work"
+	rm -rf "$clone" "$dir/made"
 	mkdir -p "$clone/kernel/patches" "$clone/kernel/overlay/new" "$clone/scripts" \
 		"$clone/include/uapi/linux" "$clone/verifier-ext" "$dir/src/linux-7"
 	cp "$top/kernel/fetch" "$top/kernel/apply" "$clone/kernel/"
