@@ -44,12 +44,7 @@ static enum ktap_result begin(unsigned int nr)
 
 static enum ktap_result end(void)
 {
-	CHECK(smp_all_arrived(&guest, SMP_ALIVE_MS), "an interrupt was lost, or came twice");
-	CHECK(!smp_stop_threads(&guest), "a vCPU thread ended");
-	CHECK(!smp_check_host_side(&guest), "registers changed");
-	CHECK(smp_right(&guest), "something was wrong");
-	smp_destroy(&guest);
-	return KTAP_PASS;
+	return smp_end(&guest);
 }
 
 /* After a failed case the next one starts with nothing left behind. */

@@ -5,6 +5,7 @@
 
 #include "caretaker_test.h"
 #include "handover.h"
+#include "ktap.h"
 #include "smp_guest.h"
 
 #define SMP_TOKEN_VCPU	16	/* of the first one */
@@ -25,6 +26,9 @@ int smp_preserve(struct smp_guest *g, int session);
 bool smp_in_state(struct smp_guest *g, int state, unsigned int ms);
 bool smp_pcpus_online(struct smp_guest *g, unsigned int ms);
 bool smp_pcpus_offline(struct smp_guest *g);
+
+/* The end of a guest: nothing lost or doubled, all registers as they were. */
+enum ktap_result smp_end(struct smp_guest *g);
 
 /* What the VMM keeps for the next kernel: one memfd per vCPU, preserved before the VM. */
 int smp_states_create(struct smp_guest *g, int session, struct handover_state **state);

@@ -157,3 +157,13 @@ int smp_retrieve_vcpus(struct smp_guest *g, int session, struct handover_state *
 	}
 	return err;
 }
+
+enum ktap_result smp_end(struct smp_guest *g)
+{
+	CHECK(smp_all_arrived(g, SMP_ALIVE_MS), "an interrupt was lost, or came twice");
+	CHECK(!smp_stop_threads(g), "a vCPU thread ended");
+	CHECK(!smp_check_host_side(g), "registers changed");
+	CHECK(smp_right(g), "something was wrong");
+	smp_destroy(g);
+	return KTAP_PASS;
+}
