@@ -67,7 +67,8 @@ static void delay_change(struct screen *s, double factor)
 {
 	double d = s->opts->delay * factor;
 
-	if (d >= KEYS_DELAY_MIN && d <= KEYS_DELAY_MAX)
+	/* One that was longer from the start can be made shorter. */
+	if (factor < 1 ? d >= KEYS_DELAY_MIN : d <= KEYS_DELAY_MAX)
 		s->opts->delay = d;
 }
 
