@@ -221,9 +221,11 @@ struct kvm_caretaker_telemetry {
 /* Bucket of a histogram for an exit of @cycles */
 static inline __u32 kvm_caretaker_bucket(__u64 cycles)
 {
-	__u32 top = 63 ^ __builtin_clzll(cycles | 31);
+	__u32 bucket = (63 ^ __builtin_clzll(cycles | 31)) - 4;
 
-	return top < KVM_CARETAKER_NR_BUCKETS + 4 ? top - 4 : KVM_CARETAKER_NR_BUCKETS - 1;
+	if (__builtin_expect(bucket >= KVM_CARETAKER_NR_BUCKETS, 0))
+		return KVM_CARETAKER_NR_BUCKETS - 1;
+	return bucket;
 }
 
 /* An edge at @now: books the time since the last one, and returns it */
