@@ -11,6 +11,7 @@
  */
 #include "cpuid.h"
 #include "payload.h"
+#include "telemetry.h"
 
 struct payload_call payload_call;
 
@@ -103,6 +104,8 @@ handler_prepare(const struct kvm_caretaker_handlers *handlers, u32 class, u32 in
 	payload_call.next = next;
 	payload_call.fuel = handlers->fuel[class];
 	payload_call.index = index;
+	payload_call.use = &payload_telemetry()->classes[class];
+	payload_call.use->calls++;
 	exit_fill(payload_vmcb());
 	return PAYLOAD_CALL;
 }
@@ -130,7 +133,7 @@ u32 payload_handler(const struct vmcb *vmcb, u32 index, u64 next)
 
 static noinline u32 attached_forward(u32 index)
 {
-	payload_count(index, KVM_CARETAKER_KVM);
+	payload_exit_pends(index, KVM_CARETAKER_KVM);
 	ccb.seen = payload_handlers()->generation;
 	return PAYLOAD_LEAVE;
 }
@@ -140,8 +143,7 @@ attached_enter(struct vmcb *vmcb, u32 index, u64 next, enum kvm_caretaker_server
 {
 	payload_skip(vmcb, next);
 	payload_reentry(vmcb, 0);
-	payload_count(index, server);
-	return PAYLOAD_ENTER;
+	return payload_exit_served(index, server, false);
 }
 
 /* All but CPUID; apart from it so that the hot path saves no registers. */
@@ -154,13 +156,19 @@ static noinline u32 attached_native(struct vmcb *vmcb, u32 index, u64 next)
 	return attached_forward(index);
 }
 
-static inline u32 attached_serve(struct vmcb *vmcb, u32 index, u64 next)
+static __always_inline u32 attached_serve(struct vmcb *vmcb, u32 index, u64 next)
 {
 	if (unlikely(index != VMEXIT_CPUID))
 		return attached_native(vmcb, index, next);
 	if (unlikely(!payload_cpuid(vmcb)))
 		return attached_forward(index);
 	return attached_enter(vmcb, index, next, KVM_CARETAKER_NATIVE);
+}
+
+/* One copy in the hot path, one for what a handler left to it. */
+static noinline u32 attached_next(struct vmcb *vmcb, u32 index, u64 next)
+{
+	return attached_serve(vmcb, index, next);
 }
 
 /**
@@ -174,7 +182,7 @@ static inline u32 attached_serve(struct vmcb *vmcb, u32 index, u64 next)
  */
 u32 payload_exit_attached(void)
 {
-	struct vmcb *vmcb = payload_vmcb();
+	struct vmcb *vmcb = payload_exit_begins();
 	u32 index = payload_reason_index(vmcb->exit_code);
 	const struct kvm_caretaker_handlers *handlers;
 	u64 next = next_rip(vmcb, index);
@@ -206,8 +214,9 @@ u32 payload_verdict_attached(u32 verdict)
 		vmcb->rax = ccb.exit.gpr[KVM_CARETAKER_RAX];
 		return attached_enter(vmcb, index, payload_call.next, KVM_CARETAKER_HANDLER);
 	}
+	payload_verdict_edge();
 	if (verdict == KVM_CARETAKER_NEXT)
-		return attached_serve(vmcb, index, payload_call.next);
+		return attached_next(vmcb, index, payload_call.next);
 	if (verdict == KVM_CARETAKER_FUEL)
 		payload_telemetry()->fuel_out++;
 	return attached_forward(index);

@@ -15,7 +15,11 @@ unsigned int failures;
 
 u64 payload_tsc(void)
 {
-	return h.tsc += 10;
+	if (h.clock)
+		h.tsc = *h.clock++;
+	else
+		h.tsc += 10;
+	return h.tsc;
 }
 
 void payload_window(void)
@@ -29,6 +33,8 @@ void payload_window(void)
 void payload_idle(void)
 {
 	h.idles++;
+	payload_halt_begins();
+	payload_halt_ends();
 	if (h.on_idle)
 		h.on_idle();
 	else
@@ -85,7 +91,6 @@ void harness_reset(void)
 	memset(&ccb, 0, sizeof(ccb));
 	ccb.state = KVM_CARETAKER_ATTACHED;
 	ccb.handlers = (u64)&h.handlers;
-	ccb.counters = (u64)h.telemetry.exits;
 	ccb.meta = (u64)&h.meta;
 	ccb.telemetry = (u64)&h.telemetry;
 	ccb.vmcb = (u64)&h.vmcb;
@@ -184,7 +189,6 @@ u32 exit_attached(u64 code)
 u32 exit_detached(u64 code)
 {
 	ccb.state = ccb.state == KVM_CARETAKER_ATTACHED ? KVM_CARETAKER_RUNNING : ccb.state;
-	ccb.counters = (u64)h.telemetry.gap_exits;
 	return drive(code, payload_exit_detached, payload_verdict_detached);
 }
 
@@ -233,6 +237,7 @@ int main(void)
 	const struct test *all[] = {
 		tests_attached, tests_gap, tests_cpuid, tests_lapic, tests_inject,
 		tests_timer, tests_apic, tests_ipi, tests_nmi, tests_hypercall, tests_state,
+		tests_telemetry,
 	};
 	unsigned int i, nr = 0, failed = 0;
 

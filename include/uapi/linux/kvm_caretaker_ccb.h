@@ -18,7 +18,7 @@
 #include <linux/kvm_caretaker_telemetry.h>
 
 /* Version of everything in this header. */
-#define KVM_CARETAKER_CCB_ABI		2
+#define KVM_CARETAKER_CCB_ABI		3
 #define KVM_CARETAKER_CCB_MAGIC		0x31424343	/* "CCB1" */
 
 /* Program header type of the segment that starts with the CCB (sections can be stripped). */
@@ -261,7 +261,7 @@ struct kvm_caretaker_peers {
  * @kicked:	 payload's NMI and interrupt handlers: one came while detached; cleared by the
  *		 main loop
  * @handlers:	 kernel: struct kvm_caretaker_handlers, never 0, replaced by one release-store
- * @counters:	 kernel (attached), payload (at RUN and at park): the exits or gap_exits table
+ * @reserved0:	 zero
  * @meta:	 kernel: struct kvm_caretaker_meta
  * @telemetry:	 kernel: struct kvm_caretaker_telemetry
  * @vmcb:	 kernel: the VMCB now in use, KVM's while attached, own when detached
@@ -313,7 +313,7 @@ struct kvm_caretaker_ccb {
 	__u32 doorbell;
 	__u32 kicked;
 	__u64 handlers;
-	__u64 counters;
+	__u64 reserved0;
 	__u64 meta;
 	__u64 telemetry;
 	__u64 vmcb;
@@ -390,8 +390,13 @@ KVM_CARETAKER_AT(kvm_caretaker_mailbox, irr, 0x10);
 KVM_CARETAKER_ASSERT("mailbox size", sizeof(struct kvm_caretaker_mailbox) == 64);
 KVM_CARETAKER_ASSERT("peers size", sizeof(struct kvm_caretaker_peers) == 4096);
 KVM_CARETAKER_ASSERT("meta size", sizeof(struct kvm_caretaker_meta) == 0x40 + 0x1000 + 0x400);
+KVM_CARETAKER_AT(kvm_caretaker_telemetry, tsc_first, 0xc0);
+KVM_CARETAKER_AT(kvm_caretaker_telemetry, tsc_last, 0x100);
+KVM_CARETAKER_AT(kvm_caretaker_telemetry, slot_of, 0x240);
+KVM_CARETAKER_AT(kvm_caretaker_telemetry, slots, 0x340);
 KVM_CARETAKER_ASSERT("telemetry size",
-		     sizeof(struct kvm_caretaker_telemetry) == 0x100 + 0x4000 + 64 * 48);
+		     sizeof(struct kvm_caretaker_telemetry) == 0x340 + 32 * 680 + 64 * 48);
+KVM_CARETAKER_ASSERT("class uses", KVM_CARETAKER_NR_CLASSES <= KVM_CARETAKER_NR_CLASS_USES);
 KVM_CARETAKER_ASSERT("cpuid slots", KVM_CARETAKER_CPUID_SLOTS == 1 << (32 - 25));
 #endif
 

@@ -279,7 +279,6 @@ static void block_fill_ccb(struct caretaker_block *b)
 	struct kvm_caretaker_ccb *ccb = b->ccb;
 
 	ccb->handlers = caretaker_block_va(b, (void *)b->meta + HANDLERS_OFF);
-	ccb->counters = caretaker_block_va(b, b->telemetry->exits);
 	ccb->meta = caretaker_block_va(b, b->meta);
 	ccb->telemetry = caretaker_block_va(b, b->telemetry);
 	ccb->cr3 = __sme_set(__pa(b->pt));
@@ -293,8 +292,7 @@ static void block_fill_ccb(struct caretaker_block *b)
 	ccb->exit.size = sizeof(ccb->exit);
 	ccb->exit.abi = KVM_CARETAKER_BPF_ABI;
 	b->meta->size = sizeof(*b->meta);
-	b->telemetry->size = sizeof(*b->telemetry);
-	b->telemetry->abi = KVM_CARETAKER_TELEMETRY_ABI;
+	caretaker_ledger_begin(b);
 }
 
 static void block_fill_ser(struct caretaker_block *b)
@@ -378,6 +376,12 @@ err_free:
 	return ERR_PTR(r);
 }
 
+/* The running payload writes this struct, and the kernel that takes the vCPU does. */
+static int block_check_telemetry(const struct kvm_caretaker_telemetry *t)
+{
+	return t->abi == KVM_CARETAKER_TELEMETRY_ABI && t->size == sizeof(*t) ? 0 : -EPROTONOSUPPORT;
+}
+
 /* Ranges and versions that another kernel wrote: never trust them further than the page goes. */
 static int block_check_ser(const struct caretaker_vcpu_ser *ser, u64 block_pa)
 {
@@ -394,7 +398,7 @@ static int block_check_ser(const struct caretaker_vcpu_ser *ser, u64 block_pa)
 	    ser->nr_handler_pages > CARETAKER_MAX_HANDLER_PAGES ||
 	    ser->state_first > ser->nr_handler_pages)
 		return -EINVAL;
-	return 0;
+	return block_check_telemetry((void *)ser + ser->telemetry_off);
 }
 
 static int block_restore_handler_pages(const struct caretaker_vcpu_ser *ser)

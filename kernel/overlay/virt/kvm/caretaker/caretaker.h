@@ -124,6 +124,7 @@ struct caretaker_block {
  * @armed:	its pCPU waits in the payload for the vCPU to be handed over
  * @reclaimed:	how the last attempt to take the vCPU back ended
  * @stop:	leave KVM_RUN, so many wait for vcpu->mutex
+ * @asked:	TSC when it was asked to leave KVM_RUN for a handover
  * @pcpu:	logical number of the pCPU
  * @generation:	successful installs
  * @vm_id:	identity of the VM
@@ -143,6 +144,7 @@ struct kvm_caretaker {
 	bool updating;
 	bool lost;
 	atomic_t stop;
+	u64 asked;
 	unsigned int pcpu;
 	u32 generation;
 	u64 vm_id;
@@ -245,6 +247,13 @@ void caretaker_pcpu_return(struct caretaker_block *b);
 void caretaker_pcpu_return_later(struct caretaker_block *b);
 int caretaker_adopt(struct kvm_caretaker *ct);
 void caretaker_give_up(struct kvm_caretaker *ct);
+
+/* ledger.c */
+void caretaker_ledger_begin(struct caretaker_block *b);
+void caretaker_ledger_open(struct caretaker_block *b);
+void caretaker_ledger_stop(struct caretaker_block *b, u64 asked);
+void caretaker_ledger_back(struct caretaker_block *b);
+void caretaker_ledger_lost(struct caretaker_block *b);
 
 /* cpus.c */
 extern struct liveupdate_flb caretaker_cpus_flb;
