@@ -11,6 +11,7 @@
 
 #include <linux/kexec.h>
 
+#include "klog.h"
 #include "ktap.h"
 #include "smp_test.h"
 
@@ -122,14 +123,17 @@ static enum ktap_result no_handover_data(void)
 	int err = old_load(true);
 
 	if (err == -ENOSYS)
-		SKIP("this kernel has no kexec_load (CONFIG_KEXEC)");
+		SKIP("this kernel has no kexec_load: build it with CONFIG_KEXEC");
 	CHECK(!err, "kexec_load: %s", strerror(-err));
 	CHECK(session_begin("old") == KTAP_PASS, "no session");
 	CHECK(!smp_preserve(&guest, session), "not preserved");
 	CHECK(refused("an image by kexec_load") == KTAP_PASS, "not refused");
 	CHECK(smp_in_state(&guest, KVM_CARETAKER_RUNNING, 0), "not detached any more");
+	CHECK(klog_contains("this image takes no handover data"), "the kernel does not say why");
 	CHECK(!old_load(false), "the image stays loaded");
-	return session_end();
+	CHECK(session_end() == KTAP_PASS, "not back in KVM");
+	CHECK(!next_kernel_load(NEXT_KERNEL, NEXT_INITRD, "ct_stage=2"), "not loaded again");
+	return KTAP_PASS;
 }
 
 static enum ktap_result nothing_lost(void)

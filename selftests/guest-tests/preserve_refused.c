@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What cannot be carried is refused with the documented errno and a reason in the kernel log, and
- * the VM goes on in KVM. Without what was in the way it is carried.
+ * the VM goes on in KVM. Without what was in the way it is carried. What cannot be taken away is
+ * in preserve_never.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@
 #define MSR_PV_EOI		0x4b564d04
 #define EFER_SVME		(1UL << 12)
 #define SPARE_PAGE		0x200000UL	/* guest memory that nothing uses */
+#define PCPU_ONLINE	"/sys/devices/system/cpu/cpu1/online"
 
 static struct kvm_guest guest;
 static struct guest_runner runner;
@@ -101,6 +104,46 @@ static int exception(bool on)
 	return ioctl(guest.vcpu_fd, KVM_SET_VCPU_EVENTS, &e);
 }
 
+static int soft_interrupt(bool on)
+{
+	struct kvm_vcpu_events e;
+
+	if (ioctl(guest.vcpu_fd, KVM_GET_VCPU_EVENTS, &e))
+		return -1;
+	e.interrupt.injected = on;
+	e.interrupt.soft = on;
+	e.interrupt.nr = GUEST_IRQ_VECTOR;
+	return ioctl(guest.vcpu_fd, KVM_SET_VCPU_EVENTS, &e);
+}
+
+/* An IN that came back to the VMM and was not answered */
+static int open_io(bool on)
+{
+	int reason;
+
+	errno = EPROTO;
+	if (!on) {
+		guest_serve_io(&guest);
+		return 0;
+	}
+	count_area(&guest)->command = COUNT_IN;
+	do {
+		reason = guest_run(&guest);
+	} while (reason == -EINTR);
+	return reason == KVM_EXIT_IO ? 0 : -1;
+}
+
+static int pcpu_offline(bool on)
+{
+	int fd = open(PCPU_ONLINE, O_WRONLY | O_CLOEXEC), n;
+
+	if (fd < 0)
+		return -1;
+	n = write(fd, on ? "0" : "1", 1);
+	close(fd);
+	return n == 1 ? 0 : -1;
+}
+
 static int waits_for_sipi(bool on)
 {
 	struct kvm_mp_state mp = {
@@ -137,6 +180,11 @@ static const struct obstacle obstacles[] = {
 	{ "a debugger", debugger, EOPNOTSUPP, "a debugger is attached" },
 	{ "SMM", smm, EOPNOTSUPP, "the vCPU is in SMM" },
 	{ "a pending exception", exception, EAGAIN, "an exception is pending" },
+	{ "a software interrupt in delivery", soft_interrupt, EAGAIN,
+	  "a software interrupt is being delivered" },
+	{ "an exit that user space has not completed", open_io, EAGAIN,
+	  "user space must complete its exit" },
+	{ "a pCPU that is offline", pcpu_offline, ENODEV, "its pCPU cannot go offline" },
 	{ "a vCPU that waits for SIPI", waits_for_sipi, EAGAIN, "neither running nor halted" },
 	{ "dirty logging", dirty_log, EOPNOTSUPP, "dirty logging" },
 };

@@ -13,6 +13,9 @@
 #define PAYLOAD_PATH	"/caretaker.elf"
 /* One that leaves a broken FPU image, see selftests/payloads */
 #define BAD_FPU_PAYLOAD	"/payloads/bad_fpu.elf"
+/* One that faults, and one that sleeps on, when it is to take the vCPU */
+#define BAD_START_PAYLOAD "/payloads/bad_start.elf"
+#define DEAF_PAYLOAD	"/payloads/deaf.elf"
 /* One that serves nothing and skips CPUID */
 #define FLOOR_PAYLOAD	"/payloads/floor.elf"
 #define PCPU		1U	/* host CPU for the gap in all tests */

@@ -17,4 +17,7 @@ int klog_scan(char *log);
 /* Whether the kernel log has @text in it. */
 bool klog_contains(const char *text);
 
+/* How many times. */
+unsigned int klog_count(const char *text);
+
 #endif /* SELFTESTS_KLOG_H */

@@ -62,6 +62,9 @@ struct guest_code {
 
 /* kvm_guest.c */
 int guest_create(struct kvm_guest *g, const struct guest_code *code);
+/* The same, with @prepare called on the VM before it has a vCPU; not when it is NULL. */
+int guest_create_prepared(struct kvm_guest *g, const struct guest_code *code,
+			  int (*prepare)(struct kvm_guest *g));
 void guest_destroy(struct kvm_guest *g);
 /* Back to the first instruction, with fresh registers. RAM outside the area stays. */
 int guest_reset(struct kvm_guest *g, const struct guest_code *code);

@@ -83,11 +83,20 @@ int klog_complaints(void)
 	return bad;
 }
 
+unsigned int klog_count(const char *text)
+{
+	char *log = klog_read(), *at = log;
+	unsigned int n = 0;
+
+	while (at && (at = strstr(at, text))) {
+		at += strlen(text);
+		n++;
+	}
+	free(log);
+	return n;
+}
+
 bool klog_contains(const char *text)
 {
-	char *log = klog_read();
-	bool found = log && strstr(log, text);
-
-	free(log);
-	return found;
+	return klog_count(text) > 0;
 }

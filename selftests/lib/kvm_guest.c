@@ -238,7 +238,8 @@ int guest_create_vcpu(struct kvm_guest *g, unsigned int id)
 	return err ? err : guest_set_cpuid(g, id);
 }
 
-static int guest_create_all(struct kvm_guest *g, const struct guest_code *code)
+static int guest_create_all(struct kvm_guest *g, const struct guest_code *code,
+			    int (*prepare)(struct kvm_guest *g))
 {
 	int err;
 
@@ -246,6 +247,8 @@ static int guest_create_all(struct kvm_guest *g, const struct guest_code *code)
 	if (g->kvm_fd < 0)
 		return guest_fail("/dev/kvm");
 	err = guest_create_vm(g);
+	if (!err && prepare)
+		err = prepare(g);
 	if (!err)
 		err = guest_map_ram(g);
 	if (!err)
@@ -255,15 +258,21 @@ static int guest_create_all(struct kvm_guest *g, const struct guest_code *code)
 	return err ? err : guest_reset(g, code);
 }
 
-int guest_create(struct kvm_guest *g, const struct guest_code *code)
+int guest_create_prepared(struct kvm_guest *g, const struct guest_code *code,
+			  int (*prepare)(struct kvm_guest *g))
 {
 	int err;
 
 	*g = (struct kvm_guest){ .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1, .mem_fd = -1 };
-	err = guest_create_all(g, code);
+	err = guest_create_all(g, code, prepare);
 	if (err)
 		guest_destroy(g);
 	return err;
+}
+
+int guest_create(struct kvm_guest *g, const struct guest_code *code)
+{
+	return guest_create_prepared(g, code, NULL);
 }
 
 int guest_reset(struct kvm_guest *g, const struct guest_code *code)

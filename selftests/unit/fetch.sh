@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kernel/fetch takes a tarball only by its digest, from a file, a Debian package, a URL or the
-# cache, and prints the one that was asked for. Small files stand for Linux.
+# kernel/fetch takes a tarball only by its digest, from a file, the cache, a URL, Debian's mirror or
+# upstream, and prints the one that was asked for. Small files stand for Linux, and a script that
+# copies one stands for apt.
 
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -23,8 +24,18 @@ clone_make()
 	tar -C "$dir/tree" -cJf "$dir/other.tar.xz" linux-7
 	pinned=$(sha256sum <"$dir/pinned.tar.xz" | cut -d' ' -f1)
 	other=$(sha256sum <"$dir/other.tar.xz" | cut -d' ' -f1)
+	# shellcheck disable=SC2016 # for the script
+	printf '#!/bin/sh\n[ "$*" = "-s none download src=7" ] && cp "$MIRROR" .\n' \
+		>"$dir/clone/scripts/apt-private"
+	chmod +x "$dir/clone/scripts/apt-private"
+}
+
+# base_make [UPSTREAM]
+base_make()
+{
 	printf 'version\t7\npackage\tsrc 7 none usr/src/src.tar.xz\nsha256\t%s here\n' "$pinned" \
 		>"$dir/clone/kernel/BASE"
+	[ $# = 0 ] || printf 'url\tfile://%s\n' "$1" >>"$dir/clone/kernel/BASE"
 }
 
 # deb_make NAME FILE: a package with FILE as the tarball of Linux, or without one
@@ -68,11 +79,12 @@ if ! command -v dpkg-deb >/dev/null || ! command -v curl >/dev/null; then
 	exit 4
 fi
 clone_make
+base_make
 deb_make good "$dir/pinned.tar.xz"
 deb_make wrong "$dir/other.tar.xz"
 deb_make empty ""
 echo "KTAP version 1"
-echo "1..13"
+echo "1..22"
 case_run "a tarball with the pinned digest" "$pinned" a LINUX_TARBALL="$dir/pinned.tar.xz"
 case_run "the same from the cache" "$pinned" a
 case_run "again, over the one in the cache" "$pinned" a LINUX_TARBALL="$dir/pinned.tar.xz"
@@ -88,5 +100,21 @@ case_run "a directory is refused" "is no file" a LINUX_TARBALL="$dir"
 case_run "a trusted tarball goes before the pinned one" "$other" a LINUX_TARBALL="$dir/other.tar.xz" \
 	LINUX_TARBALL_SHA256="$other"
 case_run "trust ends with the call that gave it" "$pinned" a
+case_run "Debian's package from the mirror" "$pinned" e MIRROR="$dir/good.deb"
+case_run "the package with another tarball is refused" "could not be fetched" f \
+	MIRROR="$dir/wrong.deb"
+case_run "no package and no upstream is refused" "could not be fetched" f MIRROR="$dir/none"
+base_make "$dir/pinned.tar.xz"
+case_run "the package goes before upstream" "$other" g MIRROR="$dir/wrong.deb" \
+	LINUX_TARBALL_SHA256="$other"
+base_make "$dir/other.tar.xz"
+case_run "upstream with another digest is refused" "sha256 $other" h MIRROR="$dir/none"
+case_run "upstream with a trusted digest is taken" "$other" h MIRROR="$dir/none" \
+	LINUX_TARBALL_SHA256="$other"
+base_make "$dir/pinned.tar.xz"
+case_run "without the package upstream is taken" "$pinned" i MIRROR="$dir/none"
+case_run "after a package with another tarball, too" "$pinned" j MIRROR="$dir/wrong.deb"
+base_make "$dir/gone.tar.xz"
+case_run "upstream that is not there is refused" "could not be fetched" k MIRROR="$dir/none"
 echo "# Totals: pass:$((n - failed)) fail:$failed skip:0"
 [ "$failed" = 0 ]

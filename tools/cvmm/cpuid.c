@@ -18,6 +18,7 @@
 #define ECX_HYPERVISOR		(1u << 31)
 #define EDX_HTT			(1u << 28)
 #define ECX_CMP_LEGACY		(1u << 1)	/* leaf 0x80000001 */
+#define ECX_SVM			(1u << 2)	/* a guest that uses it cannot be carried */
 #define CACHE_LEVEL(eax)	((eax) >> 5 & 7)
 #define CACHE_SHARED_MASK	0x03ffc000u
 #define CACHE_CORES_MASK	0xfc000000u
@@ -101,12 +102,15 @@ static void fix_entry(struct kvm_cpuid_entry2 *e, const struct topology *t)
 		fix_cache(e, t);
 		break;
 	case 0x80000001:
-		e->ecx &= ~ECX_CMP_LEGACY;
+		e->ecx &= ~(ECX_CMP_LEGACY | ECX_SVM);
 		if (t->amd && t->nr > 1)
 			e->ecx |= ECX_CMP_LEGACY;
 		break;
 	case 0x80000008:
 		e->ecx = (e->ecx & ~0xf0ffu) | t->shift << 12 | (t->nr - 1);
+		break;
+	case 0x8000000a:		/* features of SVM */
+		e->eax = e->ebx = e->ecx = e->edx = 0;
 		break;
 	case 0x8000001e:
 		e->eax = t->id;

@@ -243,7 +243,8 @@ static const char *export_never(struct kvm_vcpu *vcpu)
 		return "a debugger is attached to the vCPU";
 	if (vcpu->arch.ia32_xss)
 		return "supervisor XSAVE state is in use";
-	if (vcpu->arch.tsc_scaling_ratio != kvm_caps.default_tsc_scaling_ratio)
+	if (vcpu->arch.tsc_scaling_ratio != kvm_caps.default_tsc_scaling_ratio ||
+	    vcpu->arch.tsc_always_catchup)
 		return "the TSC is scaled";
 	if (kvm_vcpu_apicv_active(vcpu))
 		return "AVIC is in use: load kvm_amd with avic=0";
