@@ -73,12 +73,12 @@ struct kvm_caretaker_event_exit {
  * struct kvm_caretaker_event_at - any other event of the payload
  * @id:		enum kvm_caretaker_event
  * @arg:	RUN and PARK: 1 when the guest is in HLT; IPI: 1 when the sender gets it, too
- * @what:	STALL and RESUME: exit code, low half; INJECT: EVENTINJ, low half; IPI: delivery mode
- *		and vector as in the ICR; STRAY: vector; FAULT: as telemetry.fault; else 0
- * @value:	STALL: EXITINFO1; RESUME: TSC cycles of the stall; RUN: TSC cycles since the vCPU left
- *		KVM; PARK: TSC cycles since the kernel asked; IPI: mailboxes of the others that get
- *		it, a bit each; FAULT: address; else 0
- * @rip:	STRAY: 0; FAULT: of the payload or the guest, as telemetry.fault_rip; else of the guest
+ * @what:	STALL and RESUME: exit code, low half; INJECT: EVENTINJ, low half; IPI: delivery
+ *		mode and vector as in the ICR; STRAY: vector; FAULT: as telemetry.fault; else 0
+ * @value:	STALL: EXITINFO1; RESUME: TSC cycles of the stall; RUN: TSC cycles since the vCPU
+ *		left KVM; PARK: TSC cycles since the kernel asked; IPI: mailboxes of the others
+ *		that get it, a bit each; FAULT: address; else 0
+ * @rip:	STRAY: 0; FAULT: as telemetry.fault_rip; else of the guest
  */
 struct kvm_caretaker_event_at {
 	__u16 id;
@@ -106,8 +106,9 @@ struct kvm_caretaker_event_bytes {
 
 /**
  * struct kvm_caretaker_ring_slot - what a sub-buffer holds now
- * @seq:	payload: number of the sub-buffer, counted from the first ever; ~0 while it is being
- *		begun. A reader looks at it before and after copying: if it changed, the copy is void.
+ * @seq:	payload: number of the sub-buffer, counted from the first ever; ~0 while it is
+ *		being begun. A reader looks at it before and after copying: if it changed, the
+ *		copy is void.
  * @first:	payload, when it begins the sub-buffer: number of its first record
  */
 struct kvm_caretaker_ring_slot {
