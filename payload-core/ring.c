@@ -18,6 +18,8 @@
 
 #define RECORD_MAX	(KVM_CARETAKER_RING_CAPACITY - EXTEND_SIZE)
 
+#define CYCLES_MAX	0xffffffffU
+
 /* Set while a record is being written. */
 static bool ring_busy;
 
@@ -110,16 +112,8 @@ static void ring_put(struct kvm_caretaker_ring *ring, const u32 *record, u32 uni
 	store_release(&ring->events, ring->events + 1);
 }
 
-/**
- * payload_ring_write() - write one record
- * @record:	a struct of uapi/linux/kvm_caretaker_ring.h, aligned to 4 bytes
- * @len:	its bytes, rounded up to the next multiple of 4
- *
- * Context: while the vCPU is in the payload: attached and detached writers are on different CPUs.
- * Return: false when it was not written, because the caller interrupted another write, there is no
- * ring, or it is too large.
- */
-bool payload_ring_write(const void *record, u32 len)
+/* @tsc: 0 to have it taken. A record that interrupts another one is not written. */
+static bool ring_write(const void *record, u32 len, u64 tsc)
 {
 	struct kvm_caretaker_ring *ring = payload_ring();
 
@@ -131,10 +125,24 @@ bool payload_ring_write(const void *record, u32 len)
 	}
 	ring_busy = true;
 	ring_barrier();
-	ring_put(ring, record, (len + 3) / 4, payload_tsc());
+	ring_put(ring, record, (len + 3) / 4, tsc ? tsc : payload_tsc());
 	ring_barrier();
 	ring_busy = false;
 	return true;
+}
+
+/**
+ * payload_ring_write() - write one record
+ * @record:	a struct of uapi/linux/kvm_caretaker_ring.h, aligned to 4 bytes
+ * @len:	its bytes, rounded up to the next multiple of 4
+ *
+ * Context: while the vCPU is in the payload: attached and detached writers are on different CPUs.
+ * Return: false when it was not written, because the caller interrupted another write, there is no
+ * ring, or it is too large.
+ */
+bool payload_ring_write(const void *record, u32 len)
+{
+	return ring_write(record, len, 0);
 }
 
 /**
@@ -167,9 +175,12 @@ bool payload_ring_emit(u16 id, const void *data, u32 len)
  * payload_ring_exit() - write the event of an exit
  * @vmcb:	VMCB in use, RIP still that of the exit
  * @server:	who served it
+ *
+ * Context: the last edge of the ledger was the #VMEXIT, or the end of a handler.
  */
 void payload_ring_exit(const struct vmcb *vmcb, enum kvm_caretaker_server server)
 {
+	u64 now = payload_tsc(), cycles = now - payload_telemetry()->tsc_last;
 	struct kvm_caretaker_event_exit record = {
 		.id = KVM_CARETAKER_EVENT_EXIT,
 		.server = server,
@@ -177,9 +188,10 @@ void payload_ring_exit(const struct vmcb *vmcb, enum kvm_caretaker_server server
 		.reason = vmcb->exit_code,
 		.rip = vmcb->rip,
 		.info1 = vmcb->info1,
+		.cycles = cycles < CYCLES_MAX ? cycles : CYCLES_MAX,
 	};
 
-	payload_ring_write(&record, sizeof(record));
+	ring_write(&record, sizeof(record), now);
 }
 
 /**

@@ -278,6 +278,146 @@ static void test_emit(void)
 	EXPECT_EQ(h.ring.events, 3);
 }
 
+/* Copies the record number @number of a ring that has not begun a second sub-buffer. */
+static void record(u32 number, void *to, u32 len)
+{
+	struct found f = { 0 };
+	u32 off = 0, i;
+
+	memset(to, 0, len);
+	for (i = 0; i <= number; i++) {
+		EXPECT(page_next(&h.ring.subbuf[0], &off, &f));
+		if (failures)
+			return;
+	}
+	EXPECT_EQ(f.len, len);
+	memcpy(to, f.data, len < f.len ? len : f.len);
+}
+
+static void expect_exit(u32 number, u32 reason, u32 server, u32 detached, u64 rip)
+{
+	struct kvm_caretaker_event_exit e;
+
+	record(number, &e, sizeof(e));
+	EXPECT_EQ(e.id, KVM_CARETAKER_EVENT_EXIT);
+	EXPECT_EQ(e.reason, reason);
+	EXPECT_EQ(e.server, server);
+	EXPECT_EQ(e.detached, detached);
+	EXPECT_EQ(e.rip, rip);
+	EXPECT_EQ(e.info1, h.vmcb.info1);
+	EXPECT(e.cycles);
+}
+
+static void expect_at(u32 number, u32 id, u32 arg, u32 what, u64 value, u64 rip)
+{
+	struct kvm_caretaker_event_at e;
+
+	record(number, &e, sizeof(e));
+	EXPECT_EQ(e.id, id);
+	EXPECT_EQ(e.arg, arg);
+	EXPECT_EQ(e.what, what);
+	EXPECT_EQ(e.value, value);
+	EXPECT_EQ(e.rip, rip);
+}
+
+static u32 handler_says(u64 *cell)
+{
+	(void)cell;
+	return KVM_CARETAKER_HANDLED;
+}
+
+static void exits_of_all_servers(void)
+{
+	h.vmcb.info1 = 0;
+	exit_attached(VMEXIT_CPUID);
+	exit_attached(VMEXIT_PAUSE);
+	exit_attached(VMEXIT_HLT);
+	handler_set(KVM_CARETAKER_CLASS_PAUSE, handler_says);
+	exit_attached(VMEXIT_PAUSE);
+	exit_attached(VMEXIT_INTR);
+}
+
+static void test_attached_exits(void)
+{
+	u64 rip = h.vmcb.rip;
+
+	cpuid_add(0xaa, 0, 0, 1);
+	h.vmcb.rax = 0xaa;
+	ccb.events = 1 << KVM_CARETAKER_EVENT_EXIT;
+	exits_of_all_servers();
+	EXPECT_EQ(h.ring.events, 5);
+	expect_exit(0, VMEXIT_CPUID, KVM_CARETAKER_NATIVE, 0, rip);
+	expect_exit(1, VMEXIT_PAUSE, KVM_CARETAKER_NATIVE, 0, rip + 2);
+	expect_exit(2, VMEXIT_HLT, KVM_CARETAKER_KVM, 0, rip + 4);
+	expect_exit(3, VMEXIT_PAUSE, KVM_CARETAKER_HANDLER, 0, rip + 4);
+	expect_exit(4, VMEXIT_INTR, KVM_CARETAKER_KVM, 0, rip + 6);
+}
+
+/* HLT halts until an interrupt comes, the last exit blocks. */
+static void test_detached_exits(void)
+{
+	u64 rip = h.vmcb.rip;
+
+	ccb.exit.flags = KVM_CARETAKER_EXIT_DETACHED;
+	ccb.events = 1 << KVM_CARETAKER_EVENT_EXIT | 1 << KVM_CARETAKER_EVENT_STALL |
+		     1 << KVM_CARETAKER_EVENT_RESUME;
+	h.vmcb.info1 = 0;
+	exit_detached(VMEXIT_CPUID);
+	exit_detached(VMEXIT_INTR);
+	handler_set(KVM_CARETAKER_CLASS_PAUSE, handler_says);
+	exit_detached(VMEXIT_PAUSE);
+	payload_unhalt();
+	exit_detached(VMEXIT_HLT);
+	h.vmcb.info1 = 0x11;
+	h.vmcb.info2 = rip + 100;
+	exit_detached(VMEXIT_IOIO);
+	EXPECT_EQ(h.ring.events, 7);
+	expect_exit(4, VMEXIT_IOIO, KVM_CARETAKER_BLOCKED, 1, rip + 5);
+	expect_at(5, KVM_CARETAKER_EVENT_STALL, 0, VMEXIT_IOIO, 0x11, rip + 5);
+	expect_at(6, KVM_CARETAKER_EVENT_RESUME, 0, VMEXIT_IOIO,
+		  h.telemetry.stalls[0].tsc_end - h.telemetry.stalls[0].tsc_start, rip + 5);
+	h.vmcb.info1 = 0;
+	expect_exit(0, VMEXIT_CPUID, KVM_CARETAKER_NATIVE, 1, rip);
+	expect_exit(1, VMEXIT_INTR, KVM_CARETAKER_NATIVE, 1, rip + 2);
+	expect_exit(2, VMEXIT_PAUSE, KVM_CARETAKER_HANDLER, 1, rip + 2);
+	expect_exit(3, VMEXIT_HLT, KVM_CARETAKER_NATIVE, 1, rip + 4);
+}
+
+/* A stray NMI, a self-IPI, and its injection. */
+static void test_interrupts(void)
+{
+	ccb.exit.flags = KVM_CARETAKER_EXIT_DETACHED;
+	ccb.events = 1 << KVM_CARETAKER_EVENT_INJECT | 1 << KVM_CARETAKER_EVENT_IPI |
+		     1 << KVM_CARETAKER_EVENT_STRAY;
+	peers_set(2, 0);
+	ccb.state = KVM_CARETAKER_ATTACHED;
+	payload_apic_event(PAYLOAD_VECTOR_NMI);
+	EXPECT_EQ(h.ring.events, 0);
+	ccb.state = KVM_CARETAKER_RUNNING;
+	payload_apic_event(0x55);
+	h.vmcb.rflags |= RFLAGS_IF;
+	h.vmcb.int_state = 0;
+	payload_inject_look();
+	wrmsr(0x830, 0x80041);
+	EXPECT_EQ(h.ring.events, 3);
+	expect_at(0, KVM_CARETAKER_EVENT_STRAY, 0, 0x55, 0, 0);
+	expect_at(1, KVM_CARETAKER_EVENT_IPI, 1, 0x41, 2, h.vmcb.rip - 2);
+	expect_at(2, KVM_CARETAKER_EVENT_INJECT, 0, VMCB_EVENT_VALID | 0x41, 0, h.vmcb.rip);
+}
+
+/* Any event but the one that would come: not a byte of the ring changes. */
+static void test_switched_off(void)
+{
+	static const struct kvm_caretaker_ring untouched;
+
+	ccb.events = KVM_CARETAKER_EVENTS_ALL & ~(1 << KVM_CARETAKER_EVENT_EXIT);
+	exits_of_all_servers();
+	EXPECT(!memcmp(&h.ring, &untouched, sizeof(untouched)));
+	ccb.events = 1 << KVM_CARETAKER_EVENT_EXIT;
+	exits_of_all_servers();
+	EXPECT_EQ(h.ring.events, 5);
+}
+
 #define RACE_RECORDS	200000
 
 static void *race_write(void *unused)
@@ -354,6 +494,10 @@ const struct test tests_ring[] = {
 	{ "a record that interrupts another one is dropped and counted", test_nested },
 	{ "without a ring nothing is written", test_no_ring },
 	{ "bytes of a handler: switched off, too many, some", test_emit },
+	{ "attached exits: reason, place, server", test_attached_exits },
+	{ "exits in the gap, and the stall of one that blocks", test_detached_exits },
+	{ "stray events, IPIs and injections", test_interrupts },
+	{ "events that are switched off leave the ring alone", test_switched_off },
 	{ "a reader beside the writer gets whole sub-buffers or knows better", test_race },
 	{ NULL, NULL },
 };
