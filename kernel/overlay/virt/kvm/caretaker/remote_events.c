@@ -206,16 +206,17 @@ static struct trace_event_fields fields_bytes[] = {
 	FIELD("u8", "data[64]", KVM_CARETAKER_EVENT_BYTES), {}
 };
 
-static char fmt_exit[] = "\"" WHO_FMT "reason=0x%x server=%u detached=%u rip=0x%llx "
+static const char fmt_exit[] = "\"" WHO_FMT "reason=0x%x server=%u detached=%u rip=0x%llx "
 	"info1=0x%llx cycles=%u\", " WHO_ARG
 	"REC->reason, REC->server, REC->detached, REC->rip, REC->info1, REC->cycles";
-static char fmt_at[] = "\"" WHO_FMT "what=0x%x arg=%u value=0x%llx rip=0x%llx\", " WHO_ARG
+static const char fmt_at[] = "\"" WHO_FMT "what=0x%x arg=%u value=0x%llx rip=0x%llx\", " WHO_ARG
 	"REC->what, REC->arg, REC->value, REC->rip";
-static char fmt_bytes[] = "\"" WHO_FMT "reason=0x%x len=%u data=%s\", " WHO_ARG
+static const char fmt_bytes[] = "\"" WHO_FMT "reason=0x%x len=%u data=%s\", " WHO_ARG
 	"REC->reason, REC->len, __print_hex(REC->data, 64)";
 
 #define EVENT(n, i, f, p) \
-	{ .name = n, .id = i, .fields = fields_##f, .print_fmt = fmt_##f, .print = print_##p }
+	{ .name = n, .id = i, .fields = fields_##f, .print_fmt = (char *)fmt_##f, \
+	  .print = print_##p }
 
 /* By id. */
 struct remote_event caretaker_remote_events[] = {

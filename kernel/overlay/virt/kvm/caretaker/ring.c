@@ -13,7 +13,9 @@
 #include <string.h>
 #define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, v)	__atomic_store_n(&(x), v, __ATOMIC_RELAXED)
+/* Stand-in for that of the kernel */
 #define smp_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
+/* Stand-in for that of the kernel */
 #define smp_rmb()		__atomic_thread_fence(__ATOMIC_ACQUIRE)
 #endif
 #include "ring.h"
