@@ -271,3 +271,24 @@ const char *caretaker_server_name(uint32_t server)
 
 	return server < KVM_CARETAKER_NR_SERVERS ? name[server] : "unknown";
 }
+
+/**
+ * caretaker_account_name() - enum kvm_caretaker_account as text
+ * @account: value
+ *
+ * Return: a constant text; "unknown" for a value that this library does not know.
+ */
+const char *caretaker_account_name(uint32_t account)
+{
+	static const char *const name[KVM_CARETAKER_NR_ACCOUNTS] = {
+		[KVM_CARETAKER_TIME_GUEST]	= "guest",
+		[KVM_CARETAKER_TIME_NATIVE]	= "native",
+		[KVM_CARETAKER_TIME_HANDLER]	= "handler",
+		[KVM_CARETAKER_TIME_KVM]	= "kvm",
+		[KVM_CARETAKER_TIME_BLOCKED]	= "blocked",
+		[KVM_CARETAKER_TIME_HALTED]	= "halted",
+		[KVM_CARETAKER_TIME_HANDOVER]	= "handover",
+	};
+
+	return account < KVM_CARETAKER_NR_ACCOUNTS ? name[account] : "unknown";
+}

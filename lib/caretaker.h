@@ -60,6 +60,7 @@ CARETAKER_API int caretaker_get_state(int vcpu_fd, void **buf, size_t *len);
 CARETAKER_API const char *caretaker_strerror(int err);
 CARETAKER_API const char *caretaker_state_name(uint32_t state);
 CARETAKER_API const char *caretaker_server_name(uint32_t server);
+CARETAKER_API const char *caretaker_account_name(uint32_t account);
 
 /* ------------------------------------------------------------------- live update sessions */
 

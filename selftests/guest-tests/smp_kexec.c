@@ -10,6 +10,7 @@
 
 #include "klog.h"
 #include "ktap.h"
+#include "ledger_test.h"
 #include "smp_test.h"
 
 #define NEXT_KERNEL	"/boot/bzImage-b"
@@ -221,11 +222,12 @@ static enum ktap_result adopted(void)
 static enum ktap_result telemetry_of_gap(void)
 {
 	static struct kvm_caretaker_telemetry t;
-	uint64_t stop = ~0UL, run = 0, kick = ~0UL, adopt = 0;
+	uint64_t stop = ~0UL, run = 0, kick = ~0UL, adopt = 0, at;
 	unsigned int i;
 
 	for (i = 0; i < guest.nr; i++) {
-		CHECK(!caretaker_telemetry(&guest.vcpu[i], &t), "no telemetry");
+		CHECK(ledger_adds_up(&guest.vcpu[i], &t, &at) == KTAP_PASS &&
+		      ledger_handover(&t, 0) == KTAP_PASS, "vCPU %u", i);
 		CHECK(t.tsc_run && t.tsc_stop <= t.tsc_run && t.tsc_run < t.tsc_kick &&
 		      t.tsc_kick <= t.tsc_park && t.tsc_park <= t.tsc_adopt,
 		      "vCPU %u: stop %llu run %llu kick %llu park %llu adopt %llu", i, t.tsc_stop,

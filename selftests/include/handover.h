@@ -28,6 +28,8 @@ struct handover_state {
 	struct kvm_vcpu_events events;
 	struct kvm_xcrs xcrs;
 	struct kvm_mp_state mp;
+	uint64_t tsc_install;	/* around the first install: see struct kvm_guest */
+	uint64_t tsc_installed;
 	uint32_t nr_msrs;
 	uint32_t pad;
 	struct kvm_msr_entry msrs[HANDOVER_MSRS];

@@ -40,6 +40,8 @@ struct kvm_guest {
 	size_t run_size;
 	unsigned char *ram;
 	struct kvm_cpuid2 *cpuid;
+	uint64_t tsc_install;	/* host TSC before the first Caretaker was installed, 0 for none */
+	uint64_t tsc_installed;	/* and after it */
 };
 
 struct guest_vector {
@@ -84,6 +86,12 @@ int guest_set_cpuid2(struct kvm_guest *g);
 int guest_create_vcpu(struct kvm_guest *g, unsigned int id);
 /* 64-bit mode and these registers; runnable. */
 int guest_set_regs(struct kvm_guest *g, uint64_t rip, uint64_t rsp, uint64_t rdi);
+
+/* The host TSC, read here */
+static inline uint64_t tsc_now(void)
+{
+	return __builtin_ia32_rdtsc();
+}
 
 static inline void *guest_area(struct kvm_guest *g)
 {

@@ -56,9 +56,19 @@ int caretaker_ioctl_set(struct kvm_guest *g, struct kvm_caretaker_set *a)
 	return ioctl(g->vcpu_fd, KVM_SET_CARETAKER, a) ? -errno : 0;
 }
 
+/* A later install goes on with the telemetry. */
+static void note_install(struct kvm_guest *g, uint64_t start)
+{
+	if (g->tsc_install)
+		return;
+	g->tsc_install = start;
+	g->tsc_installed = tsc_now();
+}
+
 int caretaker_install_at(struct kvm_guest *g, uint32_t flags, unsigned int pcpu)
 {
 	struct kvm_caretaker_set a;
+	uint64_t start;
 	int err;
 
 	caretaker_args(&a);
@@ -69,9 +79,12 @@ int caretaker_install_at(struct kvm_guest *g, uint32_t flags, unsigned int pcpu)
 		ktap_diag("no payload: %s", strerror(-a.payload_fd));
 		return a.payload_fd;
 	}
+	start = tsc_now();
 	err = caretaker_ioctl_set(g, &a);
 	if (err)
 		ktap_diag("KVM_SET_CARETAKER: %s: %s", strerror(-err), caretaker_log);
+	else
+		note_install(g, start);
 	close(a.payload_fd);
 	return err;
 }
@@ -84,10 +97,14 @@ int caretaker_install(struct kvm_guest *g, uint32_t flags)
 int caretaker_remove(struct kvm_guest *g)
 {
 	struct kvm_caretaker_set a;
+	int err;
 
 	caretaker_args(&a);
 	a.flags = KVM_CARETAKER_REMOVE;
-	return caretaker_ioctl_set(g, &a);
+	err = caretaker_ioctl_set(g, &a);
+	if (!err)
+		g->tsc_install = 0;
+	return err;
 }
 
 static int caretaker_get(struct kvm_guest *g, uint32_t what, void *buf, size_t len)

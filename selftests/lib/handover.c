@@ -127,6 +127,8 @@ int state_save(struct kvm_guest *g, struct handover_state *s)
 	if (khz < 0)
 		return failed("KVM_GET_TSC_KHZ");
 	s->tsc_khz = khz;
+	s->tsc_install = g->tsc_install;
+	s->tsc_installed = g->tsc_installed;
 	s->nr_cpuid = g->cpuid->nent;
 	memcpy(s->cpuid, g->cpuid->entries, s->nr_cpuid * sizeof(s->cpuid[0]));
 	s->magic = STATE_MAGIC;
@@ -266,6 +268,8 @@ int retrieve_vcpu_at(int session, struct kvm_guest *g, const struct handover_sta
 		ktap_diag("retrieve of the vCPU: %s", strerror(-g->vcpu_fd));
 		return g->vcpu_fd;
 	}
+	g->tsc_install = s->tsc_install;
+	g->tsc_installed = s->tsc_installed;
 	err = guest_map_run(g);
 	return err ? err : state_restore(g, s);
 }

@@ -16,6 +16,7 @@
 #include "handover_test.h"
 #include "klog.h"
 #include "ktap.h"
+#include "ledger_test.h"
 
 #define ONLINE_MS	60000
 #define NEXT_KERNEL	"/boot/bzImage-b"
@@ -353,11 +354,29 @@ static enum ktap_result runs_in_kvm(void)
 	return KTAP_PASS;
 }
 
+/* The vCPU has been handed over once, and the guest did one thing all the time. */
+static enum ktap_result ledger_of_gap(const struct kvm_caretaker_telemetry *t)
+{
+	uint64_t gap = t->tsc_park - t->tsc_run, halted = t->ledger[KVM_CARETAKER_TIME_HALTED];
+	uint64_t blocked = t->ledger[KVM_CARETAKER_TIME_BLOCKED];
+	uint64_t stalled = t->stalls[0].tsc_end - t->stalls[0].tsc_start;
+
+	if (guest_does == HANDOVER_HALTS)
+		CHECK(halted * 100 >= gap * 95, "halted %lu of %lu cycles", halted, gap);
+	CHECK(blocked == (t->nr_stalls ? stalled : 0), "blocked %lu cycles", blocked);
+	ktap_diag("in TSC cycles: gap %lu, guest %llu, native %llu, blocked %lu, halted %lu, handover %llu",
+		  gap, t->ledger[KVM_CARETAKER_TIME_GUEST], t->ledger[KVM_CARETAKER_TIME_NATIVE],
+		  blocked, halted, t->ledger[KVM_CARETAKER_TIME_HANDOVER]);
+	return ledger_handover(t, 0);
+}
+
 static enum ktap_result telemetry_of_gap(void)
 {
 	static struct kvm_caretaker_telemetry t;
+	enum ktap_result res;
+	uint64_t at;
 
-	CHECK(!caretaker_telemetry(&guest, &t), "no telemetry");
+	CHECK(ledger_adds_up(&guest, &t, &at) == KTAP_PASS, "over both kernels and the gap");
 	CHECK(t.vm_id == state->vm_id, "of another VM");
 	CHECK(t.tsc_run && t.tsc_stop <= t.tsc_run && t.tsc_run < t.tsc_kick &&
 	      t.tsc_kick <= t.tsc_park && t.tsc_park <= t.tsc_adopt,
@@ -370,11 +389,12 @@ static enum ktap_result telemetry_of_gap(void)
 		CHECK(t.stalls[0].tsc_start < t.tsc_kick && t.stalls[0].tsc_end >= t.tsc_kick,
 		      "the stall lasted from %llu to %llu", t.stalls[0].tsc_start,
 		      t.stalls[0].tsc_end);
+	res = ledger_of_gap(&t);
 	ktap_diag("gap %llu ms, stop to run %llu us, kick to adopt %llu us",
 		  (t.tsc_adopt - t.tsc_stop) / t.tsc_khz,
 		  (t.tsc_run - t.tsc_stop) * 1000 / t.tsc_khz,
 		  (t.tsc_adopt - t.tsc_kick) * 1000 / t.tsc_khz);
-	return KTAP_PASS;
+	return res;
 }
 
 static enum ktap_result pcpu_returns(void)
@@ -396,10 +416,13 @@ static enum ktap_result finished(void)
 
 static enum ktap_result new_caretaker(void)
 {
+	static struct kvm_caretaker_telemetry t;
+	uint64_t at;
+
 	CHECK(!caretaker_install(&guest, 0), "no install");
 	CHECK(count_alive(&guest, 2000), "the guest does not count any more");
 	CHECK(count_command(&guest, COUNT_CPUID, 2000), "no CPUID");
-	return KTAP_PASS;
+	return ledger_adds_up(&guest, &t, &at);
 }
 
 static enum ktap_result registers_intact(void)

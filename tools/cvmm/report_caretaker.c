@@ -28,23 +28,59 @@ void report_caretaker(struct vcpu *v, FILE *f)
 		(uint64_t)i.npt_bytes, i.tsc_khz);
 }
 
-static void exits_write(FILE *f, const char *name,
-			const __u64 (*exits)[KVM_CARETAKER_NR_SERVERS])
+/* Without the empty buckets at the end */
+static void hist_write(FILE *f, const struct kvm_caretaker_cell *c)
+{
+	int i, nr = KVM_CARETAKER_NR_BUCKETS;
+
+	while (nr && !c->hist[nr - 1])
+		nr--;
+	fprintf(f, ", \"max\": %" PRIu64 ", \"hist\": [", (uint64_t)c->max);
+	for (i = 0; i < nr; i++)
+		fprintf(f, "%s%u", i ? ", " : "", c->hist[i]);
+	fprintf(f, "]");
+}
+
+static void exits_write(FILE *f, const char *name, const struct kvm_caretaker_telemetry *t,
+			bool gap)
 {
 	const char *sep = "";
-	int r, s;
+	int i, s;
 
 	fprintf(f, "      \"%s\": [", name);
-	for (r = 0; r < KVM_CARETAKER_NR_REASONS; r++) {
+	for (i = 0; i < KVM_CARETAKER_NR_SLOTS; i++) {
 		for (s = 0; s < KVM_CARETAKER_NR_SERVERS; s++) {
-			if (!exits[r][s])
+			const struct kvm_caretaker_cell *c = &t->slots[i].by[s];
+			uint64_t count = gap ? c->gap_count : c->count;
+
+			if (!count)
 				continue;
-			fprintf(f, "%s{\"reason\": %d, \"served_by\": \"%s\", ", sep, r,
-				caretaker_server_name(s));
-			fprintf(f, "\"count\": %" PRIu64 "}", (uint64_t)exits[r][s]);
+			fprintf(f, "%s{\"reason\": %u, \"served_by\": \"%s\", \"count\": %" PRIu64
+				", \"cycles\": %" PRIu64, sep, t->slots[i].reason,
+				caretaker_server_name(s), count,
+				(uint64_t)(gap ? c->gap_cycles : c->cycles));
+			hist_write(f, c);
+			fprintf(f, "}");
 			sep = ", ";
 		}
 	}
+	fprintf(f, "],\n");
+}
+
+static void ledger_write(FILE *f, const struct kvm_caretaker_telemetry *t)
+{
+	int i;
+
+	fprintf(f, "      \"tsc_first\": %" PRIu64 ", \"tsc_last\": %" PRIu64
+		", \"open\": \"%s\",\n      \"ledger\": {", (uint64_t)t->tsc_first,
+		(uint64_t)t->tsc_last, caretaker_account_name(t->open));
+	for (i = 0; i < KVM_CARETAKER_NR_ACCOUNTS; i++)
+		fprintf(f, "%s\"%s\": %" PRIu64, i ? ", " : "", caretaker_account_name(i),
+			(uint64_t)t->ledger[i]);
+	fprintf(f, "},\n      \"classes\": [");
+	for (i = 0; i < KVM_CARETAKER_NR_CLASS_USES; i++)
+		fprintf(f, "%s{\"calls\": %" PRIu64 ", \"cycles\": %" PRIu64 "}", i ? ", " : "",
+			(uint64_t)t->classes[i].calls, (uint64_t)t->classes[i].cycles);
 	fprintf(f, "],\n");
 }
 
@@ -105,8 +141,9 @@ void report_telemetry(struct vcpu *v, FILE *f)
 	}
 	fprintf(f, "{\n");
 	counters_write(f, t);
-	exits_write(f, "exits", t->exits);
-	exits_write(f, "gap_exits", t->gap_exits);
+	ledger_write(f, t);
+	exits_write(f, "exits", t, false);
+	exits_write(f, "gap_exits", t, true);
 	stalls_write(f, t);
 	fprintf(f, "    }");
 	free(t);

@@ -73,7 +73,7 @@ enum kvm_caretaker_account {
  *		as long as a reader looks once in 2^32 exits, and the sum of all buckets is that of the
  *		counts modulo 2^32
  *
- * Exits that KVM serves and those that block are counted when they begin, and timed when they are
+ * Exits that go to KVM, block or halt are counted when they begin, and timed when they are
  * over: between them the cell that @pending of struct kvm_caretaker_telemetry names has one more
  * exit counted than is in its histogram.
  */
@@ -160,13 +160,13 @@ struct kvm_caretaker_stall {
  *		kernel, at preserve and when it takes the vCPU back: enum kvm_caretaker_account to
  *		which the time since @tsc_last will go. KVM_CARETAKER_TIME_GUEST also while the
  *		payload serves an exit that takes no longer than that
- * @pending:	payload, when an exit goes to KVM or blocks, zeroed when it is over; kernel, at
+ * @pending:	payload, when an exit goes to KVM, blocks or halts, zeroed when it is over; kernel, at
  *		preserve: zeroed. The cell of that exit: slot * KVM_CARETAKER_NR_SERVERS + server
  *		+ 1; 0 for none
  * @nr_slots:	payload, at the first exit of a reason: slots in use, the shared one not counted
  * @reserved32:	zero
  * @reserved:	zero
- * @tsc_last:	payload and kernel, after @ledger: the latest edge
+ * @tsc_last:	payload and kernel, at each edge: when it was
  * @ledger:	payload, at each edge; kernel, at preserve (until @tsc_stop) and when it takes the
  *		vCPU back (until @tsc_adopt): TSC cycles by enum kvm_caretaker_account
  * @classes:	payload: handlers by exit class

@@ -354,7 +354,7 @@ static struct trace_buffer_desc *remote_load(unsigned long size, void *unused)
 
 	if (size > SZ_1G)
 		return ERR_PTR(-E2BIG);
-	rb = remote_create(max(size, (unsigned long)REMOTE_BYTES));
+	rb = remote_create(max_t(size_t, size, REMOTE_BYTES));
 	if (IS_ERR(rb))
 		return ERR_CAST(rb);
 	mutex_lock(&remote_lock);
