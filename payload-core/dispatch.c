@@ -11,6 +11,7 @@
  */
 #include "cpuid.h"
 #include "payload.h"
+#include "ring.h"
 #include "telemetry.h"
 
 struct payload_call payload_call;
@@ -133,17 +134,35 @@ u32 payload_handler(const struct vmcb *vmcb, u32 index, u64 next)
 
 static noinline u32 attached_forward(u32 index)
 {
+	if (payload_traces(EXIT))
+		payload_ring_exit(payload_vmcb(), KVM_CARETAKER_KVM);
 	payload_exit_pends(index, KVM_CARETAKER_KVM);
 	ccb.seen = payload_handlers()->generation;
 	return PAYLOAD_LEAVE;
 }
 
 static inline u32
-attached_enter(struct vmcb *vmcb, u32 index, u64 next, enum kvm_caretaker_server server)
+attached_finish(struct vmcb *vmcb, u32 index, u64 next, enum kvm_caretaker_server server)
 {
 	payload_skip(vmcb, next);
 	payload_reentry(vmcb, 0);
 	return payload_exit_served(index, server, false);
+}
+
+static noinline u32
+attached_finish_traced(struct vmcb *vmcb, u32 index, u64 next, enum kvm_caretaker_server server)
+{
+	payload_ring_exit(vmcb, server);
+	return attached_finish(vmcb, index, next, server);
+}
+
+/* A tail call, so that the hot path saves no registers for the event. */
+static __always_inline u32
+attached_enter(struct vmcb *vmcb, u32 index, u64 next, enum kvm_caretaker_server server)
+{
+	if (payload_traces(EXIT))
+		return attached_finish_traced(vmcb, index, next, server);
+	return attached_finish(vmcb, index, next, server);
 }
 
 /* All but CPUID; apart from it so that the hot path saves no registers. */

@@ -9,6 +9,7 @@
  * Interrupts are delivered in x2APIC mode only.
  */
 #include "payload.h"
+#include "ring.h"
 #include "telemetry.h"
 
 #define MSR_TSC_DEADLINE	0x6e0
@@ -115,6 +116,13 @@ static u32 gap_reenter(struct vmcb *vmcb)
 	return PAYLOAD_ENTER;
 }
 
+/* RIP is still that of the exit. */
+static void gap_trace(const struct vmcb *vmcb, enum kvm_caretaker_server server)
+{
+	if (payload_traces(EXIT))
+		payload_ring_exit(vmcb, server);
+}
+
 /* What it takes to enter again is part of the exit. */
 static u32 gap_enter(struct vmcb *vmcb, u32 index, enum kvm_caretaker_server server)
 {
@@ -126,6 +134,7 @@ static u32 gap_enter(struct vmcb *vmcb, u32 index, enum kvm_caretaker_server ser
 
 static u32 gap_finish(struct vmcb *vmcb, u32 index, u64 next, enum kvm_caretaker_server server)
 {
+	gap_trace(vmcb, server);
 	payload_skip(vmcb, next);
 	return gap_enter(vmcb, index, server);
 }
@@ -151,12 +160,19 @@ static u32 gap_block(const struct vmcb *vmcb, u32 index)
 {
 	struct kvm_caretaker_stall *stall;
 
+	gap_trace(vmcb, KVM_CARETAKER_BLOCKED);
 	payload_exit_pends(index, KVM_CARETAKER_BLOCKED);
 	stall = gap_stall_begin(vmcb);
+	if (payload_traces(STALL))
+		payload_ring_at(KVM_CARETAKER_EVENT_STALL, 0, stall->reason, stall->info1,
+				stall->rip);
 	if (payload_move(RUNNING, STALLED))
 		payload_spin();
 	payload_exit_ends();
 	stall->tsc_end = payload_telemetry()->tsc_last;
+	if (payload_traces(RESUME))
+		payload_ring_at(KVM_CARETAKER_EVENT_RESUME, 0, stall->reason,
+				stall->tsc_end - stall->tsc_start, stall->rip);
 	return PAYLOAD_LEAVE;
 }
 
@@ -250,6 +266,7 @@ static u32 gap_serve(struct vmcb *vmcb, u32 index, u64 next)
 		return gap_block(vmcb, index);
 	if (index != VMEXIT_HLT)
 		return gap_finish(vmcb, index, next, KVM_CARETAKER_NATIVE);
+	gap_trace(vmcb, KVM_CARETAKER_NATIVE);
 	payload_skip(vmcb, next);
 	payload_exit_pends(index, KVM_CARETAKER_NATIVE);
 	payload_halted(vmcb);
@@ -265,12 +282,15 @@ static u32 gap_other(struct vmcb *vmcb, u32 index)
 	case VMEXIT_INTR:
 	case VMEXIT_NMI:
 	case VMEXIT_SMI:
+		gap_trace(vmcb, KVM_CARETAKER_NATIVE);
 		payload_window();
 		return gap_enter(vmcb, index, KVM_CARETAKER_NATIVE);
 	case VMEXIT_VINTR:
+		gap_trace(vmcb, KVM_CARETAKER_NATIVE);
 		payload_inject_look();
 		return gap_enter(vmcb, index, KVM_CARETAKER_NATIVE);
 	case VMEXIT_IRET:
+		gap_trace(vmcb, KVM_CARETAKER_NATIVE);
 		payload_nmi_iret(vmcb);
 		return gap_enter(vmcb, index, KVM_CARETAKER_NATIVE);
 	case VMEXIT_EXCP_MC:

@@ -5,6 +5,7 @@
 #include "payload.h"
 #include "cpu.h"
 #include "debug.h"
+#include "ring.h"
 #include "tables.h"
 #include "telemetry.h"
 
@@ -209,8 +210,15 @@ static void run_registers_save(void)
 	run_fpu_save();
 }
 
+static void run_trace(u32 event, u64 cycles)
+{
+	payload_ring_at(event, ccb.flags & KVM_CARETAKER_CCB_HALTED ? 1 : 0, 0, cycles,
+			payload_vmcb()->rip);
+}
+
 static void __noreturn run_park(void)
 {
+	const struct kvm_caretaker_telemetry *telemetry = payload_telemetry();
 	struct vmcb *vmcb = payload_vmcb();
 
 	debug_crumb('P');
@@ -225,6 +233,8 @@ static void __noreturn run_park(void)
 	ccb.exit.flags &= ~KVM_CARETAKER_EXIT_DETACHED;
 	run_svm_off();
 	payload_gap_ends();
+	if (payload_traces(PARK))
+		run_trace(KVM_CARETAKER_EVENT_PARK, telemetry->tsc_park - telemetry->tsc_kick);
 	payload_move(ADOPTING, PARKED);
 	run_halt();
 }
@@ -259,9 +269,13 @@ static bool run_begin(void)
  */
 static void __noreturn run_guest(void)
 {
+	const struct kvm_caretaker_telemetry *telemetry = payload_telemetry();
+
 	debug_crumb('R');
 	run_guest_load();
 	payload_gap_begins();
+	if (payload_traces(RUN))
+		run_trace(KVM_CARETAKER_EVENT_RUN, telemetry->tsc_run - telemetry->tsc_stop);
 	if (ccb.flags & KVM_CARETAKER_CCB_HALTED)
 		payload_halted(payload_vmcb());
 	if (payload_state() == KVM_CARETAKER_ADOPTING)
@@ -316,6 +330,15 @@ void __noreturn payload_park(void)
 	run_park();
 }
 
+/* In all other states the kernel may be running it, through this payload. */
+static bool run_owns_vcpu(void)
+{
+	u32 state = payload_state();
+
+	return state == KVM_CARETAKER_RUNNING || state == KVM_CARETAKER_STALLED ||
+	       state == KVM_CARETAKER_ADOPTING;
+}
+
 static void run_move_to_faulted(void)
 {
 	while (!payload_move(RUNNING, FAULTED) && !payload_move(STALLED, FAULTED) &&
@@ -344,6 +367,8 @@ static void __noreturn run_fault(u64 fault, u64 rip, u64 addr)
 	telemetry->fault = fault;
 	telemetry->fault_rip = rip;
 	telemetry->fault_addr = addr;
+	if (payload_traces(FAULT) && run_owns_vcpu())
+		payload_ring_at(KVM_CARETAKER_EVENT_FAULT, 0, fault, addr, rip);
 	if (run_own_saved)
 		run_own_load();
 	run_apic_disable();

@@ -15,6 +15,8 @@ unsigned int failures;
 
 u64 payload_tsc(void)
 {
+	if (h.on_tsc)
+		h.on_tsc();
 	if (h.clock)
 		h.tsc = *h.clock++;
 	else
@@ -95,6 +97,7 @@ void harness_reset(void)
 	ccb.telemetry = (u64)&h.telemetry;
 	ccb.vmcb = (u64)&h.vmcb;
 	ccb.lapic = (u64)h.lapic;
+	ccb.ring = (u64)&h.ring;
 	ccb.tsc_khz = HARNESS_TSC_KHZ;
 	ccb.apic_cycle_ns = 1;
 	payload_apic_enable();
@@ -237,7 +240,7 @@ int main(void)
 	const struct test *all[] = {
 		tests_attached, tests_gap, tests_cpuid, tests_lapic, tests_inject,
 		tests_timer, tests_apic, tests_ipi, tests_nmi, tests_hypercall, tests_state,
-		tests_telemetry,
+		tests_telemetry, tests_ring,
 	};
 	unsigned int i, nr = 0, failed = 0;
 

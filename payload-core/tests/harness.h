@@ -38,6 +38,8 @@ struct harness {
 	u32 kicks, kicked_id;
 	struct kvm_caretaker_peers peers;
 	jmp_buf fault_jump;
+	struct kvm_caretaker_ring ring;
+	void (*on_tsc)(void);
 };
 
 extern struct harness h;
@@ -86,6 +88,6 @@ struct test {
 
 extern const struct test tests_attached[], tests_gap[], tests_cpuid[], tests_lapic[],
 	tests_inject[], tests_timer[], tests_apic[], tests_ipi[], tests_nmi[],
-	tests_hypercall[], tests_state[], tests_telemetry[];
+	tests_hypercall[], tests_state[], tests_telemetry[], tests_ring[];
 
 #endif /* HARNESS_H */

@@ -26,6 +26,7 @@ struct liveupdate_flb;
 #include "bpf.h"
 #include "elf.h"
 #include "log.h"
+#include "remote.h"
 
 /* Pages of the isolated page tables: one root, a path for the block, a path per handler set. */
 #define CARETAKER_PT_PAGES	16
@@ -39,6 +40,8 @@ struct liveupdate_flb;
  * @ser:	what the next kernel reads
  * @ccb:	the CCB, in the direct map
  * @telemetry:	telemetry, in the direct map
+ * @ring:	event ring, in the direct map
+ * @source:	the ring as tracefs sees it
  * @meta:	metadata, in the direct map
  * @lapic:	LAPIC registers, in the direct map
  * @fpu:	XSAVE image, in the direct map
@@ -77,6 +80,8 @@ struct caretaker_block {
 	struct caretaker_vcpu_ser *ser;
 	struct kvm_caretaker_ccb *ccb;
 	struct kvm_caretaker_telemetry *telemetry;
+	struct kvm_caretaker_ring *ring;
+	struct caretaker_source source;
 	struct kvm_caretaker_meta *meta;
 	void *lapic;
 	void *fpu;
