@@ -16,6 +16,7 @@
 
 #define SCAN_DEBUGFS_MAGIC	0x64626720
 #define SCAN_TEXT_MAX		4096
+#define SCAN_TRIES		4
 #define SCAN_CAP_DAC_OVERRIDE	1
 #define SCAN_CAP_DAC_READ_SEARCH 2
 
@@ -124,11 +125,28 @@ static uint64_t scan_now(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+/*
+ * A reading in the middle of an edge has a cycle in two accounts of the ledger, or in none: then it
+ * is read once more. One that stays so is shown.
+ */
+static ssize_t scan_telemetry(struct ctele_vcpu *v, const char *path)
+{
+	const struct kvm_caretaker_telemetry *t = &v->tele;
+	unsigned int tries = SCAN_TRIES;
+	ssize_t len;
+
+	do {
+		len = scan_read(path, &v->tele, sizeof(v->tele));
+	} while (len == sizeof(v->tele) && t->abi == 2 && --tries &&
+		 kvm_caretaker_ledger_sum(t) != t->tsc_last - t->tsc_first);
+	return len;
+}
+
 /* A file that debugfs no longer has is no error: the VM ended meanwhile. */
 static bool scan_vcpu(struct ctele_set *set, const struct ctele_source *src,
 		      struct ctele_vcpu *v, const char *path)
 {
-	ssize_t len = scan_read(path, &v->tele, sizeof(v->tele));
+	ssize_t len = scan_telemetry(v, path);
 	enum tool_status status = TOOL_OK;
 
 	v->when_ns = scan_now();

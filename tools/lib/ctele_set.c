@@ -62,6 +62,7 @@ static void set_state(struct ctele_vcpu *v)
  */
 bool ctele_offer(struct ctele_set *set, const struct ctele_source *src, const struct ctele_vcpu *v)
 {
+	const char *damage = ctele_damage(&v->tele);
 	char vm[17];
 
 	snprintf(vm, sizeof(vm), "%016llx", (unsigned long long)v->tele.vm_id);
@@ -70,6 +71,14 @@ bool ctele_offer(struct ctele_set *set, const struct ctele_source *src, const st
 	    (src->vm && strncasecmp(vm, src->vm, strlen(src->vm)))) {
 		set->filtered++;
 		return true;
+	}
+	set->untimed += !ctele_timed(&v->tele);
+	if (damage) {
+		tool_err("VM %s vCPU %ld: the telemetry is damaged, it is shown as it is: %s", vm,
+			 v->dir_vcpu, damage);
+		set->damaged++;
+		if (set->status == TOOL_OK)
+			set->status = TOOL_FAILED;
 	}
 	return ctele_vcpu_add(set, v);
 }

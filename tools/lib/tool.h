@@ -7,8 +7,11 @@
 #include <stddef.h>
 
 #define TOOL_VERSION	"0.1"
-/* Of all JSON that the tools write; a reader may rely on the fields of a schema. */
-#define TOOL_SCHEMA	1
+/*
+ * Of all JSON that the tools write; a reader may rely on the fields of a schema. 2 has all fields
+ * of 1, times of exits, the time ledger, and the row that exit reasons share.
+ */
+#define TOOL_SCHEMA	2
 
 #define TOOL_NELEM(a)	(sizeof(a) / sizeof((a)[0]))
 #define TOOL_PRINTF(a, b) __attribute__((format(printf, a, b)))
