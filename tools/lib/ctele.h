@@ -219,6 +219,7 @@ enum tool_status ctele_blob_check(const void *blob, size_t len, const char *name
 void ctele_text_parse(struct ctele_vcpu *v, char *text);
 
 size_t ctele_size(const struct kvm_caretaker_telemetry *t);
+bool ctele_row_used(const struct kvm_caretaker_telemetry *t, unsigned int row);
 bool ctele_timed(const struct kvm_caretaker_telemetry *t);
 bool ctele_cell(const struct kvm_caretaker_telemetry *t, unsigned int row, unsigned int server,
 		struct ctele_cell *cell);
