@@ -330,9 +330,13 @@ static int times_lines(const struct screen *s, const struct times *x, int y)
 		return y;
 	for (i = first; i <= last; i++)
 		most = x->buckets[i] > most ? x->buckets[i] : most;
-	for (i = first; i <= last; i++, y++) {
+	for (i = first; i <= last; i++) {
 		times_label(x, i, label);
-		hist_line(s, y, label, x->buckets[i], most);
+		/* Lines are few: a run of empty buckets takes one. */
+		if (x->buckets[i])
+			hist_line(s, y++, label, x->buckets[i], most);
+		else if (x->buckets[i - 1])
+			put(y++, 2, "%24s %12s", "...", "0");
 	}
 	return y;
 }
@@ -384,11 +388,13 @@ static void draw_reason(struct screen *s)
 		snprintf(rate, sizeof(rate), "%.1f", item->rate);
 	put(y++, 0, "%s: exits by who served them, %s per second", item->name, rate);
 	y = reason_servers(s, item, y);
-	y = reason_times(s, item, y);
 	put(y++, 0, "stalls on record: %" PRIu64 ", going on %" PRIu64 ", together %s, longest %s",
 	    item->stalled.nr + item->stalled.open, item->stalled.open,
 	    fmt_ns(item->stalled.nr ? item->stalled.sum : NS_NONE, sum),
 	    fmt_ns(item->stalled.nr ? item->stalled.max : NS_NONE, max));
+	y = reason_times(s, item, y);
+	if (item->stalled.nr)
+		put(y++, 0, "stalls by length:");
 	reason_stalls(s, &item->stalled, y);
 }
 
