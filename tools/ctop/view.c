@@ -237,7 +237,8 @@ static void build_vcpu(struct view *view, const struct view_data *data, unsigned
 	}
 	memset(view->by_server, 0, sizeof(view->by_server));
 	for (r = 0; v && r < CTELE_NR_ROWS; r++) {
-		if (!ctele_row_wanted(&v->tele, r, view->reasons) || (only != CTOP_NO_REASON && only != r))
+		if (!ctele_row_wanted(&v->tele, r, view->reasons) ||
+		    (only != CTOP_NO_REASON && only != r))
 			continue;
 		item = &view->items[view->nr];
 		item_init(item, v, r);

@@ -81,7 +81,8 @@ static bool ledger_row(FILE *f, const struct ctele_vcpu *v)
 	if (l.missing)
 		return false;
 	fprintf(f, "<div class=\"row\"><span class=\"n\">%016" PRIx64
-		" vCPU %ld</span><div class=\"bar\" title=\"", (uint64_t)v->tele.vm_id, v->dir_vcpu);
+		" vCPU %ld</span><div class=\"bar\" title=\"",
+		(uint64_t)v->tele.vm_id, v->dir_vcpu);
 	for (i = 0; i < KVM_CARETAKER_NR_ACCOUNTS; i++)
 		fprintf(f, "%s %s, ", ledger_names[i], fmt_ns(tsc_to_ns(l.by[i], l.khz), ns));
 	fprintf(f, "residual %s\">", ledger_residual_text(&l, text, sizeof(text)));
@@ -114,5 +115,6 @@ void html_ledgers(FILE *f, const struct ctele_set *set)
 	for (n = 0; n < set->nr; n++)
 		missing += !ledger_row(f, set->vcpus[n]);
 	if (missing)
-		fprintf(f, "<p>The telemetry of %u vCPUs has no time ledger (ABI 1).</p>\n", missing);
+		fprintf(f, "<p>The telemetry of %u vCPUs has no time ledger (ABI 1).</p>\n",
+			missing);
 }

@@ -104,7 +104,8 @@ static void gap_write(struct perfetto *p, const struct gap_view *view)
 			continue;
 		fprintf(p->f, "%s", comma);
 		text_write(p->f, reason_name_index(r, name));
-		fprintf(p->f, ":\"native %" PRIu64 ", handler %" PRIu64 ", kvm %" PRIu64 ", blocked %" PRIu64 "; time %s\"",
+		fprintf(p->f, ":\"native %" PRIu64 ", handler %" PRIu64 ", kvm %" PRIu64
+			", blocked %" PRIu64 "; time %s\"",
 			x.by[KVM_CARETAKER_NATIVE].count, x.by[KVM_CARETAKER_HANDLER].count,
 			x.by[KVM_CARETAKER_KVM].count, x.by[KVM_CARETAKER_BLOCKED].count,
 			fmt_ns(times_ns(&x.all), ns));

@@ -26,7 +26,7 @@ static const struct kvm_caretaker_slot *slot_of_row(const struct kvm_caretaker_t
 /* Had a row any exits? Most have none: this is quick. */
 bool ctele_row_used(const struct kvm_caretaker_telemetry *t, unsigned int row)
 {
-	return t->abi == 1 ? row < KVM_CARETAKER_NR_REASONS : slot_of_row(t, row) != NULL;
+	return t->abi == 1 ? row < KVM_CARETAKER_NR_REASONS : !!slot_of_row(t, row);
 }
 
 static void cell_of_slot(struct ctele_cell *cell, const struct kvm_caretaker_cell *from)

@@ -109,6 +109,7 @@ static void synth_ledger(struct kvm_caretaker_telemetry *t, enum synth_kind kind
 {
 	const struct kvm_caretaker_cell *io = synth_cell(t, 0x7b, KVM_CARETAKER_HANDLER);
 	struct kvm_caretaker_class_use *use = &t->classes[KVM_CARETAKER_CLASS_IO];
+	const struct kvm_caretaker_stall *stall = ctele_stall(t, t->nr_stalls - 1);
 
 	use->calls = io->count + io->gap_count;
 	use->cycles = io->cycles + io->gap_cycles;
@@ -120,8 +121,7 @@ static void synth_ledger(struct kvm_caretaker_telemetry *t, enum synth_kind kind
 	t->tsc_first = SYNTH_FIRST;
 	t->tsc_last = now - SYNTH_SECOND / 1000;
 	if (kind == SYNTH_STALLED)
-		t->ledger[KVM_CARETAKER_TIME_BLOCKED] += t->tsc_last -
-							 ctele_stall(t, t->nr_stalls - 1)->tsc_start;
+		t->ledger[KVM_CARETAKER_TIME_BLOCKED] += t->tsc_last - stall->tsc_start;
 	t->ledger[KVM_CARETAKER_TIME_GUEST] = t->tsc_last - t->tsc_first -
 					      kvm_caretaker_ledger_sum(t);
 }

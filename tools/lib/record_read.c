@@ -142,7 +142,8 @@ static bool vcpu_decode(const struct record_reader *r, uint32_t len, struct ctel
 	if (len < sizeof(head))
 		return false;
 	memcpy(&head, r->buf, sizeof(head));
-	if (head.words < sizeof(struct ctele_tele1) / 8 || head.pid < -1 || head.fd < -1 || head.vcpu < 0 ||
+	if (head.words < sizeof(struct ctele_tele1) / 8 ||
+	    head.pid < -1 || head.fd < -1 || head.vcpu < 0 ||
 	    !record_unpack(r->buf + sizeof(head), len - sizeof(head), &v->tele,
 			   RECORD_WORDS))
 		return false;
