@@ -217,6 +217,8 @@ static int sort_by_vcpu(const struct ctop_row *x, const struct ctop_row *y)
 		return x->v->pid < y->v->pid ? -1 : 1;
 	if (x->v->fd != y->v->fd)
 		return x->v->fd < y->v->fd ? -1 : 1;
+	if (x->v->tele.vm_id != y->v->tele.vm_id)
+		return x->v->tele.vm_id < y->v->tele.vm_id ? -1 : 1;
 	if (x->v->dir_vcpu != y->v->dir_vcpu)
 		return x->v->dir_vcpu < y->v->dir_vcpu ? -1 : 1;
 	if (x->total != y->total)

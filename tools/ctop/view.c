@@ -318,6 +318,8 @@ static int item_compare_id(const struct view_item *x, const struct view_item *y)
 		return x->id.pid < y->id.pid ? -1 : 1;
 	if (x->id.fd != y->id.fd)
 		return x->id.fd < y->id.fd ? -1 : 1;
+	if (x->id.vm_id != y->id.vm_id)
+		return x->id.vm_id < y->id.vm_id ? -1 : 1;
 	if (x->id.vcpu != y->id.vcpu)
 		return x->id.vcpu < y->id.vcpu ? -1 : 1;
 	return x->id.reason < y->id.reason ? -1 : x->id.reason > y->id.reason;

@@ -51,9 +51,18 @@ _Static_assert(offsetof(struct kvm_caretaker_telemetry, tsc_last) == CTELE_HEAD_
 _Static_assert(sizeof(struct ctele_tele1) <= sizeof(struct kvm_caretaker_telemetry),
 	       "older telemetry has room in the newer struct");
 
+/* Where live data is read from */
+enum ctele_way {
+	CTELE_AUTO,	/* debugfs; when it is not there, the iterators */
+	CTELE_BY_DEBUGFS,
+	CTELE_BY_BPF,
+};
+
 /**
  * struct ctele_source - what to read
  * @debugfs:	where debugfs is mounted, or a copy of it
+ * @way:	by debugfs or by BPF iterators
+ * @verbose:	tell which of them it is
  * @file:	one file of telemetry or a recording instead, NULL for none
  * @synthetic:	so many vCPUs that are made up instead, 0 for none
  * @pid:	only the VMs of this process, -1 for all
@@ -62,6 +71,8 @@ _Static_assert(sizeof(struct ctele_tele1) <= sizeof(struct kvm_caretaker_telemet
  */
 struct ctele_source {
 	const char *debugfs;
+	enum ctele_way way;
+	bool verbose;
 	const char *file;
 	long synthetic;
 	long pid;
@@ -203,6 +214,7 @@ struct ctele_gap {
 	uint64_t start;
 };
 
+extern const struct ctele_ops ctele_iter_ops;
 extern const struct ctele_ops ctele_scan_ops, ctele_file_ops, ctele_synth_ops, ctele_record_ops;
 
 enum tool_status ctele_open(struct ctele_reader *r, const struct ctele_source *src);
@@ -211,6 +223,10 @@ enum tool_status ctele_load_last(const struct ctele_source *src, struct ctele_se
 void ctele_close(struct ctele_reader *r);
 void ctele_free(struct ctele_set *set);
 bool ctele_here(const struct ctele_source *src);
+bool ctele_way_parse(const char *word, struct ctele_source *src);
+uint64_t ctele_clock(void);
+enum tool_status iter_rows_take(struct ctele_set *set, const struct ctele_source *src,
+				const unsigned char *buf, size_t len, size_t *used);
 bool ctele_offer(struct ctele_set *set, const struct ctele_source *src,
 		 const struct ctele_vcpu *v);
 const struct ctele_vcpu *ctele_find(const struct ctele_set *set, const struct ctele_vcpu *like);

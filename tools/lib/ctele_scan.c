@@ -20,24 +20,9 @@
 #define SCAN_CAP_DAC_OVERRIDE	1
 #define SCAN_CAP_DAC_READ_SEARCH 2
 
-/* Effective capabilities of this process, all when /proc does not tell */
-static unsigned long long scan_caps(void)
-{
-	unsigned long long caps = ~0ULL;
-	FILE *f = fopen("/proc/self/status", "r");
-	char line[256];
-
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, "CapEff:", 7))
-			caps = strtoull(line + 7, NULL, 16);
-	if (f)
-		fclose(f);
-	return caps;
-}
-
 static enum tool_status scan_no_permission(const char *path, int err)
 {
-	unsigned long long caps = scan_caps();
+	unsigned long long caps = tool_caps();
 
 	if (caps & (1ULL << SCAN_CAP_DAC_READ_SEARCH | 1ULL << SCAN_CAP_DAC_OVERRIDE))
 		tool_err("%s: %s, in spite of CAP_DAC_READ_SEARCH: see kernel lockdown (/sys/kernel/security/lockdown) and security modules",
@@ -117,14 +102,6 @@ static void scan_text(struct ctele_vcpu *v, const struct pcpu_map *pcpus, const 
 		v->pcpu = pcpu_find(pcpus, v->apic_id);
 }
 
-static uint64_t scan_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
 /*
  * A reading in the middle of an edge has a cycle in two accounts of the ledger, or in none: then it
  * is read once more. One that stays so is shown.
@@ -149,7 +126,7 @@ static bool scan_vcpu(struct ctele_set *set, const struct ctele_source *src,
 	ssize_t len = scan_telemetry(v, path);
 	enum tool_status status = TOOL_OK;
 
-	v->when_ns = scan_now();
+	v->when_ns = ctele_clock();
 	if (!src->file && (len == -ENOENT || len == -ENODEV || len == -EIO)) {
 		set->no_file++;
 		return true;

@@ -86,6 +86,7 @@ TOOL_PRINTF(1, 2) void tool_err(const char *fmt, ...);
 void tool_err_hold(bool hold);
 const char *tool_err_held(void);
 void tool_err_forget(void);
+unsigned long long tool_caps(void);
 enum tool_status tool_done(enum tool_status status);
 
 int opt_parse(int argc, char **argv, const struct opt *opts, size_t nr,
