@@ -9,6 +9,7 @@
 
 #include "../lib/ctele.h"
 #include "../lib/reason.h"
+#include "../lib/times.h"
 
 enum ctop_key {
 	CTOP_KEY_VCPU,
@@ -20,6 +21,10 @@ enum ctop_key {
 	CTOP_KEY_BLOCKED,
 	CTOP_KEY_STALLS,
 	CTOP_KEY_STALLED,
+	CTOP_KEY_LONGEST,
+	CTOP_KEY_TIME,
+	CTOP_KEY_MEAN,
+	CTOP_KEY_P99,
 	CTOP_KEY_MAX,
 	CTOP_KEY_NAME,
 	CTOP_NR_KEYS,
@@ -65,12 +70,16 @@ struct ctop_options {
 /**
  * struct ctop_row - exits of one vCPU for one reason
  * @v:		the vCPU
- * @reason:	index in the tables; CTOP_NO_REASON for a vCPU without exits
+ * @reason:	index in the tables or CTELE_ROW_SHARED; CTOP_NO_REASON for a vCPU without exits
  * @by:		exits by server
  * @total:	their sum
  * @rate:	exits per second since the look before, negative when not known
  * @stalled_ns:	time in its stalls, of the records that are there; NS_NONE for none
- * @max_ns:	the longest of them, NS_NONE for none
+ * @longest_ns:	the longest of them, NS_NONE for none
+ * @time:	times of the exits
+ * @ns_by:	time by server, NS_NONE when not known
+ * @share:	of the time of the vCPU, with --gap of that of all exits in gaps, in percent;
+ *		negative when not known
  */
 struct ctop_row {
 	const struct ctele_vcpu *v;
@@ -79,7 +88,10 @@ struct ctop_row {
 	uint64_t total;
 	double rate;
 	uint64_t stalled_ns;
-	uint64_t max_ns;
+	uint64_t longest_ns;
+	struct times time;
+	uint64_t ns_by[KVM_CARETAKER_NR_SERVERS];
+	double share;
 };
 
 /**
@@ -94,10 +106,14 @@ struct ctop_rows {
 	size_t cut;
 };
 
+extern const char *const server_names[KVM_CARETAKER_NR_SERVERS];
 extern const char *const ctop_key_names[CTOP_NR_KEYS];
 
 uint64_t row_counts(const struct ctele_vcpu *v, unsigned int reason, bool gap,
 		    uint64_t by[KVM_CARETAKER_NR_SERVERS]);
+double row_share(const struct times *time, const struct ledger *ledger, uint64_t gap_cycles,
+		 bool gap);
+uint64_t vcpu_gap_cycles(const struct ctele_vcpu *v, const struct ctele_vcpu *base);
 bool rows_make(struct ctop_rows *rows, const struct ctele_set *now, const struct ctele_set *before,
 	       const struct ctop_options *opts);
 void rows_free(struct ctop_rows *rows);
@@ -117,7 +133,10 @@ struct ctop_gap {
 struct ctop_gap gap_of_set(const struct ctele_set *set);
 const char *print_clock(uint64_t realtime_ns, char *buf, const char *form);
 void print_csv(const struct ctele_set *set, const struct ctop_rows *rows, unsigned long look);
-void print_openmetrics(const struct ctele_set *set, const struct ctop_options *opts);
+bool print_ledgers(const struct ctele_set *set, const struct ctop_rows *rows);
+void json_ledger(const struct ctele_vcpu *v);
+void json_times(const struct ctop_row *row);
+bool print_openmetrics(const struct ctele_set *set, const struct ctop_options *opts);
 bool print_look(const struct ctele_set *set, const struct ctop_rows *rows,
 		const struct ctop_options *opts, unsigned long look);
 

@@ -15,7 +15,9 @@ enum draw_pair {
 	DRAW_SOFT,
 };
 
+/* The ledger of a vCPU that was entered has a line of its own. */
 #define DRAW_HEAD	3
+#define DRAW_HEAD_MAX	4
 #define DRAW_BAR	40
 
 void draw_init(struct screen *s)
@@ -37,13 +39,21 @@ void draw_init(struct screen *s)
 	init_pair(DRAW_SOFT, COLOR_BLUE, -1);
 }
 
+static int draw_head_lines(const struct screen *s)
+{
+	return s->view.level >= VIEW_VCPU ? DRAW_HEAD_MAX : DRAW_HEAD;
+}
+
+/* Lines that may be written; the last one is kept for the foot. */
+static int lines_max;
+
 /* Text from @x on, cut at the right edge; what a terminal must not get is a question mark. */
 static void put(int y, int x, const char *fmt, ...)
 {
 	char text[512], *p;
 	va_list ap;
 
-	if (y >= LINES || x >= COLS)
+	if (y >= lines_max || x >= COLS)
 		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
@@ -119,11 +129,33 @@ static void head_path(const struct screen *s, int y)
 	if (v->level > VIEW_VCPU)
 		n += snprintf(text + n, sizeof(text) - n, " > %s",
 			      reason_name_index(v->path[VIEW_VCPU].reason, name));
-	n += snprintf(text + n, sizeof(text) - n, "  [sort %s%s]", ctop_key_names[v->key],
-		      v->invert ? " inverted" : "");
+	n += snprintf(text + n, sizeof(text) - n, "  [sort %s%s]%s", ctop_key_names[v->key],
+		      v->invert ? " inverted" : "", view_is_ledger(v) ? "  [time ledger]" : "");
 	if (v->filter[v->level][0])
 		snprintf(text + n, sizeof(text) - n, "  [filter %s: %zu hidden]",
 			 v->filter[v->level], v->hidden);
+	put(y, 0, "%s", text);
+}
+
+/* The residual comes first: it is seen however narrow the screen is. */
+static void head_ledger(const struct screen *s, int y)
+{
+	const struct ledger *l = &s->view.time;
+	char text[256], residual[64], ns[FMT_MAX];
+	unsigned int i;
+	size_t n;
+
+	if (!l->vcpus) {
+		put(y, 0, "time: - (this telemetry has no ledger)");
+		return;
+	}
+	n = snprintf(text, sizeof(text), "time %s  residual %s ",
+		     fmt_ns(tsc_to_ns(l->elapsed, l->khz), ns),
+		     ledger_residual_text(l, residual, sizeof(residual)));
+	for (i = 0; i < KVM_CARETAKER_NR_ACCOUNTS; i++)
+		if (ledger_percent(l, l->by[i]) >= 0.05)
+			n += snprintf(text + n, sizeof(text) - n, " %s %.1f%%", ledger_names[i],
+				      ledger_percent(l, l->by[i]));
 	put(y, 0, "%s", text);
 }
 
@@ -139,6 +171,8 @@ static void draw_head(const struct screen *s)
 	attroff(A_BOLD);
 	head_states(s, 1);
 	head_path(s, 2);
+	if (s->view.level >= VIEW_VCPU)
+		head_ledger(s, DRAW_HEAD);
 }
 
 /* @item: NULL for the headings. Return: column behind the cell. */
@@ -160,6 +194,11 @@ static int draw_cell(const struct screen *s, const struct view_col *c, int y, in
 	return x + c->width + 1;
 }
 
+static bool col_shown(const struct view_col *c, const struct view *view)
+{
+	return c->levels & VIEW_BOTH || !(c->levels & VIEW_LEDGER) == !view_is_ledger(view);
+}
+
 /* What does not fit as a whole is left out, with all that follows. */
 static void draw_line(const struct screen *s, int y, const struct view_item *item)
 {
@@ -169,7 +208,7 @@ static void draw_line(const struct screen *s, int y, const struct view_item *ite
 
 	for (i = 0; i < view_nr_cols; i++) {
 		c = &view_cols[i];
-		if (!(c->levels & 1U << s->view.level))
+		if (!(c->levels & 1U << s->view.level) || !col_shown(c, &s->view))
 			continue;
 		if (x && x + c->width > COLS)
 			break;
@@ -184,19 +223,19 @@ static void draw_line(const struct screen *s, int y, const struct view_item *ite
 static void draw_list(struct screen *s)
 {
 	struct view *v = &s->view;
-	int rows = getmaxy(stdscr), y;
+	int rows = getmaxy(stdscr), head = draw_head_lines(s), y;
 	size_t i;
 
-	s->page = rows > DRAW_HEAD + 2 ? rows - DRAW_HEAD - 2 : 1;
+	s->page = rows > head + 2 ? rows - head - 2 : 1;
 	if (v->cursor < s->top)
 		s->top = v->cursor;
 	if (v->cursor >= s->top + s->page)
 		s->top = v->cursor - s->page + 1;
 	attron(A_REVERSE);
-	mvhline(DRAW_HEAD, 0, ' ', COLS);
-	draw_line(s, DRAW_HEAD, NULL);
+	mvhline(head, 0, ' ', COLS);
+	draw_line(s, head, NULL);
 	attroff(A_REVERSE);
-	for (i = s->top, y = DRAW_HEAD + 1; i < v->nr && i < s->top + s->page; i++, y++) {
+	for (i = s->top, y = head + 1; i < v->nr && i < s->top + s->page; i++, y++) {
 		if (i == v->cursor)
 			attron(A_REVERSE);
 		if (i == v->cursor && y < LINES)
@@ -205,7 +244,7 @@ static void draw_list(struct screen *s)
 		attroff(A_REVERSE);
 	}
 	if (!v->nr)
-		put(DRAW_HEAD + 1, 0, v->hidden ? "(the filter hides all)" : "(nothing here)");
+		put(head + 1, 0, v->hidden ? "(the filter hides all)" : "(nothing here)");
 }
 
 /* A bar of up to DRAW_BAR characters, with eighths where the terminal can */
@@ -215,7 +254,7 @@ static void draw_bar(const struct screen *s, int y, int x, double share)
 		"\xe2\x96\x8c", "\xe2\x96\x8b", "\xe2\x96\x8a", "\xe2\x96\x89" };
 	int width = COLS - x < DRAW_BAR ? COLS - x : DRAW_BAR, part = share * width * 8 + 0.5, i;
 
-	if (y >= LINES || width <= 0)
+	if (y >= lines_max || width <= 0)
 		return;
 	if (share > 0 && !part)
 		part = 1;
@@ -230,22 +269,41 @@ static void draw_bar(const struct screen *s, int y, int x, double share)
 	addstr(eighths[part % 8]);
 }
 
-static int reason_servers(const struct screen *s, const struct view_item *item, int y)
+static void server_line(const struct screen *s, const struct view_item *item, unsigned int i, int y)
 {
 	static const char *const names[] = { "native", "handler", "KVM", "blocked" };
-	double share;
+	double share = item->total ? (double)item->by[i] / item->total : 0;
+	char time[FMT_MAX], mean[FMT_MAX], p99[FMT_MAX], max[FMT_MAX];
+	const struct times *x = &s->view.by_server[i];
+
+	put(y, 2, "%-8s %10" PRIu64 " %6.2f %%", names[i], item->by[i], 100 * share);
+	if (item->time.untimed)
+		draw_bar(s, y, 42, share);
+	else
+		put(y, 32, "%9s %9s %9s %9s", fmt_ns(times_ns(x), time),
+		    fmt_ns(times_mean_ns(x), mean), fmt_ns(times_percentile_ns(x, 99), p99),
+		    fmt_ns(times_max_ns(x), max));
+}
+
+static int reason_servers(const struct screen *s, const struct view_item *item, int y)
+{
 	unsigned int i;
 
-	for (i = 0; i < KVM_CARETAKER_NR_SERVERS; i++, y++) {
-		share = item->total ? (double)item->by[i] / item->total : 0;
-		put(y, 2, "%-8s %20" PRIu64 " %6.2f %%", names[i], item->by[i], 100 * share);
-		draw_bar(s, y, 42, share);
-	}
-	put(y, 2, "%-8s %20" PRIu64, "total", item->total);
+	put(y++, 2, "%-8s %10s %8s %11s %9s %9s %9s", "", "EXITS", "SHARE", "TIME", "MEAN", "P99<=",
+	    "MAX");
+	for (i = 0; i < KVM_CARETAKER_NR_SERVERS; i++, y++)
+		server_line(s, item, i, y);
+	put(y, 2, "%-8s %10" PRIu64, "total", item->total);
 	return y + 1;
 }
 
-static int reason_hist(const struct screen *s, const struct hist *h, int y)
+static void hist_line(const struct screen *s, int y, const char *label, uint64_t n, uint64_t most)
+{
+	put(y, 2, "%24s %12" PRIu64, label, n);
+	draw_bar(s, y, 42, (double)n / most);
+}
+
+static int reason_stalls(const struct screen *s, const struct hist *h, int y)
 {
 	unsigned int first, last, i;
 	char label[2 * FMT_MAX];
@@ -257,17 +315,70 @@ static int reason_hist(const struct screen *s, const struct hist *h, int y)
 		most = h->slots[i] > most ? h->slots[i] : most;
 	for (i = first; i <= last; i++, y++) {
 		hist_label(i, label);
-		put(y, 2, "%24s %12" PRIu64, label, h->slots[i]);
-		draw_bar(s, y, 42, (double)h->slots[i] / most);
+		hist_line(s, y, label, h->slots[i], most);
 	}
 	return y;
+}
+
+static int times_lines(const struct screen *s, const struct times *x, int y)
+{
+	unsigned int first, last, i;
+	char label[2 * FMT_MAX];
+	uint64_t most = 0;
+
+	if (!times_range(x, &first, &last))
+		return y;
+	for (i = first; i <= last; i++)
+		most = x->buckets[i] > most ? x->buckets[i] : most;
+	for (i = first; i <= last; i++) {
+		times_label(x, i, label);
+		/* Lines are few: a run of empty buckets takes one. */
+		if (x->buckets[i])
+			hist_line(s, y++, label, x->buckets[i], most);
+		else if (x->buckets[i - 1])
+			put(y++, 2, "%24s %12s", "...", "0");
+	}
+	return y;
+}
+
+/* Why there is no histogram; NULL when there is one */
+static const char *times_missing(const struct times *x, bool gap)
+{
+	if (!x->count)
+		return "no such exit";
+	if (x->untimed)
+		return "this telemetry counts exits, it does not time them";
+	if (x->no_hist)
+		return gap ? "exits outside of gaps are in the same histogram" :
+			     "its counters of 32 bits have wrapped";
+	return x->timed ? NULL : "none has ended";
+}
+
+static int reason_times(const struct screen *s, const struct view_item *item, int y)
+{
+	const struct view *v = &s->view;
+	bool all = v->server >= KVM_CARETAKER_NR_SERVERS;
+	const struct times *x = all ? &item->time : &v->by_server[v->server];
+	const char *missing = times_missing(x, v->gap);
+	char p50[FMT_MAX], p99[FMT_MAX], max[FMT_MAX];
+
+	if (missing) {
+		put(y++, 0, "time per exit, %s: - (%s)", all ? "all" : server_names[v->server],
+		    missing);
+		return y;
+	}
+	put(y++, 0, "time per exit, %s: p50 <= %s, p99 <= %s, max %s%s; %" PRIu64 " timed",
+	    all ? "all" : server_names[v->server], fmt_ns(times_percentile_ns(x, 50), p50),
+	    fmt_ns(times_percentile_ns(x, 99), p99), x->max_le ? "<= " : "",
+	    fmt_ns(times_max_ns(x), max), x->timed);
+	return times_lines(s, x, y);
 }
 
 static void draw_reason(struct screen *s)
 {
 	const struct view_item *item = s->view.items;
 	char rate[32] = "-", sum[FMT_MAX], max[FMT_MAX];
-	int y = DRAW_HEAD + 1;
+	int y = draw_head_lines(s);
 
 	if (!s->view.nr) {
 		put(y, 0, "(this vCPU is not here any more)");
@@ -276,17 +387,59 @@ static void draw_reason(struct screen *s)
 	if (item->rate >= 0)
 		snprintf(rate, sizeof(rate), "%.1f", item->rate);
 	put(y++, 0, "%s: exits by who served them, %s per second", item->name, rate);
-	y = reason_servers(s, item, y) + 1;
-	if (item->time)
-		y = reason_hist(s, item->time, y) + 1;
-	else
-		put(y++, 0, "time per exit: - (this telemetry counts exits, it does not time them)");
-	y++;
+	y = reason_servers(s, item, y);
 	put(y++, 0, "stalls on record: %" PRIu64 ", going on %" PRIu64 ", together %s, longest %s",
 	    item->stalled.nr + item->stalled.open, item->stalled.open,
 	    fmt_ns(item->stalled.nr ? item->stalled.sum : NS_NONE, sum),
 	    fmt_ns(item->stalled.nr ? item->stalled.max : NS_NONE, max));
-	reason_hist(s, &item->stalled, y);
+	y = reason_times(s, item, y);
+	if (item->stalled.nr)
+		put(y++, 0, "stalls by length:");
+	reason_stalls(s, &item->stalled, y);
+}
+
+static int ledger_lines(const struct screen *s, const struct ledger *l, int y)
+{
+	char ns[FMT_MAX], text[64];
+	unsigned int i;
+
+	for (i = 0; i < KVM_CARETAKER_NR_ACCOUNTS; i++, y++) {
+		put(y, 2, "%-10s %11s %8.3f %%", ledger_names[i],
+		    fmt_ns(tsc_to_ns(l->by[i], l->khz), ns), ledger_percent(l, l->by[i]));
+		draw_bar(s, y, 42, l->elapsed ? (double)l->by[i] / l->elapsed : 0);
+	}
+	put(y++, 2, "%-10s %s", "residual", ledger_residual_text(l, text, sizeof(text)));
+	return y;
+}
+
+/* Since install, whatever the base */
+static void class_lines(const struct ctele_vcpu *v, int y)
+{
+	char ns[FMT_MAX], name[24];
+	uint64_t mean;
+	unsigned int c;
+
+	put(y++, 0, "calls of handlers by exit class, since install:");
+	for (c = 0; c < KVM_CARETAKER_NR_CLASS_USES; c++) {
+		if (!v->tele.classes[c].calls)
+			continue;
+		mean = tsc_to_ns(v->tele.classes[c].cycles / v->tele.classes[c].calls,
+				 v->tele.tsc_khz);
+		put(y++, 2, "%-10s %11llu  mean %s", class_name(c, name, sizeof(name)),
+		    v->tele.classes[c].calls, fmt_ns(mean, ns));
+	}
+}
+
+static void draw_ledger(struct screen *s)
+{
+	int y = draw_head_lines(s);
+
+	if (!s->view.vcpu || !s->view.time.vcpus) {
+		put(y, 0, "(this vCPU has no time ledger, or is not here any more)");
+		return;
+	}
+	y = ledger_lines(s, &s->view.time, y + 1);
+	class_lines(s->view.vcpu, y + 1);
 }
 
 static const char *const help_lines[] = {
@@ -297,14 +450,17 @@ static const char *const help_lines[] = {
 	"  s S   next, previous order: name, rate, count, ...",
 	"  I   the other way round",
 	"  f /   filter lines by name, state, handlers or pid",
-	"  g   exits in gaps alone, all exits",
+	"  g   exits in gaps alone, all exits    l   the time ledger, the exits",
+	"  t   histogram of all servers, of native, handler, KVM, blocked",
 	"  r   count from now on; at once again: from install",
 	"  + -   longer, shorter delay",
 	"  Space   pause",
 	"  Ctrl-L   draw anew        q   quit", "",
 	"  STATE of a VM is the gravest of its vCPUs, with a + when they differ.",
 	"  BLOCKD: exits that nobody served; STALLED: time spent in those on record.",
-	"  MEAN, P99, MAX of exits are - as long as the telemetry does not time them.",
+	"  P50, P99 are upper bounds: ends of buckets that double. - is not known.",
+	"  %TIME: of the time of the vCPU; in gaps: of that of all exits in gaps.",
+	"  RESIDUAL: time that the ledger has in no account; ! is more than 0.1 %.",
 };
 
 static void draw_help(void)
@@ -326,21 +482,25 @@ static void draw_foot(const struct screen *s)
 	else if (tool_err_held()[0])
 		put(rows - 1, 0, "%s", tool_err_held());
 	else
-		put(rows - 1, 0, "h help  Enter in  Esc back  s sort  f filter  g gap  r reset  Space pause  q quit");
+		put(rows - 1, 0, "h help  Enter in  Esc back  s sort  f filter  g gap  l time  r reset  q quit");
 }
 
 void draw_screen(struct screen *s)
 {
 	erase();
+	lines_max = getmaxy(stdscr);
 	if (s->help) {
 		draw_help();
 	} else {
+		draw_foot(s);
+		lines_max -= lines_max > DRAW_HEAD + 2;
 		draw_head(s);
 		if (s->view.level == VIEW_REASON)
 			draw_reason(s);
+		else if (s->view.level == VIEW_VCPU && s->view.ledger)
+			draw_ledger(s);
 		else
 			draw_list(s);
-		draw_foot(s);
 	}
 	refresh();
 }

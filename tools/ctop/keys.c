@@ -133,6 +133,12 @@ static void keys_act(struct screen *s, int key)
 	case 'g':
 		s->view.gap = !s->view.gap;
 		break;
+	case 'l':
+		s->view.ledger = !s->view.ledger;
+		break;
+	case 't':
+		s->view.server = (s->view.server + 1) % (KVM_CARETAKER_NR_SERVERS + 1);
+		break;
 	case 'r':
 		reset(s);
 		break;

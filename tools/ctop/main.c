@@ -18,6 +18,7 @@ static bool opt_csv;
 static bool opt_openmetrics;
 static const char *opt_reasons;
 static const char *opt_key;
+static const char *opt_source;
 
 static const struct opt opts[] = {
 	{ 'b', "batch", NULL, OPT_FLAG, &opt_batch, 0, "print looks one below the other" },
@@ -40,6 +41,9 @@ static const struct opt opts[] = {
 	{ 'r', "rows", "ROWS", OPT_NUMBER, &options.max_rows, 1, "show so many rows only" },
 	{ 257, "debugfs", "DIR", OPT_STRING, &options.source.debugfs, 0,
 	  "where debugfs is, or a copy of its kvm directory" },
+	{ 262, "source", "WAY", OPT_STRING, &opt_source, 0,
+	  "live data by debugfs or bpf; default auto: bpf when there is no debugfs" },
+	{ 'v', "verbose", NULL, OPT_FLAG, &options.source.verbose, 0, "tell where data comes from" },
 	{ 'i', "input", "FILE", OPT_STRING, &options.source.file, 0,
 	  "a saved caretaker_telemetry file or a recording instead" },
 	{ 260, "synthetic", "VCPUS", OPT_NUMBER, &options.source.synthetic, 1,
@@ -124,6 +128,8 @@ static int options_take(int argc, char **argv)
 		r = key_parse();
 	if (r < 0)
 		r = reasons_parse();
+	if (r < 0 && !ctele_way_parse(opt_source, &options.source))
+		r = TOOL_USAGE;
 	if (r < 0)
 		r = form_parse();
 	return r;

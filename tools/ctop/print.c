@@ -82,10 +82,27 @@ static void table_header(const struct ctele_set *set, const struct ctop_options 
 	printf("  kernel %s", set->kernel[0] ? set->kernel : "-");
 	printf("  VMs %u  vCPUs %zu  ", set->vms, set->nr);
 	header_what(set, opts);
+	if (set->untimed)
+		printf("  no times and no ledger for %u vCPUs (telemetry of ABI 1)", set->untimed);
 	printf("  lost %" PRIu64 "\n", ctele_set_lost(set));
 }
 
-static void table_row(struct table *t, const struct ctop_row *row, bool rates)
+static void times_cells(struct table *t, const struct ctop_row *row)
+{
+	char buf[FMT_MAX];
+
+	table_text(t, fmt_ns(times_ns(&row->time), buf));
+	table_text(t, fmt_ns(times_mean_ns(&row->time), buf));
+	table_text(t, fmt_ns(times_percentile_ns(&row->time, 50), buf));
+	table_text(t, fmt_ns(times_percentile_ns(&row->time, 99), buf));
+	table_text(t, fmt_ns(times_max_ns(&row->time), buf));
+	if (row->share < 0)
+		table_text(t, "-");
+	else
+		table_cell(t, "%.2f", row->share);
+}
+
+static void table_row(struct table *t, const struct ctop_row *row, bool times, bool rates)
 {
 	char buf[REASON_NAME_MAX];
 	unsigned int i;
@@ -95,6 +112,8 @@ static void table_row(struct table *t, const struct ctop_row *row, bool rates)
 	for (i = 0; i < KVM_CARETAKER_NR_SERVERS; i++)
 		table_number(t, row->by[i]);
 	table_number(t, row->total);
+	if (times)
+		times_cells(t, row);
 	if (!rates)
 		return;
 	if (row->rate < 0)
@@ -106,20 +125,27 @@ static void table_row(struct table *t, const struct ctop_row *row, bool rates)
 static bool print_table(const struct ctele_set *set, const struct ctop_rows *rows,
 			const struct ctop_options *opts)
 {
-	bool rates = opts->count != 1;
+	static const char *const times_heads[] = {
+		"TIME", "MEAN", "P50<=", "P99<=", "MAX", "%TIME",
+	};
+	bool rates = opts->count != 1, times = set->untimed < set->nr;
 	struct table t;
 	size_t i;
 
 	table_header(set, opts);
-	table_begin(&t, rates ? 12 : 11, 1 << 3 | 1 << 5, "PID", "VCPU", "PCPU", "STATE", "STALLS",
-		    "REASON", "NATIVE", "HANDLER", "KVM", "BLOCKED", "TOTAL", "RATE/s");
+	table_begin(&t, 11, 1 << 3 | 1 << 5, "PID", "VCPU", "PCPU", "STATE", "STALLS",
+		    "REASON", "NATIVE", "HANDLER", "KVM", "BLOCKED", "TOTAL");
+	for (i = 0; times && i < TOOL_NELEM(times_heads); i++)
+		table_column(&t, times_heads[i]);
+	if (rates)
+		table_column(&t, "RATE/s");
 	for (i = 0; i < rows->nr; i++)
-		table_row(&t, &rows->rows[i], rates);
+		table_row(&t, &rows->rows[i], times, rates);
 	if (!table_end(&t, 0))
 		return false;
 	if (rows->cut)
 		printf("(%zu more rows)\n", rows->cut);
-	return true;
+	return !times || print_ledgers(set, rows);
 }
 
 static void json_header(const struct ctele_set *set, const struct ctop_rows *rows,
@@ -144,6 +170,8 @@ static void json_header(const struct ctele_set *set, const struct ctop_rows *row
 	json_number("vcpus", set->nr);
 	json_number("rows_cut", rows->cut);
 	json_number("unreadable", set->unreadable);
+	json_number("damaged", set->damaged);
+	json_number("untimed", set->untimed);
 	json_number("lost", ctele_set_lost(set));
 	json_end();
 }
@@ -166,6 +194,7 @@ static void json_vcpu(const struct ctele_vcpu *v)
 	json_or_null("pcpu", v->pcpu);
 	json_or_null("apic_id", v->apic_id);
 	json_string("handlers", v->handlers[0] ? v->handlers : NULL);
+	json_number("abi", t->abi);
 	json_number("stalls", t->nr_stalls);
 	json_number("stray", t->stray);
 	json_number("fault", t->fault);
@@ -195,7 +224,8 @@ static void json_row(const struct ctop_row *row)
 	else
 		json_real("rate_per_s", row->rate);
 	json_ns("stalled_ns", row->stalled_ns);
-	json_ns("max_stall_ns", row->max_ns);
+	json_ns("max_stall_ns", row->longest_ns);
+	json_times(row);
 	json_number("lost", ctele_stalls_lost(&row->v->tele));
 	json_end();
 }
@@ -206,8 +236,10 @@ static void print_json(const struct ctele_set *set, const struct ctop_rows *rows
 	size_t i;
 
 	json_header(set, rows, opts, look);
-	for (i = 0; i < set->nr; i++)
+	for (i = 0; i < set->nr; i++) {
 		json_vcpu(set->vcpus[i]);
+		json_ledger(set->vcpus[i]);
+	}
 	for (i = 0; i < rows->nr; i++)
 		json_row(&rows->rows[i]);
 }
@@ -232,8 +264,7 @@ bool print_look(const struct ctele_set *set, const struct ctop_rows *rows,
 		print_csv(set, rows, look);
 		return true;
 	case CTOP_OPENMETRICS:
-		print_openmetrics(set, opts);
-		return true;
+		return print_openmetrics(set, opts);
 	case CTOP_TABLE:
 		break;
 	}

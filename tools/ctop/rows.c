@@ -17,14 +17,25 @@ const char *const ctop_key_names[CTOP_NR_KEYS] = {
 	[CTOP_KEY_BLOCKED]	= "blocked",
 	[CTOP_KEY_STALLS]	= "stalls",
 	[CTOP_KEY_STALLED]	= "stalled",
+	[CTOP_KEY_LONGEST]	= "longest",
+	[CTOP_KEY_TIME]		= "time",
+	[CTOP_KEY_MEAN]		= "mean",
+	[CTOP_KEY_P99]		= "p99",
 	[CTOP_KEY_MAX]		= "max",
 	[CTOP_KEY_NAME]		= "name",
 };
 
+const char *const server_names[KVM_CARETAKER_NR_SERVERS] = {
+	[KVM_CARETAKER_NATIVE]	= "native",
+	[KVM_CARETAKER_HANDLER]	= "handler",
+	[KVM_CARETAKER_KVM]	= "kvm",
+	[KVM_CARETAKER_BLOCKED]	= "blocked",
+};
+
 /**
- * row_counts() - exits of a vCPU for a reason; an exit while detached is in gap_exits only
+ * row_counts() - exits of a vCPU for a reason
  * @v:		the vCPU
- * @reason:	index in the tables
+ * @reason:	index in the tables, or CTELE_ROW_SHARED
  * @gap:	exits in gaps alone
  * @by:		out, by server
  *
@@ -36,8 +47,11 @@ uint64_t row_counts(const struct ctele_vcpu *v, unsigned int reason, bool gap,
 	uint64_t total = 0;
 	unsigned int i;
 
+	memset(by, 0, KVM_CARETAKER_NR_SERVERS * sizeof(*by));
+	if (!ctele_row_used(&v->tele, reason))
+		return 0;
 	for (i = 0; i < KVM_CARETAKER_NR_SERVERS; i++) {
-		by[i] = v->tele.gap_exits[reason][i] + (gap ? 0 : v->tele.exits[reason][i]);
+		by[i] = ctele_exits(&v->tele, reason, i, gap);
 		total += by[i];
 	}
 	return total;
@@ -55,7 +69,53 @@ static double row_rate(const struct ctop_row *row, const struct ctele_vcpu *befo
 	return (row->total - was) * 1e9 / (row->v->when_ns - before->when_ns);
 }
 
-/* The records say how long blocked exits took; nothing does for the others. */
+/**
+ * vcpu_gap_cycles() - time of all exits of a vCPU that were taken in gaps
+ * @v:		the vCPU
+ * @base:	an earlier look, which is taken off; NULL for none
+ */
+uint64_t vcpu_gap_cycles(const struct ctele_vcpu *v, const struct ctele_vcpu *base)
+{
+	struct times x = { .count = 0 };
+	unsigned int row, s;
+
+	for (row = 0; row < CTELE_NR_ROWS; row++)
+		for (s = 0; s < KVM_CARETAKER_NR_SERVERS && ctele_row_used(&v->tele, row); s++)
+			times_add(&x, &v->tele, base ? &base->tele : NULL, row, s, true);
+	return x.cycles;
+}
+
+/**
+ * row_share() - how much of the time was spent in these exits
+ * @time:	the exits
+ * @ledger:	of the vCPUs that they are of
+ * @gap_cycles:	time of all their exits in gaps
+ * @gap:	only those
+ *
+ * Return: percent, negative when not known.
+ */
+double row_share(const struct times *time, const struct ledger *ledger, uint64_t gap_cycles,
+		 bool gap)
+{
+	uint64_t of = gap ? gap_cycles : ledger->elapsed;
+
+	return !times_known(time) || ledger->missing || !of ? -1 : 100.0 * time->cycles / of;
+}
+
+static void row_times(struct ctop_row *row, bool gap)
+{
+	struct times x;
+	unsigned int s;
+
+	for (s = 0; s < KVM_CARETAKER_NR_SERVERS; s++) {
+		memset(&x, 0, sizeof(x));
+		times_add(&x, &row->v->tele, NULL, row->reason, s, gap);
+		row->ns_by[s] = times_ns(&x);
+		times_merge(&row->time, &x);
+	}
+}
+
+/* The records say how long each stall took, whatever the ABI. */
 static void row_stalls(struct ctop_row *row)
 {
 	const struct kvm_caretaker_telemetry *t = &row->v->tele;
@@ -64,7 +124,7 @@ static void row_stalls(struct ctop_row *row)
 	uint64_t i;
 
 	row->stalled_ns = NS_NONE;
-	row->max_ns = NS_NONE;
+	row->longest_ns = NS_NONE;
 	if (!row->by[KVM_CARETAKER_BLOCKED])
 		return;
 	for (i = ctele_stall_first(t); i < t->nr_stalls; i++) {
@@ -75,37 +135,49 @@ static void row_stalls(struct ctop_row *row)
 	if (!h.nr)
 		return;
 	row->stalled_ns = h.sum;
-	row->max_ns = h.max;
+	row->longest_ns = h.max;
 }
 
 static void rows_of_vcpu(struct ctop_rows *rows, const struct ctele_vcpu *v,
 			 const struct ctele_vcpu *before, const struct ctop_options *opts)
 {
+	uint64_t by[KVM_CARETAKER_NR_SERVERS], total, gap_cycles = 0;
+	struct ledger ledger = { .vcpus = 0 };
 	size_t first = rows->nr;
 	struct ctop_row *row;
 	unsigned int r;
 
-	for (r = 0; r < KVM_CARETAKER_NR_REASONS; r++) {
-		row = &rows->rows[rows->nr];
-		row->total = row_counts(v, r, opts->gap, row->by);
-		if (!row->total || !opts->reasons[r])
+	ledger_add(&ledger, v, NULL);
+	if (opts->gap)
+		gap_cycles = vcpu_gap_cycles(v, NULL);
+	for (r = 0; r < CTELE_NR_ROWS; r++) {
+		total = row_counts(v, r, opts->gap, by);
+		if (!total || !ctele_row_wanted(&v->tele, r, opts->reasons))
 			continue;
-		row->v = v;
-		row->reason = r;
+		row = &rows->rows[rows->nr++];
+		*row = (struct ctop_row){ .v = v, .reason = r, .total = total };
+		memcpy(row->by, by, sizeof(by));
 		row->rate = row_rate(row, before, opts->gap);
 		row_stalls(row);
-		rows->nr++;
+		row_times(row, opts->gap);
+		row->share = row_share(&row->time, &ledger, gap_cycles, opts->gap);
 	}
 	/* A vCPU is shown in any case. */
 	if (rows->nr == first)
 		rows->rows[rows->nr++] = (struct ctop_row){
 			.v = v, .reason = CTOP_NO_REASON, .rate = -1,
-			.stalled_ns = NS_NONE, .max_ns = NS_NONE,
+			.stalled_ns = NS_NONE, .longest_ns = NS_NONE, .share = -1,
 		};
 }
 
 static enum ctop_key sort_key;
 static bool sort_invert;
+
+/* What is not known comes last. */
+static double sort_ns(uint64_t ns)
+{
+	return ns == NS_NONE ? -1 : (double)ns;
+}
 
 static double sort_value(const struct ctop_row *row)
 {
@@ -117,9 +189,17 @@ static double sort_value(const struct ctop_row *row)
 	case CTOP_KEY_STALLS:
 		return row->v->tele.nr_stalls;
 	case CTOP_KEY_STALLED:
-		return row->stalled_ns == NS_NONE ? -1 : (double)row->stalled_ns;
+		return sort_ns(row->stalled_ns);
+	case CTOP_KEY_LONGEST:
+		return sort_ns(row->longest_ns);
+	case CTOP_KEY_TIME:
+		return sort_ns(times_ns(&row->time));
+	case CTOP_KEY_MEAN:
+		return sort_ns(times_mean_ns(&row->time));
+	case CTOP_KEY_P99:
+		return sort_ns(times_percentile_ns(&row->time, 99));
 	case CTOP_KEY_MAX:
-		return row->max_ns == NS_NONE ? -1 : (double)row->max_ns;
+		return sort_ns(times_max_ns(&row->time));
 	case CTOP_KEY_NATIVE:
 	case CTOP_KEY_HANDLER:
 	case CTOP_KEY_KVM:
@@ -137,6 +217,8 @@ static int sort_by_vcpu(const struct ctop_row *x, const struct ctop_row *y)
 		return x->v->pid < y->v->pid ? -1 : 1;
 	if (x->v->fd != y->v->fd)
 		return x->v->fd < y->v->fd ? -1 : 1;
+	if (x->v->tele.vm_id != y->v->tele.vm_id)
+		return x->v->tele.vm_id < y->v->tele.vm_id ? -1 : 1;
 	if (x->v->dir_vcpu != y->v->dir_vcpu)
 		return x->v->dir_vcpu < y->v->dir_vcpu ? -1 : 1;
 	if (x->total != y->total)
@@ -170,7 +252,7 @@ _Static_assert(CTOP_KEY_BLOCKED - CTOP_KEY_NATIVE == (int)KVM_CARETAKER_BLOCKED,
 /* Most vCPUs use few of the reasons. */
 static size_t rows_room(const struct ctele_set *set)
 {
-	return set->nr * KVM_CARETAKER_NR_REASONS + 1;
+	return set->nr * CTELE_NR_ROWS + 1;
 }
 
 /**

@@ -143,6 +143,7 @@ enum tool_status screen_run(struct ctop_options *opts)
 	s.view.invert = opts->invert;
 	s.view.gap = opts->gap;
 	s.view.reasons = opts->reasons;
+	s.view.server = KVM_CARETAKER_NR_SERVERS;
 	status = ctele_open(&r, &opts->source);
 	if (status != TOOL_OK)
 		return status;

@@ -66,13 +66,38 @@ static double rate_since(const struct view *view, const struct vcpu_looks *l, un
 	return (total - was) * 1e9 / (l->now->when_ns - l->before->when_ns);
 }
 
-static void item_add_reason(struct view_item *item, const struct view *view,
+static void item_add_times(struct view_item *item, struct view *view, const struct vcpu_looks *l,
+			   unsigned int reason)
+{
+	unsigned int s;
+
+	for (s = 0; s < KVM_CARETAKER_NR_SERVERS; s++) {
+		times_add(&item->time, &l->now->tele, l->base ? &l->base->tele : NULL, reason, s,
+			  view->gap);
+		if (view->level == VIEW_REASON)
+			times_add(&view->by_server[s], &l->now->tele,
+				  l->base ? &l->base->tele : NULL, reason, s, view->gap);
+	}
+}
+
+static void item_add_ledger(struct view_item *item, const struct view *view,
+			    const struct vcpu_looks *l)
+{
+	ledger_add(&item->ledger, l->now, l->base);
+	if (view->gap)
+		item->gap_cycles += vcpu_gap_cycles(l->now, l->base);
+}
+
+static void item_add_reason(struct view_item *item, struct view *view,
 			    const struct vcpu_looks *l, unsigned int reason)
 {
 	uint64_t by[KVM_CARETAKER_NR_SERVERS];
 	unsigned int i;
 	double rate;
 
+	if (!ctele_row_used(&l->now->tele, reason))
+		return;
+	item_add_times(item, view, l, reason);
 	counts_since(view, l, reason, by);
 	for (i = 0; i < KVM_CARETAKER_NR_SERVERS; i++) {
 		item->by[i] += by[i];
@@ -118,7 +143,7 @@ static void item_add_state(struct view_item *item, const struct ctele_vcpu *v)
 }
 
 /* All exits of a vCPU */
-static void item_add_vcpu(struct view_item *item, const struct view *view,
+static void item_add_vcpu(struct view_item *item, struct view *view,
 			  const struct ctele_vcpu *v, const struct view_data *data)
 {
 	struct vcpu_looks l = vcpu_find(data, v);
@@ -126,10 +151,14 @@ static void item_add_vcpu(struct view_item *item, const struct view *view,
 
 	item_add_state(item, v);
 	item->vcpus++;
-	for (r = 0; r < KVM_CARETAKER_NR_REASONS; r++)
-		if (view->reasons[r])
+	/* One without exits has a rate, too. */
+	if (item->rate < 0 && rate_since(view, &l, 0) >= 0)
+		item->rate = 0;
+	for (r = 0; r < CTELE_NR_ROWS; r++)
+		if (ctele_row_wanted(&v->tele, r, view->reasons))
 			item_add_reason(item, view, &l, r);
 	item_add_stalls(item, v, CTOP_NO_REASON);
+	item_add_ledger(item, view, &l);
 }
 
 static void item_init(struct view_item *item, const struct ctele_vcpu *v, unsigned int reason)
@@ -200,10 +229,16 @@ static void build_vcpu(struct view *view, const struct view_data *data, unsigned
 	struct view_item *item;
 	unsigned int r;
 
-	if (v)
+	view->vcpu = v;
+	memset(&view->time, 0, sizeof(view->time));
+	if (v) {
 		l = vcpu_find(data, v);
-	for (r = 0; v && r < KVM_CARETAKER_NR_REASONS; r++) {
-		if (!view->reasons[r] || (only != CTOP_NO_REASON && only != r))
+		ledger_add(&view->time, l.now, l.base);
+	}
+	memset(view->by_server, 0, sizeof(view->by_server));
+	for (r = 0; v && r < CTELE_NR_ROWS; r++) {
+		if (!ctele_row_wanted(&v->tele, r, view->reasons) ||
+		    (only != CTOP_NO_REASON && only != r))
 			continue;
 		item = &view->items[view->nr];
 		item_init(item, v, r);
@@ -213,6 +248,7 @@ static void build_vcpu(struct view *view, const struct view_data *data, unsigned
 		if (!item->total && only != r)
 			continue;
 		item_add_stalls(item, v, r);
+		item_add_ledger(item, view, &l);
 		snprintf(item->name, sizeof(item->name), "%s", reason_name_index(r, item->name));
 		view->nr++;
 	}
@@ -240,6 +276,11 @@ static void view_hide(struct view *view)
 
 static const struct view *sorting;
 
+static double item_ns(uint64_t ns)
+{
+	return ns == NS_NONE ? -1 : (double)ns;
+}
+
 static double item_value(const struct view_item *item)
 {
 	switch (sorting->key) {
@@ -256,8 +297,16 @@ static double item_value(const struct view_item *item)
 		return item->stalls;
 	case CTOP_KEY_STALLED:
 		return item->stalled.sum;
-	case CTOP_KEY_MAX:
+	case CTOP_KEY_LONGEST:
 		return item->stalled.max;
+	case CTOP_KEY_TIME:
+		return item_ns(times_ns(&item->time));
+	case CTOP_KEY_MEAN:
+		return item_ns(times_mean_ns(&item->time));
+	case CTOP_KEY_P99:
+		return item_ns(times_percentile_ns(&item->time, 99));
+	case CTOP_KEY_MAX:
+		return item_ns(times_max_ns(&item->time));
 	default:
 		return 0;
 	}
@@ -269,6 +318,8 @@ static int item_compare_id(const struct view_item *x, const struct view_item *y)
 		return x->id.pid < y->id.pid ? -1 : 1;
 	if (x->id.fd != y->id.fd)
 		return x->id.fd < y->id.fd ? -1 : 1;
+	if (x->id.vm_id != y->id.vm_id)
+		return x->id.vm_id < y->id.vm_id ? -1 : 1;
 	if (x->id.vcpu != y->id.vcpu)
 		return x->id.vcpu < y->id.vcpu ? -1 : 1;
 	return x->id.reason < y->id.reason ? -1 : x->id.reason > y->id.reason;
@@ -316,7 +367,7 @@ static void view_keep_cursor(struct view *view, const struct view_id *marked)
 bool view_build(struct view *view, const struct view_data *data)
 {
 	struct view_id marked = { .vcpu = -1 };
-	size_t room = data->now->nr + KVM_CARETAKER_NR_REASONS;
+	size_t room = data->now->nr + CTELE_NR_ROWS;
 
 	if (view->cursor < view->nr)
 		marked = view->items[view->cursor].id;

@@ -15,6 +15,10 @@ enum view_level {
 	VIEW_NR_LEVELS,
 };
 
+/* A column of the time ledger, and one of exits and ledger alike; all others are of exits. */
+#define VIEW_LEDGER	(1U << VIEW_NR_LEVELS)
+#define VIEW_BOTH	(2U << VIEW_NR_LEVELS)
+
 #define VIEW_FILTER_MAX	32
 #define VIEW_CELL_MAX	64
 
@@ -46,7 +50,9 @@ struct view_id {
  * @rate:	exits per second, negative when not known
  * @stalls:	stalls
  * @stalled:	lengths of those that there are records of
- * @time:	times per exit; NULL: this telemetry has none
+ * @time:	times of the exits
+ * @ledger:	what the time of the vCPUs went to
+ * @gap_cycles:	time of all exits in gaps, when only those are shown
  */
 struct view_item {
 	struct view_id id;
@@ -59,7 +65,9 @@ struct view_item {
 	double rate;
 	uint64_t stalls;
 	struct hist stalled;
-	const struct hist *time;
+	struct times time;
+	struct ledger ledger;
+	uint64_t gap_cycles;
 };
 
 /**
@@ -69,6 +77,11 @@ struct view_item {
  * @key:	order
  * @invert:	the other way round
  * @gap:	exits in gaps alone
+ * @ledger:	the time ledger instead of the exits
+ * @server:	whose histogram is shown of an exit reason; KVM_CARETAKER_NR_SERVERS for all
+ * @by_server:	of the exit reason that was entered: times by server
+ * @vcpu:	the vCPU that was entered, NULL when it is gone
+ * @time:	its ledger
  * @reasons:	exit reasons that count
  * @filter:	text that lines have to have, by level
  * @items:	the lines
@@ -83,6 +96,11 @@ struct view {
 	enum ctop_key key;
 	bool invert;
 	bool gap;
+	bool ledger;
+	unsigned int server;
+	struct times by_server[KVM_CARETAKER_NR_SERVERS];
+	const struct ctele_vcpu *vcpu;
+	struct ledger time;
 	const bool *reasons;
 	char filter[VIEW_NR_LEVELS][VIEW_FILTER_MAX];
 	struct view_item *items;
@@ -109,7 +127,7 @@ struct view_data {
  * @title:	heading
  * @width:	characters
  * @left:	text starts at the left
- * @levels:	bits of the levels that have it
+ * @levels:	bits of the levels that have it, VIEW_LEDGER, VIEW_BOTH
  * @key:	order that it shows, CTOP_NR_KEYS for none
  * @cell:	writes VIEW_CELL_MAX bytes
  */
@@ -121,6 +139,12 @@ struct view_col {
 	enum ctop_key key;
 	void (*cell)(const struct view_item *item, char *buf);
 };
+
+/* Does the view show the time ledger? An exit reason has none. */
+static inline bool view_is_ledger(const struct view *view)
+{
+	return view->ledger && view->level != VIEW_REASON;
+}
 
 extern const struct view_col view_cols[];
 extern const size_t view_nr_cols;

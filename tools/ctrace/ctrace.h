@@ -9,7 +9,9 @@
 
 #include "../lib/ctele.h"
 #include "../lib/output.h"
+#include "../lib/hist.h"
 #include "../lib/reason.h"
+#include "../lib/times.h"
 
 /**
  * struct ctrace_options - what the command line says
@@ -87,7 +89,20 @@ bool gap_print(const struct gap_view *view);
 void gap_print_json(const struct gap_view *view);
 void gap_title(const struct gap_view *view);
 void ctrace_json_header(const struct ctele_set *set, const char *command);
-uint64_t ctrace_exits_sum(const __u64 *by);
+
+extern const char *const ctrace_server_names[KVM_CARETAKER_NR_SERVERS];
+
+/**
+ * struct gap_exits - exits of one row in gaps
+ * @by:		by server
+ * @all:	of all servers
+ */
+struct gap_exits {
+	struct times by[KVM_CARETAKER_NR_SERVERS];
+	struct times all;
+};
+
+bool gap_exits_get(struct gap_exits *x, const struct kvm_caretaker_telemetry *t, unsigned int row);
 
 /* Why a vCPU stood still */
 enum pause_cause {
@@ -137,6 +152,10 @@ uint64_t pause_ns(const struct gap_view *view, const struct pause *p);
 const char *pause_cause_name(enum pause_cause cause);
 const char *pause_remedy(enum pause_cause cause);
 const char *pause_text(const struct gap_view *view, const struct pause *p, char *buf, size_t len);
+void served_print(const struct gap_view *view);
+void served_print_json(const struct gap_view *view);
+void ledger_print(const struct gap_view *view);
+void ledger_print_json(const struct gap_view *view);
 bool explain_print(const struct gap_view *view);
 void explain_print_json(const struct gap_view *view);
 
@@ -145,6 +164,9 @@ struct summary;
 struct summary *summary_new(void);
 void summary_add(struct summary *s, const struct ctele_vcpu *now, const struct ctele_vcpu *before,
 		 bool gap);
+bool summary_hist(const struct summary *s, const struct ctrace_options *opts);
+bool hist_of_exits(const struct times *x, unsigned int row, unsigned int server, bool json);
+bool hist_of_stalls(const struct hist *h, unsigned int row, bool json);
 bool summary_print(const struct summary *s, const struct ctrace_options *opts);
 
 /**
@@ -185,6 +207,9 @@ uint64_t span_end(const struct span *span, uint64_t tsc);
 FILE *picture_open(const char *path);
 enum tool_status picture_close(FILE *f, const char *path);
 enum tool_status perfetto_write(const char *path, const struct ctele_set *set);
+void html_text(FILE *f, const char *s);
+void html_exits(FILE *f, const struct ctele_set *set);
+void html_ledgers(FILE *f, const struct ctele_set *set);
 enum tool_status html_write(const char *path, const struct ctele_set *set);
 
 enum tool_status ctrace_gap(const struct ctrace_options *opts);

@@ -97,6 +97,8 @@ void ctrace_json_header(const struct ctele_set *set, const char *command)
 	json_number("vms", set->vms);
 	json_number("vcpus", set->nr);
 	json_number("unreadable", set->unreadable);
+	json_number("damaged", set->damaged);
+	json_number("untimed", set->untimed);
 	json_number("lost", ctele_set_lost(set));
 	json_end();
 }
@@ -116,6 +118,7 @@ static bool gap_show(const struct gap_view *view, const struct ctrace_options *o
 		gap_print_json(view);
 		if (opts->explain)
 			explain_print_json(view);
+		ledger_print_json(view);
 		return true;
 	}
 	return opts->explain ? explain_print(view) : gap_print(view);

@@ -92,28 +92,31 @@ static bool timeline_print(const struct gap_view *view)
 	return table_end(&t, 2);
 }
 
-uint64_t ctrace_exits_sum(const __u64 *by)
+static void exits_row(struct table *table, unsigned int row, const struct gap_exits *x)
 {
-	return by[0] + by[1] + by[2] + by[3];
+	char name[REASON_NAME_MAX], buf[FMT_MAX];
+	unsigned int s;
+
+	table_text(table, reason_name_index(row, name));
+	for (s = 0; s < KVM_CARETAKER_NR_SERVERS; s++)
+		table_number(table, x->by[s].count);
+	table_number(table, x->all.count);
+	table_text(table, fmt_ns(times_ns(&x->all), buf));
+	table_text(table, fmt_ns(times_mean_ns(&x->all), buf));
 }
 
 static bool exits_print(const struct gap_view *view)
 {
-	const struct kvm_caretaker_telemetry *t = &view->v->tele;
-	char name[REASON_NAME_MAX];
+	struct gap_exits x;
 	struct table table;
-	unsigned int r, s;
+	unsigned int r;
 
 	printf("exits in gaps, all since install:\n");
-	table_begin(&table, 6, 1 << 0, "REASON", "NATIVE", "HANDLER", "KVM", "BLOCKED", "TOTAL");
-	for (r = 0; r < KVM_CARETAKER_NR_REASONS; r++) {
-		if (!ctrace_exits_sum(t->gap_exits[r]))
-			continue;
-		table_text(&table, reason_name_index(r, name));
-		for (s = 0; s < KVM_CARETAKER_NR_SERVERS; s++)
-			table_number(&table, t->gap_exits[r][s]);
-		table_number(&table, ctrace_exits_sum(t->gap_exits[r]));
-	}
+	table_begin(&table, 8, 1 << 0, "REASON", "NATIVE", "HANDLER", "KVM", "BLOCKED", "TOTAL",
+		    "TIME", "MEAN");
+	for (r = 0; r < CTELE_NR_ROWS; r++)
+		if (gap_exits_get(&x, &view->v->tele, r))
+			exits_row(&table, r, &x);
 	return table_end(&table, 2);
 }
 
@@ -170,6 +173,7 @@ bool gap_print(const struct gap_view *view)
 	if (!timeline_print(view) || !exits_print(view) || !stalls_print(view))
 		return false;
 	events_print(&view->v->tele);
+	ledger_print(view);
 	return true;
 }
 
@@ -207,21 +211,25 @@ static void json_step(const struct gap_view *view, enum gap_step step)
 	json_end();
 }
 
-static void json_exits(const struct gap_view *view, unsigned int reason)
+static void json_exits(const struct gap_view *view, unsigned int row)
 {
-	const __u64 *by = view->v->tele.gap_exits[reason];
-	char name[REASON_NAME_MAX];
+	char name[REASON_NAME_MAX], key[24];
+	struct gap_exits x;
+	unsigned int s;
 
-	if (!ctrace_exits_sum(by))
+	if (!gap_exits_get(&x, &view->v->tele, row))
 		return;
 	json_begin("exit");
 	show_json(view->v);
-	json_string("reason", reason_name_index(reason, name));
-	json_number("index", reason);
-	json_number("native", by[KVM_CARETAKER_NATIVE]);
-	json_number("handler", by[KVM_CARETAKER_HANDLER]);
-	json_number("kvm", by[KVM_CARETAKER_KVM]);
-	json_number("blocked", by[KVM_CARETAKER_BLOCKED]);
+	json_string("reason", reason_name_index(row, name));
+	json_number("index", row);
+	for (s = 0; s < KVM_CARETAKER_NR_SERVERS; s++)
+		json_number(ctrace_server_names[s], x.by[s].count);
+	for (s = 0; s < KVM_CARETAKER_NR_SERVERS; s++) {
+		snprintf(key, sizeof(key), "%s_ns", ctrace_server_names[s]);
+		json_ns(key, times_ns(&x.by[s]));
+	}
+	show_json_times(&x.all);
 	json_end();
 }
 
@@ -257,7 +265,7 @@ void gap_print_json(const struct gap_view *view)
 	json_gap(view);
 	for (i = GAP_STOP; i < GAP_NR_STEPS; i++)
 		json_step(view, i);
-	for (i = 0; i < KVM_CARETAKER_NR_REASONS; i++)
+	for (i = 0; i < CTELE_NR_ROWS; i++)
 		json_exits(view, i);
 	for (s = view->first; s < view->end; s++)
 		json_stall(view, s);

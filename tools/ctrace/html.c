@@ -34,12 +34,13 @@ static const char page_head[] =
 ".key span{margin-right:16px;white-space:nowrap}.key i{display:inline-block;width:11px;height:11px;"
 "border-radius:2px;margin-right:5px}\n"
 ".native{background:var(--native)}.handler{background:var(--handler)}.kvm{background:var(--kvm)}"
-".blocked{background:var(--blocked)}.gap{background:var(--gap)}.step{background:var(--step)}"
-".axis{display:flex;justify-content:space-between;margin-left:240px;padding-right:86px}"
+".blocked{background:var(--blocked)}.guest{background:var(--gap)}.halted{background:var(--soft)}"
+".handover{background:var(--step)}.gap{background:var(--gap)}.step{background:var(--step)}"
+".bad{color:var(--blocked);font-weight:600}.axis{display:flex;justify-content:space-between;margin-left:240px;padding-right:86px}"
 ".facts{display:flex;flex-wrap:wrap;gap:8px 32px;margin:12px 0}.facts b{display:block;font-size:20px}\n"
 "</style></head><body>\n";
 
-static void html_text(FILE *f, const char *s)
+void html_text(FILE *f, const char *s)
 {
 	for (; *s; s++) {
 		if (*s == '<' || *s == '>' || *s == '&' || *s == '"' || *s == '\'')
@@ -147,58 +148,6 @@ static void pauses_histogram(FILE *f, const struct ctele_set *set)
 				100.0 * h.slots[n] / most);
 		fprintf(f, "</div><span class=\"v\">%" PRIu64 "</span></div>\n", h.slots[n]);
 	}
-}
-
-static const char *const server_names[KVM_CARETAKER_NR_SERVERS] = {
-	[KVM_CARETAKER_NATIVE] = "native",
-	[KVM_CARETAKER_HANDLER] = "handler",
-	[KVM_CARETAKER_KVM] = "kvm",
-	[KVM_CARETAKER_BLOCKED] = "blocked",
-};
-
-static void exits_row(FILE *f, unsigned int reason, const uint64_t *by)
-{
-	uint64_t total = by[0] + by[1] + by[2] + by[3];
-	char name[REASON_NAME_MAX];
-	double left = 0, width;
-	unsigned int s;
-
-	if (!total)
-		return;
-	fprintf(f, "<tr><td class=\"l\">%s</td><td class=\"l\" style=\"width:30%%\"><div class=\"bar\">",
-		reason_name_index(reason, name));
-	for (s = 0; s < KVM_CARETAKER_NR_SERVERS; s++) {
-		width = 100.0 * by[s] / total;
-		if (by[s])
-			fprintf(f, "<i class=\"%s\" style=\"left:%.3f%%;width:%.3f%%\"></i>",
-				server_names[s], left, width);
-		left += width;
-	}
-	fprintf(f, "</div></td>");
-	for (s = 0; s < KVM_CARETAKER_NR_SERVERS; s++)
-		fprintf(f, "<td>%" PRIu64 "</td>", by[s]);
-	fprintf(f, "<td>%" PRIu64 "</td></tr>\n", total);
-}
-
-static void exits_write(FILE *f, const struct ctele_set *set)
-{
-	uint64_t by[KVM_CARETAKER_NR_SERVERS];
-	unsigned int r, s;
-	size_t i;
-
-	fprintf(f, "<h2>Exits in gaps, by who served them</h2><p class=\"key\">");
-	for (s = 0; s < KVM_CARETAKER_NR_SERVERS; s++)
-		fprintf(f, "<span><i class=\"%s\"></i>%s</span>", server_names[s], server_names[s]);
-	fprintf(f, "</p><div class=\"scroll\"><table><tr><th class=\"l\">reason</th><th class=\"l\">share</th>"
-		"<th>native</th><th>handler</th><th>kvm</th><th>blocked</th><th>total</th></tr>\n");
-	for (r = 0; r < KVM_CARETAKER_NR_REASONS; r++) {
-		memset(by, 0, sizeof(by));
-		for (i = 0; i < set->nr; i++)
-			for (s = 0; s < KVM_CARETAKER_NR_SERVERS; s++)
-				by[s] += set->vcpus[i]->tele.gap_exits[r][s];
-		exits_row(f, r, by);
-	}
-	fprintf(f, "</table></div>\n");
 }
 
 static void pause_row(FILE *f, const struct gap_view *view, const struct pause *p)
@@ -315,7 +264,8 @@ enum tool_status html_write(const char *path, const struct ctele_set *set)
 	timeline_write(f, &span, set);
 	pauses_histogram(f, set);
 	pauses_write(f, set);
-	exits_write(f, set);
+	html_exits(f, set);
+	html_ledgers(f, set);
 	fprintf(f, "</body></html>\n");
 	return picture_close(f, path);
 }

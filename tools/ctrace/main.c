@@ -12,6 +12,7 @@ static struct ctrace_options options = {
 };
 
 static const char *opt_reasons;
+static const char *opt_source;
 
 /* Which subcommands take an option, as bits; all take the first ones. */
 enum {
@@ -62,6 +63,10 @@ static const struct {
 		    "exit status 5 when data was lost" } },
 	{ OF_SOURCE, { 256, "debugfs", "DIR", OPT_STRING, &options.source.debugfs, 0,
 		       "where debugfs is, or a copy of its kvm directory" } },
+	{ OF_SOURCE, { 262, "source", "WAY", OPT_STRING, &opt_source, 0,
+		       "live data by debugfs or bpf; default auto: bpf when there is no debugfs" } },
+	{ OF_SOURCE, { 'v', "verbose", NULL, OPT_FLAG, &options.source.verbose, 0,
+		       "tell where data comes from" } },
 	{ OF_SOURCE, { 'i', "input", "FILE", OPT_STRING, &options.source.file, 0,
 		       "a saved caretaker_telemetry file or a recording instead" } },
 	{ OF_SOURCE, { 260, "synthetic", "VCPUS", OPT_NUMBER, &options.source.synthetic, 1,
@@ -215,6 +220,8 @@ static int options_take(const struct command *c, int argc, char **argv)
 			opts[n++] = all_opts[i].opt;
 	r = opt_parse(argc, argv, opts, n, &c->usage);
 	options.words = argv + optind;
+	if (r < 0 && !ctele_way_parse(opt_source, &options.source))
+		r = TOOL_USAGE;
 	return r < 0 ? reasons_parse() : r;
 }
 

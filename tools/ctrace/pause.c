@@ -264,6 +264,7 @@ bool explain_print(const struct gap_view *view)
 	if (sum.shorts)
 		printf("  %u pauses of 10 us or less, together %s\n", sum.shorts,
 		       fmt_ns(sum.short_ns, ns));
+	served_print(view);
 	if (ctele_stalls_lost(&view->v->tele))
 		printf("  records of %" PRIu64 " stalls were replaced: those are not explained\n",
 		       ctele_stalls_lost(&view->v->tele));
@@ -272,6 +273,7 @@ bool explain_print(const struct gap_view *view)
 	if (view->v->tele.stray)
 		printf("  %" PRIu64 " stray events (NMI, #MC ...) were served, their time is not recorded\n",
 		       (uint64_t)view->v->tele.stray);
+	ledger_print(view);
 	return true;
 }
 
@@ -295,7 +297,7 @@ static void explain_json_pause(const struct gap_view *view, const struct pause *
 }
 
 /**
- * explain_print_json() - all pauses as NDJSON, short ones as well
+ * explain_print_json() - all pauses as NDJSON, short ones as well, and slow exits
  * @view:	the gap
  */
 void explain_print_json(const struct gap_view *view)
@@ -306,4 +308,5 @@ void explain_print_json(const struct gap_view *view)
 	pause_find(&list, view);
 	for (i = 0; i < list.nr; i++)
 		explain_json_pause(view, &list.list[i]);
+	served_print_json(view);
 }

@@ -92,22 +92,23 @@ static void stall_write(struct perfetto *p, const struct gap_view *view, uint64_
 /* The exits have no stamps: they stand with the gap that they were counted in. */
 static void gap_write(struct perfetto *p, const struct gap_view *view)
 {
-	const struct kvm_caretaker_telemetry *t = &view->v->tele;
-	char name[REASON_NAME_MAX];
+	char name[REASON_NAME_MAX], ns[FMT_MAX];
 	const char *comma = "";
+	struct gap_exits x;
 	unsigned int r;
 
 	if (!slice_begin(p, view, "in the Caretaker", view->g.run, view->g.kick))
 		return;
-	for (r = 0; r < KVM_CARETAKER_NR_REASONS; r++) {
-		if (!ctrace_exits_sum(t->gap_exits[r]))
+	for (r = 0; r < CTELE_NR_ROWS; r++) {
+		if (!gap_exits_get(&x, &view->v->tele, r))
 			continue;
 		fprintf(p->f, "%s", comma);
 		text_write(p->f, reason_name_index(r, name));
-		fprintf(p->f, ":\"native %llu, handler %llu, kvm %llu, blocked %llu\"",
-			t->gap_exits[r][KVM_CARETAKER_NATIVE],
-			t->gap_exits[r][KVM_CARETAKER_HANDLER], t->gap_exits[r][KVM_CARETAKER_KVM],
-			t->gap_exits[r][KVM_CARETAKER_BLOCKED]);
+		fprintf(p->f, ":\"native %" PRIu64 ", handler %" PRIu64 ", kvm %" PRIu64
+			", blocked %" PRIu64 "; time %s\"",
+			x.by[KVM_CARETAKER_NATIVE].count, x.by[KVM_CARETAKER_HANDLER].count,
+			x.by[KVM_CARETAKER_KVM].count, x.by[KVM_CARETAKER_BLOCKED].count,
+			fmt_ns(times_ns(&x.all), ns));
 		comma = ",";
 	}
 	fprintf(p->f, "}}");

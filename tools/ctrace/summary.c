@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
-/* Exits and stalls by reason, over all vCPUs: -S and "ctrace hist". */
+/* Exits and stalls by reason, over all vCPUs: -S, and what "ctrace hist" shows. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,10 +7,20 @@
 
 #include "ctrace.h"
 #include "../lib/hist.h"
+#include "../lib/show.h"
 
+/**
+ * struct summary - sums over vCPUs
+ * @times:	exits by row and server
+ * @all:	the same by row
+ * @stalls:	stalls on record by reason
+ * @shares:	reasons whose exits are in the row that is shared
+ */
 struct summary {
-	uint64_t by[KVM_CARETAKER_NR_REASONS][KVM_CARETAKER_NR_SERVERS];
-	struct hist stalls[KVM_CARETAKER_NR_REASONS];
+	struct times times[CTELE_NR_ROWS][KVM_CARETAKER_NR_SERVERS];
+	struct times all[CTELE_NR_ROWS];
+	struct hist stalls[CTELE_NR_ROWS];
+	reason_set shares;
 };
 
 struct summary *summary_new(void)
@@ -47,85 +57,112 @@ static void add_stalls(struct summary *s, const struct ctele_vcpu *now, uint64_t
 void summary_add(struct summary *s, const struct ctele_vcpu *now, const struct ctele_vcpu *before,
 		 bool gap)
 {
+	const struct kvm_caretaker_telemetry *base = before ? &before->tele : NULL;
+	struct times x;
 	struct ctele_gap g;
 	unsigned int r, i;
-	uint64_t n, was;
+	uint64_t n;
 
-	for (r = 0; r < KVM_CARETAKER_NR_REASONS; r++) {
-		for (i = 0; i < KVM_CARETAKER_NR_SERVERS; i++) {
-			n = now->tele.gap_exits[r][i] + (gap ? 0 : now->tele.exits[r][i]);
-			was = !before ? 0 : before->tele.gap_exits[r][i] +
-					    (gap ? 0 : before->tele.exits[r][i]);
-			s->by[r][i] += n >= was ? n - was : n;
+	for (r = 0; r < CTELE_NR_ROWS; r++) {
+		if (r < KVM_CARETAKER_NR_REASONS)
+			s->shares[r] |= ctele_row_shares(&now->tele, r);
+		for (i = 0; i < KVM_CARETAKER_NR_SERVERS && ctele_row_used(&now->tele, r); i++) {
+			memset(&x, 0, sizeof(x));
+			times_add(&x, &now->tele, base, r, i, gap);
+			times_merge(&s->times[r][i], &x);
+			times_merge(&s->all[r], &x);
 		}
 	}
 	n = before && before->tele.nr_stalls <= now->tele.nr_stalls ? before->tele.nr_stalls : 0;
 	add_stalls(s, now, n, gap && ctele_gap(&now->tele, &g) ? g.run : 0);
 }
 
-static uint64_t summary_total(const struct summary *s)
+/* Over all rows; *ns: their time, NS_NONE when some are not timed */
+static uint64_t summary_total(const struct summary *s, uint64_t *ns)
 {
-	uint64_t total = 0;
-	unsigned int r, i;
+	struct times total = { .count = 0 };
+	unsigned int r;
 
+	for (r = 0; r < CTELE_NR_ROWS; r++)
+		times_merge(&total, &s->all[r]);
+	*ns = times_ns(&total);
+	return total.count;
+}
+
+static bool summary_wanted(const struct summary *s, unsigned int row,
+			   const struct ctrace_options *opts)
+{
+	unsigned int r;
+
+	if (row < KVM_CARETAKER_NR_REASONS)
+		return opts->reasons[row];
 	for (r = 0; r < KVM_CARETAKER_NR_REASONS; r++)
-		for (i = 0; i < KVM_CARETAKER_NR_SERVERS; i++)
-			total += s->by[r][i];
-	return total;
+		if (opts->reasons[r] && s->shares[r])
+			return true;
+	return false;
 }
 
-static bool summary_has(const struct summary *s, unsigned int r)
-{
-	const uint64_t *by = s->by[r];
-
-	return by[0] || by[1] || by[2] || by[3] || s->stalls[r].nr || s->stalls[r].open;
-}
-
-static uint64_t row_total(const uint64_t *by)
-{
-	return by[0] + by[1] + by[2] + by[3];
-}
-
-/* By time stalled, then by exits: what hurts comes first. */
+/* By time stalled, then by time, then by exits: what hurts comes first. */
 static const struct summary *sorted;
+
+static int compare_numbers(uint64_t u, uint64_t v)
+{
+	return u > v ? -1 : u < v;
+}
 
 static int summary_compare(const void *a, const void *b)
 {
 	unsigned int x = *(const unsigned int *)a, y = *(const unsigned int *)b;
-	uint64_t u = sorted->stalls[x].sum, v = sorted->stalls[y].sum;
+	int r = compare_numbers(sorted->stalls[x].sum, sorted->stalls[y].sum);
 
-	if (u == v) {
-		u = row_total(sorted->by[x]);
-		v = row_total(sorted->by[y]);
-	}
-	if (u != v)
-		return u > v ? -1 : 1;
-	return x < y ? -1 : x > y;
+	if (!r)
+		r = compare_numbers(sorted->all[x].cycles, sorted->all[y].cycles);
+	if (!r)
+		r = compare_numbers(sorted->all[x].count, sorted->all[y].count);
+	return r ? r : x < y ? -1 : x > y;
 }
 
 static unsigned int summary_order(const struct summary *s, const struct ctrace_options *opts,
 				  unsigned int *order)
 {
+	const struct hist *h;
 	unsigned int r, n = 0;
 
-	for (r = 0; r < KVM_CARETAKER_NR_REASONS; r++)
-		if (opts->reasons[r] && summary_has(s, r))
+	for (r = 0; r < CTELE_NR_ROWS; r++) {
+		h = &s->stalls[r];
+		if (summary_wanted(s, r, opts) && (s->all[r].count || h->nr || h->open))
 			order[n++] = r;
+	}
 	sorted = s;
 	qsort(order, n, sizeof(*order), summary_compare);
 	return n;
 }
 
-static void summary_row(struct table *t, const struct summary *s, unsigned int r, uint64_t total)
+static void percent_cell(struct table *t, uint64_t part, uint64_t of)
+{
+	if (part == NS_NONE || of == NS_NONE)
+		table_text(t, "-");
+	else
+		table_cell(t, "%.2f", of ? 100.0 * part / of : 0.0);
+}
+
+static void summary_row(struct table *t, const struct summary *s, unsigned int r, uint64_t total,
+			uint64_t total_ns)
 {
 	const struct hist *h = &s->stalls[r];
+	const struct times *x = &s->all[r];
 	char name[REASON_NAME_MAX], buf[FMT_MAX];
 	unsigned int i;
 
-	table_cell(t, "%.2f", total ? 100.0 * row_total(s->by[r]) / total : 0.0);
-	table_number(t, row_total(s->by[r]));
+	percent_cell(t, times_ns(x), total_ns);
+	table_text(t, fmt_ns(times_ns(x), buf));
+	table_text(t, fmt_ns(times_mean_ns(x), buf));
+	table_text(t, fmt_ns(times_percentile_ns(x, 99), buf));
+	table_text(t, fmt_ns(times_max_ns(x), buf));
+	percent_cell(t, x->count, total);
+	table_number(t, x->count);
 	for (i = 0; i < KVM_CARETAKER_NR_SERVERS; i++)
-		table_number(t, s->by[r][i]);
+		table_number(t, s->times[r][i].count);
 	table_number(t, h->nr + h->open);
 	table_text(t, h->nr ? fmt_ns(h->sum, buf) : "-");
 	table_text(t, h->nr ? fmt_ns(h->max, buf) : "-");
@@ -134,38 +171,46 @@ static void summary_row(struct table *t, const struct summary *s, unsigned int r
 
 static bool summary_table(const struct summary *s, const unsigned int *order, unsigned int n)
 {
-	uint64_t total = summary_total(s);
+	uint64_t ns, total = summary_total(s, &ns);
+	char buf[FMT_MAX];
 	struct table t;
 	unsigned int i;
 
-	table_begin(&t, 10, 1 << 9, "% EXITS", "EXITS", "NATIVE", "HANDLER", "KVM", "BLOCKED",
-		    "STALLS", "STALLED", "LONGEST", "REASON");
+	table_begin(&t, 15, 1 << 14, "% TIME", "TIME", "MEAN", "P99<=", "MAX", "% EXITS", "EXITS",
+		    "NATIVE", "HANDLER", "KVM", "BLOCKED", "STALLS", "STALLED", "LONGEST",
+		    "REASON");
 	for (i = 0; i < n; i++)
-		summary_row(&t, s, order[i], total);
+		summary_row(&t, s, order[i], total, ns);
 	if (!table_end(&t, 0))
 		return false;
-	printf("%" PRIu64 " exits for %u reasons\n", total, n);
+	printf("%" PRIu64 " exits for %u reasons, time %s\n", total, n,
+	       ns == NS_NONE ? "not known" : fmt_ns(ns, buf));
 	return true;
 }
 
 static void summary_json(const struct summary *s, unsigned int r)
 {
 	const struct hist *h = &s->stalls[r];
-	char name[REASON_NAME_MAX];
+	const struct times *by = s->times[r];
+	char name[REASON_NAME_MAX], key[24];
+	unsigned int i;
 
 	json_begin("summary");
 	json_string("reason", reason_name_index(r, name));
 	json_number("index", r);
-	json_number("native", s->by[r][KVM_CARETAKER_NATIVE]);
-	json_number("handler", s->by[r][KVM_CARETAKER_HANDLER]);
-	json_number("kvm", s->by[r][KVM_CARETAKER_KVM]);
-	json_number("blocked", s->by[r][KVM_CARETAKER_BLOCKED]);
-	json_number("total", row_total(s->by[r]));
+	for (i = 0; i < KVM_CARETAKER_NR_SERVERS; i++)
+		json_number(ctrace_server_names[i], by[i].count);
+	json_number("total", s->all[r].count);
+	for (i = 0; i < KVM_CARETAKER_NR_SERVERS; i++) {
+		snprintf(key, sizeof(key), "%s_ns", ctrace_server_names[i]);
+		json_ns(key, times_ns(&by[i]));
+	}
 	json_number("stalls", h->nr + h->open);
 	json_number("stalls_open", h->open);
 	json_ns("stalled_ns", h->nr ? h->sum : NS_NONE);
-	json_ns("mean_ns", hist_mean(h));
-	json_ns("max_ns", h->nr ? h->max : NS_NONE);
+	json_ns("mean_stall_ns", hist_mean(h));
+	json_ns("max_stall_ns", h->nr ? h->max : NS_NONE);
+	show_json_times(&s->all[r]);
 	json_end();
 }
 
@@ -176,7 +221,7 @@ static void summary_json(const struct summary *s, unsigned int r)
  */
 bool summary_print(const struct summary *s, const struct ctrace_options *opts)
 {
-	unsigned int order[KVM_CARETAKER_NR_REASONS], n, i;
+	unsigned int order[CTELE_NR_ROWS], n, i;
 
 	n = summary_order(s, opts, order);
 	if (!opts->json)
@@ -186,97 +231,24 @@ bool summary_print(const struct summary *s, const struct ctrace_options *opts)
 	return true;
 }
 
-static void hist_json(const struct hist *h, const char *reason)
+/**
+ * summary_hist() - print histograms of exits by reason and server, and of stalls by reason
+ * @s:		the summary
+ * @opts:	form, reasons
+ *
+ * Return: false when there is none.
+ */
+bool summary_hist(const struct summary *s, const struct ctrace_options *opts)
 {
-	unsigned int first, last, i;
-	bool any = hist_range(h, &first, &last);
-
-	json_begin("hist");
-	json_string("reason", reason);
-	json_number("stalls", h->nr);
-	json_number("stalls_open", h->open);
-	json_ns("mean_ns", hist_mean(h));
-	json_ns("max_ns", h->nr ? h->max : NS_NONE);
-	printf(",\"slots\":[");
-	for (i = first; any && i <= last; i++)
-		printf("%s{\"from_ns\":%llu,\"count\":%" PRIu64 "}", i == first ? "" : ",",
-		       i ? 1ULL << i : 0, h->slots[i]);
-	printf("]");
-	json_end();
-}
-
-static void hist_print(const struct hist *h, const char *reason)
-{
-	static const char bar[] = "########################################";
-	char label[2 * FMT_MAX], mean[FMT_MAX], max[FMT_MAX];
-	unsigned int first, last, i;
-	uint64_t most = 0;
-
-	printf("%s: %" PRIu64 " stalls, mean %s, longest %s, going on %" PRIu64 "\n", reason,
-	       h->nr, fmt_ns(hist_mean(h), mean), fmt_ns(h->nr ? h->max : NS_NONE, max), h->open);
-	if (!hist_range(h, &first, &last))
-		return;
-	for (i = first; i <= last; i++)
-		most = h->slots[i] > most ? h->slots[i] : most;
-	for (i = first; i <= last; i++) {
-		hist_label(i, label);
-		printf("  %24s %8" PRIu64 " |%-40.*s|\n", label, h->slots[i],
-		       (int)((double)h->slots[i] * 40 / most + (h->slots[i] ? 0.999 : 0)), bar);
-	}
-}
-
-static bool hist_show(const struct summary *s, const struct ctrace_options *opts)
-{
-	unsigned int order[KVM_CARETAKER_NR_REASONS], n, i, shown = 0;
-	char name[REASON_NAME_MAX];
+	unsigned int order[CTELE_NR_ROWS], n, i, server;
+	bool shown = false;
 
 	n = summary_order(s, opts, order);
 	for (i = 0; i < n; i++) {
-		if (!s->stalls[order[i]].nr && !s->stalls[order[i]].open)
-			continue;
-		shown++;
-		reason_name_index(order[i], name);
-		if (opts->json)
-			hist_json(&s->stalls[order[i]], reason_name_index(order[i], name));
-		else
-			hist_print(&s->stalls[order[i]], reason_name_index(order[i], name));
+		for (server = 0; server < KVM_CARETAKER_NR_SERVERS; server++)
+			shown |= hist_of_exits(&s->times[order[i]][server], order[i], server,
+					       opts->json);
+		shown |= hist_of_stalls(&s->stalls[order[i]], order[i], opts->json);
 	}
 	return shown;
-}
-
-static enum tool_status hist_run(const struct ctele_set *set, const struct ctrace_options *opts)
-{
-	struct summary *s = summary_new();
-	enum tool_status status = set->status;
-	size_t i;
-
-	if (!s)
-		return TOOL_FAILED;
-	for (i = 0; i < set->nr; i++)
-		summary_add(s, set->vcpus[i], NULL, false);
-	if (opts->json)
-		ctrace_json_header(set, "hist");
-	if (!hist_show(s, opts) && status == TOOL_OK) {
-		tool_err("no stall of %zu vCPUs is recorded: nothing blocked, or -e leaves it out",
-			 set->nr);
-		status = TOOL_NODATA;
-	}
-	free(s);
-	return status;
-}
-
-/**
- * ctrace_hist() - how long vCPUs stalled, by reason
- * @opts:	what and how
- */
-enum tool_status ctrace_hist(const struct ctrace_options *opts)
-{
-	enum tool_status status;
-	struct ctele_set set;
-
-	status = ctele_load_last(&opts->source, &set);
-	if (status == TOOL_OK)
-		status = ctele_lost_end(&set, opts->strict, hist_run(&set, opts));
-	ctele_free(&set);
-	return status;
 }

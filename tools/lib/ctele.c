@@ -8,7 +8,18 @@
 
 #include "ctele.h"
 
-_Static_assert(KVM_CARETAKER_TELEMETRY_ABI == 1, "the reader knows ABI 1");
+_Static_assert(CTELE_ABI_MAX == 2, "the reader knows ABI 1 and 2");
+
+static size_t abi_size(uint32_t abi)
+{
+	return abi == 1 ? sizeof(struct ctele_tele1) : sizeof(struct kvm_caretaker_telemetry);
+}
+
+/* Bytes of telemetry that are known and used */
+size_t ctele_size(const struct kvm_caretaker_telemetry *t)
+{
+	return abi_size(t->abi);
+}
 
 /**
  * ctele_blob_check() - may this be read as telemetry?
@@ -29,19 +40,17 @@ enum tool_status ctele_blob_check(const void *blob, size_t len, const char *name
 		return TOOL_FAILED;
 	}
 	memcpy(head, blob, sizeof(head));
-	if (head[1] != KVM_CARETAKER_TELEMETRY_ABI && head[0] >= sizeof(head) && head[1] &&
-	    head[1] < 0x10000) {
-		tool_err("%s: telemetry of ABI %u, this tool reads ABI %u: use the tools that came with that kernel",
-			 name, head[1], KVM_CARETAKER_TELEMETRY_ABI);
+	if (head[1] > CTELE_ABI_MAX && head[0] >= sizeof(head) && head[1] < 0x10000) {
+		tool_err("%s: telemetry of ABI %u, this tool reads ABI %u to %u: use the tools that came with that kernel",
+			 name, head[1], CTELE_ABI_MIN, CTELE_ABI_MAX);
 		return TOOL_NODATA;
 	}
-	if (head[1] != KVM_CARETAKER_TELEMETRY_ABI ||
-	    head[0] < sizeof(struct kvm_caretaker_telemetry)) {
+	if (head[1] < CTELE_ABI_MIN || head[1] > CTELE_ABI_MAX || head[0] < abi_size(head[1])) {
 		tool_err("%s: this is no telemetry, or it is damaged: size %u, ABI %u", name,
 			 head[0], head[1]);
 		return TOOL_FAILED;
 	}
-	if (len < sizeof(struct kvm_caretaker_telemetry)) {
+	if (len < abi_size(head[1])) {
 		tool_err("%s: telemetry is cut short: %zu of %u bytes", name, len, head[0]);
 		return TOOL_FAILED;
 	}
@@ -135,7 +144,9 @@ uint64_t ctele_stall_first(const struct kvm_caretaker_telemetry *t)
 
 const struct kvm_caretaker_stall *ctele_stall(const struct kvm_caretaker_telemetry *t, uint64_t i)
 {
-	return &t->stalls[i % KVM_CARETAKER_NR_STALLS];
+	const struct ctele_tele1 *old = (const void *)t;
+
+	return &(t->abi == 1 ? old->stalls : t->stalls)[i % KVM_CARETAKER_NR_STALLS];
 }
 
 /* An end of 0 says that the vCPU still is in there. */

@@ -21,9 +21,48 @@
 /* More than any host has; a record that says more is damaged. */
 #define CTELE_VCPUS_MAX	65536
 
+/* The oldest and the newest telemetry that can be read */
+#define CTELE_ABI_MIN	1
+#define CTELE_ABI_MAX	KVM_CARETAKER_TELEMETRY_ABI
+
+/* Rows of exits: one per reason, and the one that those without a slot of their own share */
+#define CTELE_ROW_SHARED	KVM_CARETAKER_REASON_SHARED
+#define CTELE_NR_ROWS		(CTELE_ROW_SHARED + 1)
+
+/* Before the tables; the fields of ABI 2 in there are reserved and zero in ABI 1. */
+#define CTELE_HEAD_BYTES	256
+
+/**
+ * struct ctele_tele1 - struct kvm_caretaker_telemetry of ABI 1, which had no times
+ * @head:	as in ABI 2
+ * @exits:	exits while attached, by reason index and server
+ * @gap_exits:	exits while detached
+ * @stalls:	the last stalls
+ */
+struct ctele_tele1 {
+	uint64_t head[CTELE_HEAD_BYTES / 8];
+	uint64_t exits[KVM_CARETAKER_NR_REASONS][KVM_CARETAKER_NR_SERVERS];
+	uint64_t gap_exits[KVM_CARETAKER_NR_REASONS][KVM_CARETAKER_NR_SERVERS];
+	struct kvm_caretaker_stall stalls[KVM_CARETAKER_NR_STALLS];
+};
+
+_Static_assert(offsetof(struct kvm_caretaker_telemetry, tsc_last) == CTELE_HEAD_BYTES,
+	       "the head of all ABIs");
+_Static_assert(sizeof(struct ctele_tele1) <= sizeof(struct kvm_caretaker_telemetry),
+	       "older telemetry has room in the newer struct");
+
+/* Where live data is read from */
+enum ctele_way {
+	CTELE_AUTO,	/* debugfs; when it is not there, the iterators */
+	CTELE_BY_DEBUGFS,
+	CTELE_BY_BPF,
+};
+
 /**
  * struct ctele_source - what to read
  * @debugfs:	where debugfs is mounted, or a copy of it
+ * @way:	by debugfs or by BPF iterators
+ * @verbose:	tell which of them it is
  * @file:	one file of telemetry or a recording instead, NULL for none
  * @synthetic:	so many vCPUs that are made up instead, 0 for none
  * @pid:	only the VMs of this process, -1 for all
@@ -32,6 +71,8 @@
  */
 struct ctele_source {
 	const char *debugfs;
+	enum ctele_way way;
+	bool verbose;
 	const char *file;
 	long synthetic;
 	long pid;
@@ -50,7 +91,8 @@ struct ctele_source {
  * @apic_id:	APIC id of the pCPU, -1 when not known
  * @when_ns:	CLOCK_MONOTONIC when it was read
  * @tsc:	TSC about then, 0 when it is not the clock of the stamps
- * @tele:	telemetry
+ * @tele:	telemetry; of ABI 1 only the head, the rest is for the functions of ctele.c
+ * @tele1:	the same of ABI 1
  */
 struct ctele_vcpu {
 	long pid;
@@ -62,7 +104,28 @@ struct ctele_vcpu {
 	long apic_id;
 	uint64_t when_ns;
 	uint64_t tsc;
-	struct kvm_caretaker_telemetry tele;
+	union {
+		struct kvm_caretaker_telemetry tele;
+		struct ctele_tele1 tele1;
+	};
+};
+
+/**
+ * struct ctele_cell - exits of one row by one server
+ * @count:	while attached
+ * @gap_count:	while detached
+ * @cycles:	time of the former in TSC cycles
+ * @gap_cycles:	time of the latter
+ * @max:	the longest of all
+ * @hist:	all by length; NULL: this telemetry does not time exits
+ */
+struct ctele_cell {
+	uint64_t count;
+	uint64_t gap_count;
+	uint64_t cycles;
+	uint64_t gap_cycles;
+	uint64_t max;
+	const uint32_t *hist;
 };
 
 /**
@@ -74,6 +137,8 @@ struct ctele_vcpu {
  * @vms_seen:	VMs on this host, with those that have no Caretaker
  * @filtered:	vCPUs with a Caretaker that were not asked for
  * @unreadable:	vCPUs whose telemetry could not be read or made no sense
+ * @damaged:	vCPUs whose tables contradict themselves; shown as they are
+ * @untimed:	vCPUs of an ABI that has no times
  * @no_file:	vCPUs without a file of telemetry: this KVM knows no Caretaker
  * @status:	TOOL_OK or the first failure
  * @realtime_ns: CLOCK_REALTIME when it was read
@@ -88,6 +153,8 @@ struct ctele_set {
 	unsigned int vms_seen;
 	unsigned int filtered;
 	unsigned int unreadable;
+	unsigned int damaged;
+	unsigned int untimed;
 	unsigned int no_file;
 	enum tool_status status;
 	uint64_t realtime_ns;
@@ -147,6 +214,7 @@ struct ctele_gap {
 	uint64_t start;
 };
 
+extern const struct ctele_ops ctele_iter_ops;
 extern const struct ctele_ops ctele_scan_ops, ctele_file_ops, ctele_synth_ops, ctele_record_ops;
 
 enum tool_status ctele_open(struct ctele_reader *r, const struct ctele_source *src);
@@ -155,12 +223,28 @@ enum tool_status ctele_load_last(const struct ctele_source *src, struct ctele_se
 void ctele_close(struct ctele_reader *r);
 void ctele_free(struct ctele_set *set);
 bool ctele_here(const struct ctele_source *src);
+bool ctele_way_parse(const char *word, struct ctele_source *src);
+uint64_t ctele_clock(void);
+enum tool_status iter_rows_take(struct ctele_set *set, const struct ctele_source *src,
+				const unsigned char *buf, size_t len, size_t *used);
 bool ctele_offer(struct ctele_set *set, const struct ctele_source *src,
 		 const struct ctele_vcpu *v);
 const struct ctele_vcpu *ctele_find(const struct ctele_set *set, const struct ctele_vcpu *like);
 bool ctele_vcpu_add(struct ctele_set *set, const struct ctele_vcpu *v);
 enum tool_status ctele_blob_check(const void *blob, size_t len, const char *name);
 void ctele_text_parse(struct ctele_vcpu *v, char *text);
+
+size_t ctele_size(const struct kvm_caretaker_telemetry *t);
+bool ctele_row_used(const struct kvm_caretaker_telemetry *t, unsigned int row);
+bool ctele_timed(const struct kvm_caretaker_telemetry *t);
+bool ctele_cell(const struct kvm_caretaker_telemetry *t, unsigned int row, unsigned int server,
+		struct ctele_cell *cell);
+uint64_t ctele_exits(const struct kvm_caretaker_telemetry *t, unsigned int row,
+		     unsigned int server, bool gap);
+bool ctele_row_wanted(const struct kvm_caretaker_telemetry *t, unsigned int row,
+		      const bool *reasons);
+bool ctele_row_shares(const struct kvm_caretaker_telemetry *t, unsigned int reason);
+const char *ctele_damage(const struct kvm_caretaker_telemetry *t);
 
 bool ctele_gap(const struct kvm_caretaker_telemetry *t, struct ctele_gap *gap);
 uint64_t ctele_stalls_lost(const struct kvm_caretaker_telemetry *t);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
 /* Sets of vCPUs, and the choice of the source that fills them. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/utsname.h>
 #include <time.h>
+#include <unistd.h>
 #include <x86intrin.h>
 
 #include "ctele.h"
@@ -62,6 +64,7 @@ static void set_state(struct ctele_vcpu *v)
  */
 bool ctele_offer(struct ctele_set *set, const struct ctele_source *src, const struct ctele_vcpu *v)
 {
+	const char *damage = ctele_damage(&v->tele);
 	char vm[17];
 
 	snprintf(vm, sizeof(vm), "%016llx", (unsigned long long)v->tele.vm_id);
@@ -70,6 +73,14 @@ bool ctele_offer(struct ctele_set *set, const struct ctele_source *src, const st
 	    (src->vm && strncasecmp(vm, src->vm, strlen(src->vm)))) {
 		set->filtered++;
 		return true;
+	}
+	set->untimed += !ctele_timed(&v->tele);
+	if (damage) {
+		tool_err("VM %s vCPU %ld: the telemetry is damaged, it is shown as it is: %s", vm,
+			 v->dir_vcpu, damage);
+		set->damaged++;
+		if (set->status == TOOL_OK)
+			set->status = TOOL_FAILED;
 	}
 	return ctele_vcpu_add(set, v);
 }
@@ -83,6 +94,9 @@ static int set_compare(const void *a, const void *b)
 		return x->pid < y->pid ? -1 : 1;
 	if (x->fd != y->fd)
 		return x->fd < y->fd ? -1 : 1;
+	/* Where the process is not known, the identity tells VMs apart. */
+	if (x->tele.vm_id != y->tele.vm_id)
+		return x->tele.vm_id < y->tele.vm_id ? -1 : 1;
 	return x->dir_vcpu < y->dir_vcpu ? -1 : x->dir_vcpu > y->dir_vcpu;
 }
 
@@ -96,7 +110,8 @@ static void set_finish(struct ctele_set *set)
 		set_state(set->vcpus[i]);
 		set->vcpus[i]->tsc = set->tsc;
 		set->vms += !i || set->vcpus[i]->pid != set->vcpus[i - 1]->pid ||
-			    set->vcpus[i]->fd != set->vcpus[i - 1]->fd;
+			    set->vcpus[i]->fd != set->vcpus[i - 1]->fd ||
+			    set->vcpus[i]->tele.vm_id != set->vcpus[i - 1]->tele.vm_id;
 	}
 }
 
@@ -120,7 +135,8 @@ static enum tool_status set_nothing(const struct ctele_set *set)
 /* Does the data come from this host as it runs now? */
 bool ctele_here(const struct ctele_source *src)
 {
-	return !src->file && !src->synthetic && !strcmp(src->debugfs, CTELE_DEBUGFS);
+	return !src->file && !src->synthetic &&
+	       (src->way == CTELE_BY_BPF || !strcmp(src->debugfs, CTELE_DEBUGFS));
 }
 
 /* Only on this host the TSC is the clock of the stamps. */
@@ -139,6 +155,72 @@ static void set_clocks(struct ctele_set *set, const struct ctele_source *src)
 }
 
 /**
+ * ctele_way_parse() - take the word of --source
+ * @word:	auto, debugfs or bpf; NULL for none
+ * @src:	where it goes
+ *
+ * Return: false when it is none of them; a message has told so.
+ */
+bool ctele_way_parse(const char *word, struct ctele_source *src)
+{
+	static const char * const words[] = {
+		[CTELE_AUTO] = "auto", [CTELE_BY_DEBUGFS] = "debugfs", [CTELE_BY_BPF] = "bpf",
+	};
+	unsigned int i;
+
+	for (i = 0; word && i < TOOL_NELEM(words); i++) {
+		if (strcmp(word, words[i]))
+			continue;
+		src->way = i;
+		return true;
+	}
+	if (word)
+		tool_err("--source %s: there are auto, debugfs and bpf", word);
+	return !word;
+}
+
+/* CLOCK_MONOTONIC in nanoseconds */
+uint64_t ctele_clock(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static bool debugfs_is_there(const struct ctele_source *src)
+{
+	char path[PATH_MAX];
+
+	return snprintf(path, sizeof(path), "%s/kvm", src->debugfs) < (int)sizeof(path) &&
+	       !access(path, R_OK | X_OK);
+}
+
+/*
+ * Debugfs comes first: it knows more (process, handlers), asks for less (no BTF, one capability)
+ * and is there early after an update. When neither is there, debugfs tells what is missing.
+ */
+static enum tool_status open_live(struct ctele_reader *r)
+{
+	bool bpf = r->src->way == CTELE_BY_BPF;
+	enum tool_status status = TOOL_OK;
+
+	if (r->src->way == CTELE_AUTO && ctele_here(r->src) && !debugfs_is_there(r->src)) {
+		tool_err_hold(!r->src->verbose);
+		bpf = ctele_iter_ops.open(r) == TOOL_OK;
+		tool_err_hold(false);
+		tool_err_forget();
+	} else if (bpf) {
+		status = ctele_iter_ops.open(r);
+	}
+	if (bpf)
+		r->ops = &ctele_iter_ops;
+	if (r->src->verbose && status == TOOL_OK)
+		tool_err("reading %s", bpf ? "the BPF iterator caretaker_vcpu" : r->src->debugfs);
+	return status;
+}
+
+/**
  * ctele_open() - open a source
  * @r:		out; close it with ctele_close() after success
  * @src:	what to read; has to live as long as @r
@@ -154,6 +236,8 @@ enum tool_status ctele_open(struct ctele_reader *r, const struct ctele_source *s
 		r->ops = &ctele_record_ops;
 	else if (src->file)
 		r->ops = &ctele_file_ops;
+	else
+		return open_live(r);
 	return r->ops->open ? r->ops->open(r) : TOOL_OK;
 }
 
@@ -266,5 +350,5 @@ const struct ctele_vcpu *ctele_find(const struct ctele_set *set, const struct ct
 	if (!set->nr)
 		return NULL;
 	v = bsearch(&like, set->vcpus, set->nr, sizeof(*set->vcpus), set_compare);
-	return v && (*v)->tele.vm_id == like->tele.vm_id ? *v : NULL;
+	return v ? *v : NULL;
 }

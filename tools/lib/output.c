@@ -186,6 +186,17 @@ static void table_print_row(const struct table *t, char *const *row, const int *
 }
 
 /**
+ * table_column() - one more column; before the first row
+ * @t:		the table
+ * @heading:	its heading
+ */
+void table_column(struct table *t, const char *heading)
+{
+	t->nr_cols++;
+	table_text(t, heading);
+}
+
+/**
  * table_end() - print a table and free it
  * @t:		the table
  * @indent:	blanks before each row

@@ -38,6 +38,7 @@ struct table {
 };
 
 void table_begin(struct table *t, unsigned int nr_cols, unsigned int left, ...);
+void table_column(struct table *t, const char *heading);
 void table_text(struct table *t, const char *text);
 TOOL_PRINTF(2, 3) void table_cell(struct table *t, const char *fmt, ...);
 void table_number(struct table *t, uint64_t v);

@@ -128,11 +128,13 @@ const char *reason_name(uint64_t code, char *buf)
 
 /**
  * reason_name_index() - name of a line of the tables
- * @index:	index
+ * @index:	index of a reason, or KVM_CARETAKER_REASON_SHARED
  * @buf:	REASON_NAME_MAX bytes
  */
 const char *reason_name_index(unsigned int index, char *buf)
 {
+	if (index == KVM_CARETAKER_REASON_SHARED)
+		return REASON_NAME_SHARED;
 	return reason_name(reason_code(index), buf);
 }
 

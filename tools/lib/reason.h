@@ -16,6 +16,9 @@
 
 typedef bool reason_set[KVM_CARETAKER_NR_REASONS];
 
+/* Name of a line that has no code: it is that of many reasons */
+#define REASON_NAME_SHARED	"SHARED"
+
 uint64_t reason_code(unsigned int index);
 unsigned int reason_index(uint64_t code);
 const char *reason_name(uint64_t code, char *buf);

@@ -8,6 +8,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "files are written as 
 _Static_assert(sizeof(struct kvm_caretaker_telemetry) % 8 == 0, "packed by words");
 _Static_assert(sizeof(struct kvm_caretaker_telemetry) / 8 < UINT16_MAX, "runs have 16 bits");
 
+_Static_assert(sizeof(struct ctele_tele1) % 8 == 0, "packed by words");
+
 #define RECORD_WORDS	(sizeof(struct kvm_caretaker_telemetry) / 8)
 
 /**
@@ -122,14 +124,14 @@ static bool write_vcpu(struct record_writer *w, const struct ctele_vcpu *v)
 	unsigned char buf[sizeof(struct record_vcpu) + 12 * RECORD_WORDS];
 	struct record_vcpu head = {
 		.pid = v->pid, .fd = v->fd, .vcpu = v->dir_vcpu, .apic_id = v->apic_id,
-		.pcpu = v->pcpu, .words = RECORD_WORDS, .when_ns = v->when_ns,
+		.pcpu = v->pcpu, .words = ctele_size(&v->tele) / 8, .when_ns = v->when_ns,
 	};
 	size_t len;
 
 	memcpy(head.state, v->state, sizeof(head.state));
 	memcpy(head.handlers, v->handlers, sizeof(head.handlers));
 	memcpy(buf, &head, sizeof(head));
-	len = record_pack(&v->tele, RECORD_WORDS, buf + sizeof(head));
+	len = record_pack(&v->tele, head.words, buf + sizeof(head));
 	return write_block(w, RECORD_VCPU, buf, sizeof(head) + len);
 }
 
@@ -145,7 +147,7 @@ bool record_write_head(struct record_writer *w, FILE *f, const struct ctele_set 
 {
 	struct record_head h = {
 		.version = RECORD_VERSION, .size = sizeof(h), .order = RECORD_ORDER,
-		.abi = KVM_CARETAKER_TELEMETRY_ABI, .isa = RECORD_ISA_SVM,
+		.abi = CTELE_ABI_MAX, .isa = RECORD_ISA_SVM,
 		.clock = RECORD_CLOCK_TSC, .realtime_ns = set->realtime_ns,
 	};
 

@@ -28,7 +28,7 @@
  * @version:	RECORD_VERSION
  * @size:	bytes until the first block
  * @order:	RECORD_ORDER
- * @abi:	version of the telemetry
+ * @abi:	newest version of the telemetry that is in it; each one has its own in front
  * @isa:	whose exit codes: RECORD_ISA_SVM
  * @clock:	of the stamps: RECORD_CLOCK_TSC
  * @flags:	zero

@@ -47,10 +47,10 @@ static enum tool_status head_check(const struct record_head *h, const char *name
 			 name);
 		return TOOL_NODATA;
 	}
-	if (h->version != RECORD_VERSION || h->abi != KVM_CARETAKER_TELEMETRY_ABI ||
+	if (h->version != RECORD_VERSION || h->abi < CTELE_ABI_MIN || h->abi > CTELE_ABI_MAX ||
 	    h->isa != RECORD_ISA_SVM || h->clock != RECORD_CLOCK_TSC) {
-		tool_err("%s: recording of version %u with telemetry of ABI %u, this tool reads version %u and ABI %u: use the tools that made it",
-			 name, h->version, h->abi, RECORD_VERSION, KVM_CARETAKER_TELEMETRY_ABI);
+		tool_err("%s: recording of version %u with telemetry of ABI %u, this tool reads version %u and ABI %u to %u: use the tools that made it",
+			 name, h->version, h->abi, RECORD_VERSION, CTELE_ABI_MIN, CTELE_ABI_MAX);
 		return TOOL_NODATA;
 	}
 	if (h->size != sizeof(*h) ||
@@ -142,7 +142,8 @@ static bool vcpu_decode(const struct record_reader *r, uint32_t len, struct ctel
 	if (len < sizeof(head))
 		return false;
 	memcpy(&head, r->buf, sizeof(head));
-	if (head.words < RECORD_WORDS || head.pid < -1 || head.fd < -1 || head.vcpu < 0 ||
+	if (head.words < sizeof(struct ctele_tele1) / 8 ||
+	    head.pid < -1 || head.fd < -1 || head.vcpu < 0 ||
 	    !record_unpack(r->buf + sizeof(head), len - sizeof(head), &v->tele,
 			   RECORD_WORDS))
 		return false;
@@ -156,7 +157,8 @@ static bool vcpu_decode(const struct record_reader *r, uint32_t len, struct ctel
 	memcpy(v->handlers, head.handlers, sizeof(v->handlers));
 	v->state[sizeof(v->state) - 1] = '\0';
 	v->handlers[sizeof(v->handlers) - 1] = '\0';
-	return v->tele.abi == KVM_CARETAKER_TELEMETRY_ABI && v->tele.size >= sizeof(v->tele);
+	return v->tele.abi >= CTELE_ABI_MIN && v->tele.abi <= r->head.abi &&
+	       8UL * head.words >= ctele_size(&v->tele) && v->tele.size >= ctele_size(&v->tele);
 }
 
 static enum record_got take_vcpu(const struct record_reader *r, const struct ctele_source *src,

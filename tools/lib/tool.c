@@ -244,3 +244,18 @@ int opt_parse(int argc, char **argv, const struct opt *opts, size_t nr,
 	tool_err("%s: there is nothing that takes this word", argv[optind]);
 	return opt_usage_error(usage);
 }
+
+/* Effective capabilities of this process, all when /proc does not tell */
+unsigned long long tool_caps(void)
+{
+	unsigned long long caps = ~0ULL;
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, "CapEff:", 7))
+			caps = strtoull(line + 7, NULL, 16);
+	if (f)
+		fclose(f);
+	return caps;
+}

@@ -7,8 +7,11 @@
 #include <stddef.h>
 
 #define TOOL_VERSION	"0.1"
-/* Of all JSON that the tools write; a reader may rely on the fields of a schema. */
-#define TOOL_SCHEMA	1
+/*
+ * Of all JSON that the tools write; a reader may rely on the fields of a schema. 2 has all fields
+ * of 1, times of exits, the time ledger, and the row that exit reasons share.
+ */
+#define TOOL_SCHEMA	2
 
 #define TOOL_NELEM(a)	(sizeof(a) / sizeof((a)[0]))
 #define TOOL_PRINTF(a, b) __attribute__((format(printf, a, b)))
@@ -83,6 +86,7 @@ TOOL_PRINTF(1, 2) void tool_err(const char *fmt, ...);
 void tool_err_hold(bool hold);
 const char *tool_err_held(void);
 void tool_err_forget(void);
+unsigned long long tool_caps(void);
 enum tool_status tool_done(enum tool_status status);
 
 int opt_parse(int argc, char **argv, const struct opt *opts, size_t nr,

@@ -22,14 +22,14 @@ include ../lib/srcs.mk
 LIB_SRCS := $(addprefix ../lib/,$(CTOOLS_SRCS))
 SANITIZE := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 
-$(O)/$(TOOL)-asan: $(SRCS) $(LIB_SRCS) $(wildcard *.h ../lib/*.h) | $(O)
+$(O)/$(TOOL)-asan: $(SRCS) $(LIB_SRCS) $(ITER_SKEL) $(wildcard *.h ../lib/*.h) | $(O)
 	$(call msg,CC,$@)
-	$(Q)$(CC) $(UAPI_CFLAGS) $(CFLAGS) $(SANITIZE) -o $@ $(SRCS) $(LIB_SRCS) $(LDLIBS)
+	$(Q)$(CC) $(UAPI_CFLAGS) $(CTOOLS_CFLAGS) $(CFLAGS) $(SANITIZE) -o $@ $(SRCS) $(LIB_SRCS) $(LDLIBS)
 
 test: all $(O)/$(TOOL)-asan
 	$(Q)python3 tests/test_$(TOOL).py $(O)/$(TOOL) $(O)/$(TOOL)-asan
 
-$(CTOOLS): FORCE
+$(CTOOLS) $(ITER_SKEL): FORCE
 	$(Q)$(MAKE) -C ../lib
 
 $(O):

@@ -31,7 +31,7 @@ def counts_of_one_vcpu_equal_what_was_put_in():
     r = ctop(one(), "-n", "1", "-j")
     T.check_status(r, 0)
     got = T.records(r)
-    T.check_equal([h["schema"] for h in got["header"]], [1])
+    T.check_equal([h["schema"] for h in got["header"]], [2])
     exits = {e["reason"]: [e[s] for s in T.SERVERS] for e in got["exit"]}
     T.check_equal(exits, {"CPUID": [15625, 0, 263, 0], "NPF": [0, 0, 20066, 0],
                           "IOIO": [0, 3354, 0, 1], "MSR": [0, 0, 0, 1]})
@@ -64,7 +64,7 @@ def counts_of_500_vcpus_equal_what_was_put_in():
         T.check_equal(e["total"], sum(e[s] for s in T.SERVERS))
     text = ctop(t, "-n", "1", tool=CTOP).stdout.decode().splitlines()
     rows = {(int(w[0]), int(w[1]), w[5]): [int(n) for n in w[6:10]]
-            for w in (line.split() for line in text[2:])}
+            for w in (line.split() for line in text[2:text.index("")])}
     names = {e["index"]: e["reason"] for e in got["exit"]}
     T.check_equal(rows == {(p, v, names[i]): n for (p, v, i), n in want.items()}, True,
                   "the table")
@@ -245,9 +245,9 @@ def no_data_is_status_4_and_says_what_to_do():
     T.check_status(T.run(ASAN, "-b", "-n", "1", "--debugfs", t.path("kvm")), 4, "modprobe")
     T.check_status(T.run(ASAN, "-b", "-n", "1", "--debugfs", t.path("nowhere")), 4, "No such file")
     next_abi = T.demo_like()
-    next_abi.abi = 2
+    next_abi.abi = 3
     t.add(5, 6, 0, next_abi)
-    T.check_status(ctop(t, "-n", "1"), 4, "ABI 2", "reads ABI 1")
+    T.check_status(ctop(t, "-n", "1"), 4, "ABI 3", "reads ABI 1 to 2")
 
 
 def output_that_cannot_be_written_is_status_1():
@@ -313,7 +313,7 @@ def odd_names_are_quoted_in_csv_and_metrics():
     assert 'handlers="q\\"\\\\?,x"' in text, text
 
 
-METRIC = re.compile(r'^([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\.)*",?)*)\})? ([0-9.]+)$')
+METRIC = re.compile(r'^([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\.)*",?)*)\})? (-?[0-9.]+)$')
 
 
 def metrics(text):
@@ -325,7 +325,7 @@ def metrics(text):
         if line.startswith("#"):
             continue
         m = METRIC.match(line)
-        assert m and m.group(1) == family, line
+        assert m and m.group(1) in (family, family + "_bucket", family + "_sum", family + "_count"), line
         assert (m.group(1), m.group(2)) not in found, line
         found[m.group(1), m.group(2)] = float(m.group(3))
     assert text.endswith("# EOF\n")
@@ -366,9 +366,10 @@ def strict_makes_a_loss_an_exit_status():
 
 def invert_turns_the_rows_round():
     def rows(*options):
-        return T.run(ASAN, "-b", "-n", "1", "--synthetic", "9", *options).stdout.splitlines()[2:]
+        lines = T.run(ASAN, "-b", "-n", "1", "--synthetic", "9", *options).stdout.splitlines()
+        return lines[2:lines.index(b"")]
 
-    for key in ("vcpu", "count", "name", "stalled", "max", "kvm"):
+    for key in ("vcpu", "count", "name", "stalled", "longest", "kvm", "time", "mean", "p99", "max"):
         T.check_equal(rows("-s", key, "-I"), rows("-s", key)[::-1], key)
 
 
@@ -377,6 +378,144 @@ def stalled_time_is_shown_by_reason():
     T.check_equal({e["reason"]: (e["stalled_ns"], e["max_stall_ns"]) for e in got["exit"]},
                   {"CPUID": (None, None), "NPF": (None, None), "IOIO": (6000400, 6000400),
                    "MSR": (100, 100)})
+
+
+def times_are_what_was_put_in():
+    got = T.records(ctop(T.with_tree((231, 11, 0, T.timed(), "empty", 1, "uart")), "-n", "1", "-j"))
+    keys = ("native_ns", "handler_ns", "kvm_ns", "blocked_ns", "timed", "time_ns", "mean_ns", "p50_le_ns",
+            "p99_le_ns", "max_ns", "max_exact", "share_percent")
+    exits = {e["reason"]: [e[k] for k in keys] for e in got["exit"]}
+    cpuid = 49000 + 93000 + 4000
+    T.check_equal(exits["CPUID"], [cpuid, None, None, None, 110, cpuid, cpuid // 110, 512, 4096, 90000, True,
+                                   0.73])
+    T.check_equal(exits["HLT"][2:9], [6000000, None, 3, 6000000, 2000000, 2000000, 2000000])
+    io = 55000 + 6000400
+    T.check_equal(exits["IOIO"], [None, 55000, None, 6000400, 22, io, io // 22, 2048, 6000400, 6000400, True,
+                                  30.277])
+    cpuid, = [e for e in got["exit"] if e["reason"] == "CPUID"]
+    T.check_equal({b["from_ns"]: b["count"] for b in cpuid["buckets"] if b["count"]},
+                  {256: 108, 2048: 1, 65536: 1})
+    for b in cpuid["buckets"]:
+        T.check_equal(b["below_ns"], 2 * b["from_ns"])
+
+
+def percentiles_are_bounds_of_what_was_put_in():
+    rng = T.seeded()
+    for _ in range(20):
+        cycles = [int(2 ** rng.uniform(0, 30)) for _ in range(rng.randrange(1, 300))]
+        t = T.with_tree((1, 1, 0, T.Telemetry(0, times={(0x72, 0): cycles})))
+        e, = T.records(ctop(t, "-n", "1", "-j"))["exit"]
+        for percent, key in ((50, "p50_le_ns"), (99, "p99_le_ns")):
+            true = sorted(cycles)[(len(cycles) * percent + 99) // 100 - 1]
+            assert true <= e[key] <= max(2 * true, 32), (percent, true, e[key])
+        T.check_equal((e["max_ns"], e["time_ns"], e["mean_ns"]),
+                      (max(cycles), sum(cycles), sum(cycles) // len(cycles)))
+
+
+def gap_shows_times_of_gaps_alone():
+    t = T.with_tree((231, 11, 0, T.timed(), "empty"))
+    got = {e["reason"]: e for e in T.records(ctop(t, "-n", "1", "-j", "--gap"))["exit"]}
+    # Attached CPUID exits are in the same histogram: only sums are known
+    T.check_equal([got["CPUID"][k] for k in ("total", "time_ns", "mean_ns", "p99_le_ns", "max_ns", "buckets")],
+                  [10, 4000, 400, None, None, None])
+    T.check_equal([got["IOIO"][k] for k in ("total", "time_ns", "p50_le_ns", "max_ns")],
+                  [22, 6055400, 2048, 6000400])
+    T.check_equal(got["IOIO"]["share_percent"], round(100 * 6055400 / 6059400, 3))
+
+
+def ledger_is_what_was_put_in():
+    tele = T.timed()
+    got, = T.records(ctop(T.with_tree((231, 11, 0, tele)), "-n", "1", "-j"))["ledger"]
+    T.check_equal({a: got[a + "_ns"] for a in T.ACCOUNTS}, tele.ledger)
+    T.check_equal((got["elapsed_ns"], got["residual_ns"]), (20000000, 0))
+    text = ctop(T.with_tree((231, 11, 0, tele)), "-n", "1").stdout.decode()
+    line, = [x for x in text.splitlines() if "20.00 ms" in x]
+    T.check_equal(line.split()[-1], "0")
+
+
+def residual_of_the_ledger_is_never_hidden():
+    for off, text in ((300000, "300.00 us (1.500 %!)"), (-500, "-500 ns (0.003 %)")):
+        tele = T.timed()
+        tele.ledger["guest"] -= off
+        t = T.with_tree((231, 11, 0, tele))
+        got, = T.records(ctop(t, "-n", "1", "-j"))["ledger"]
+        T.check_equal(got["residual_ns"], off)
+        assert text in ctop(t, "-n", "1").stdout.decode()
+        rows = list(csv.DictReader(io.StringIO(ctop(t, "-n", "1", "--csv").stdout.decode())))
+        T.check_equal({r["residual_ns"] for r in rows}, {str(off)})
+        found = metrics(ctop(t, "-n", "1", "--openmetrics").stdout.decode())
+        T.check_equal([v for (n, _), v in found.items() if n == "caretaker_vcpu_ledger_residual_seconds"],
+                      [off / 1e9])
+
+
+def handlers_are_shown_by_class():
+    t = T.with_tree((231, 11, 0, T.timed()))
+    got = {c["class"]: (c["calls"], c["time_ns"], c["mean_ns"])
+           for c in T.records(ctop(t, "-n", "1", "-j"))["class"]}
+    T.check_equal(got, {"io": (22, 55000, 2500), "cpuid": (5, 0, 0)})
+    text = ctop(t, "-n", "1").stdout.decode()
+    assert re.search(r"^231 +0 +io +22 +55\.00 us +2\.50 us$", text, re.M), text
+
+
+def metrics_have_histograms():
+    t = T.with_tree((231, 11, 0, T.timed()), (231, 11, 1, T.timed()))
+    found = metrics(ctop(t, "-n", "1", "--openmetrics").stdout.decode())
+    labels = 'vm="4ba3f2d1c0ffee00",reason="CPUID",server="native"'
+    name = "caretaker_exit_duration_seconds"
+    buckets = [(float(re.search(r'le="([^"]*)"', k[1]).group(1)), v) for k, v in found.items()
+               if k[0] == name + "_bucket" and k[1].startswith(labels)]
+    T.check_equal(len(buckets), T.NR_BUCKETS)
+    cycles = [500] * 98 + [3000, 90000] + [400] * 10
+    for le, n in buckets:
+        T.check_equal(n, 2 * sum(c <= le * 1e9 + 1e-6 for c in cycles), le)
+    T.check_equal((found[name + "_count", labels], found[name + "_sum", labels]), (220, 0.000292))
+    T.check_equal(found["caretaker_vcpu_seconds_total", 'vm="4ba3f2d1c0ffee00",vcpu="1",account="halted"'], 0.0005)
+    T.check_equal(found["caretaker_handler_calls_total", 'vm="4ba3f2d1c0ffee00",vcpu="0",class="io"'], 22)
+
+
+def old_telemetry_is_read_and_says_what_it_lacks():
+    old = T.demo_like()
+    old.abi = 1
+    t = T.with_tree((231, 11, 0, old, "empty", 1, "uart"))
+    r, new = ctop(t, "-n", "1", "-j"), ctop(one(), "-n", "1", "-j")
+    T.check_status(r, 0)
+    a, b = T.records(r), T.records(new)
+    for key in ("total", "native", "handler", "kvm", "blocked", "stalled_ns"):
+        T.check_equal([e[key] for e in a["exit"]], [e[key] for e in b["exit"]], key)
+    T.check_equal({(e["time_ns"], e["p99_le_ns"], e["share_percent"]) for e in a["exit"]}, {(None, None, None)})
+    T.check_equal((a["header"][0]["untimed"], a["vcpu"][0]["abi"], "ledger" in a), (1, 1, False))
+    text = ctop(t, "-n", "1").stdout.decode()
+    assert "no times and no ledger for 1 vCPUs (telemetry of ABI 1)" in text and "%TIME" not in text, text
+    t.add(232, 11, 0, T.timed())
+    text = ctop(t, "-n", "1").stdout.decode()
+    assert "for 1 vCPUs" in text and "%TIME" in text and "not known" in text, text
+    rows = list(csv.DictReader(io.StringIO(ctop(t, "-n", "1", "--csv").stdout.decode())))
+    T.check_equal({(r["exits_ns"], r["elapsed_ns"]) for r in rows if r["pid"] == "231"}, {("", "")})
+
+
+def reasons_that_share_a_slot_have_one_row():
+    exits = {(r, 2): 1 + r for r in range(0x40, 0x40 + 40)}
+    t = T.with_tree((1, 1, 0, T.Telemetry(0, exits=exits)))
+    got = T.records(ctop(t, "-n", "1", "-j"))["exit"]
+    T.check_equal(len(got), 32)
+    shared, = [e for e in got if e["reason"] == "SHARED"]
+    T.check_equal((shared["index"], shared["total"]), (256, sum(1 + r for r in range(0x5F, 0x68))))
+    T.check_equal(shared["shared"][1:4], ["INTR", "NMI", "SMI"])
+    T.check_equal(sum(e["total"] for e in got), sum(exits.values()))
+    got = T.records(ctop(t, "-n", "1", "-j", "-e", "NMI,EXCP_UD"))["exit"]
+    T.check_equal({e["reason"] for e in got}, {"SHARED", "EXCP_UD"})
+
+
+def slots_that_make_no_sense_are_told():
+    offset = T.HEAD.size + T.TIMES.size + 16 * 16
+    for at, value in ((offset + 0x7B, 99), (offset + 0x7B, 1), (offset + T.NR_REASONS, 0x40)):
+        blob = bytearray(T.demo_like().pack())
+        blob[at] = value
+        t = T.with_tree((1, 1, 0, bytes(blob)), (1, 1, 1, T.demo_like()))
+        r = ctop(t, "-n", "1", "-j")
+        T.check_status(r, 1, "the telemetry is damaged", "vCPU 0")
+        got = T.records(r)
+        T.check_equal((len(got["vcpu"]), got["header"][0]["damaged"]), (2, 1))
 
 
 def filters_fit_synthetic_data():
@@ -408,5 +547,9 @@ T.main([counts_of_one_vcpu_equal_what_was_put_in, counts_of_500_vcpus_equal_what
         damaged_telemetry_does_not_crash_it, csv_has_what_json_has,
         odd_names_are_quoted_in_csv_and_metrics, metrics_count_what_json_counts,
         promtool_takes_the_metrics, strict_makes_a_loss_an_exit_status,
-        invert_turns_the_rows_round, stalled_time_is_shown_by_reason, filters_fit_synthetic_data,
+        times_are_what_was_put_in, percentiles_are_bounds_of_what_was_put_in,
+        gap_shows_times_of_gaps_alone, ledger_is_what_was_put_in,
+        residual_of_the_ledger_is_never_hidden, handlers_are_shown_by_class, metrics_have_histograms,
+        old_telemetry_is_read_and_says_what_it_lacks, reasons_that_share_a_slot_have_one_row,
+        slots_that_make_no_sense_are_told, invert_turns_the_rows_round, stalled_time_is_shown_by_reason, filters_fit_synthetic_data,
         one_form_at_a_time, binary_is_static])

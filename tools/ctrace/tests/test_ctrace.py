@@ -24,7 +24,7 @@ def steps_of_the_gap_are_what_was_put_in():
     r = ctrace(one(), "gap", "-j")
     T.check_status(r, 0)
     got = T.records(r)
-    T.check_equal(got["header"][0]["schema"], 1)
+    T.check_equal(got["header"][0]["schema"], 2)
     T.check_equal([(s["step"], s["at_ns"], s["lasts_ns"]) for s in got["step"]],
                   [("stop", 0, 1000), ("run", 1000, 6999000), ("kick", 7000000, 500),
                    ("park", 7000500, 200), ("adopt", 7000700, None)])
@@ -54,7 +54,7 @@ def table_shows_the_same():
                  "0.000001000 7.00 ms run first VMRUN in the Caretaker",
                  "0.001000000 6.00 ms stall 1: IOIO",
                  "0.007000700 - adopt continues in KVM",
-                 "IOIO 0 3354 0 1 3355",
+                 "IOIO 0 3354 0 1 3355 0 ns 0 ns",
                  "1 IOIO 0x403195 0.001000000 6.00 ms out port 0x3f8, 1 byte"):
         assert line in [" ".join(x.split()) for x in text.splitlines()], line + "\n" + text
 
@@ -184,6 +184,49 @@ def output_that_cannot_be_written_is_status_1():
         T.check_status(ctrace(one(), "gap", stdout=full), 1, "writing the output")
 
 
+def timed():
+    return T.with_tree((231, 11, 0, T.timed(), "empty", 1, "uart"))
+
+
+def times_of_exits_in_gaps_are_what_was_put_in():
+    got = T.records(ctrace(timed(), "gap", "-j"))
+    T.check_equal({e["reason"]: [e[s + "_ns"] for s in T.SERVERS] + [e["time_ns"], e["max_ns"]]
+                   for e in got["exit"]},
+                  {"CPUID": [4000, None, None, None, 4000, None],
+                   "IOIO": [None, 55000, None, 6000400, 6055400, 6000400]})
+    ledger, = got["ledger"]
+    T.check_equal({a: ledger[a + "_ns"] for a in T.ACCOUNTS}, T.timed().ledger)
+    T.check_equal(ledger["residual_ns"], 0)
+
+
+def ledger_is_shown_with_its_residual():
+    for off, text in ((0, "residual 0"), (300000, "residual 300.00 us (1.500 %!)")):
+        tele = T.timed()
+        tele.ledger["guest"] -= off
+        t = T.with_tree((231, 11, 0, tele, "empty"))
+        for command in (["gap"], ["gap", "-x"]):
+            line, = [x for x in ctrace(t, *command).stdout.decode().splitlines() if "time ledger" in x]
+            assert "halted 500.00 us (2.50 %)" in line and line.endswith(text), line
+
+
+def old_telemetry_is_read_and_says_what_it_lacks():
+    old = T.demo_like()
+    old.abi = 1
+    t = T.with_tree((231, 11, 0, old, "empty", 1, "uart"))
+    for command in (["gap"], ["gap", "-x"], ["gap", "-S"], ["hist"], ["list"]):
+        T.check_status(ctrace(t, *command), 0)
+    got, new = T.records(ctrace(t, "gap", "-j")), T.records(ctrace(one(), "gap", "-j"))
+    T.check_equal([[e[s] for s in T.SERVERS] for e in got["exit"]],
+                  [[e[s] for s in T.SERVERS] for e in new["exit"]])
+    T.check_equal((got["header"][0]["untimed"], "ledger" in got), (1, False))
+    T.check_equal({e["time_ns"] for e in got["exit"]}, {None})
+    assert "time ledger: not known" in ctrace(t, "gap").stdout.decode()
+    assert "telemetry of ABI 1" in ctrace(t, "gap", "-x").stdout.decode()
+    assert "telemetry of ABI 1" in ctrace(t, "hist").stdout.decode()
+    old.abi = 3
+    T.check_status(ctrace(T.with_tree((1, 1, 0, old)), "gap"), 4, "ABI 3", "use the tools that came")
+
+
 def damaged_telemetry_does_not_crash_it():
     rng, t = T.seeded(), T.Tree()
     for i, blob in enumerate(T.damaged_blobs(rng, 200)):
@@ -204,6 +247,8 @@ T.main([steps_of_the_gap_are_what_was_put_in, exits_of_the_gap_are_what_was_put_
         stall_that_goes_on_has_no_length, stamps_of_a_former_handover_are_not_shown,
         overwritten_stop_is_not_known, replaced_stall_records_are_told_as_lost,
         unknown_frequency_gives_no_times, damaged_stall_record_is_status_1, fault_is_shown,
+        times_of_exits_in_gaps_are_what_was_put_in, ledger_is_shown_with_its_residual,
+        old_telemetry_is_read_and_says_what_it_lacks,
         gaps_of_500_vcpus_are_shown, list_shows_all_vcpus, saved_file_is_read,
         usage_errors_are_status_2, help_and_version_are_status_0, missing_permission_is_status_3,
         no_data_is_status_4_and_says_what_to_do, output_that_cannot_be_written_is_status_1,

@@ -77,10 +77,31 @@ def page_shows_what_the_gap_was():
     T.check_equal([row[2:5] for row in pauses[1:]],
                   [["0.000000000", "1.00 us", "preserve"], ["0.001000000", "6.00 ms", "blocked-io"]])
     T.check_equal(pauses[2][5], "IOIO out port 0x3f8, 1 byte at rip 0x403195: port I/O that nobody served")
-    T.check_equal({row[0]: row[2:] for row in exits[1:]},
+    T.check_equal({row[0]: row[2:7] for row in exits[1:]},
                   {"CPUID": ["54", "0", "0", "0", "54"], "IOIO": ["0", "3354", "0", "1", "3355"],
                    "MSR": ["0", "0", "0", "1", "1"]})
     T.check_equal([c for c, _ in p.titles], ["gap", "step", "blocked", "step"])
+
+
+def page_shows_times_and_the_ledger():
+    tele = T.timed()
+    text = made("html", "--debugfs", T.with_tree((231, 11, 0, tele, "empty")).dir)
+    p = Page(text)
+    T.check_equal({row[0]: row[7:] for row in p.tables[1][1:]},
+                  {"CPUID": ["4.00 us", "400 ns", "-", "-"],
+                   "IOIO": ["6.06 ms", "275.25 us", "6.00 ms", "6.00 ms"]})
+    bar = text[text.index("Time of each vCPU"):]
+    widths = {kind: float(w) for kind, w in re.findall(r'<i class="(\w+)" style="left:[0-9.]+%;width:([0-9.]+)%', bar)}
+    T.check_equal(widths, {a: round(tele.ledger[a] / 200000, 3) for a in T.ACCOUNTS})
+    assert "residual 0</span>" in bar, bar
+    tele.ledger["guest"] -= 300000
+    text = made("html", "--debugfs", T.with_tree((231, 11, 0, tele, "empty")).dir)
+    assert re.search(r'class="v bad"[^>]*>residual 300.00 us \(1.500 %!\)</span>', text), text
+    old = T.demo_like()
+    old.abi = 1
+    text = made("html", "--debugfs", T.with_tree((231, 11, 0, old, "empty")).dir)
+    assert "telemetry of 1 vCPUs has no time ledger" in text
+    Page(text)
 
 
 def page_needs_nothing_but_itself():
@@ -243,7 +264,7 @@ def browser_shows_the_page_in_light_and_dark():
             assert pixels.count(colour) > 1000, (scheme, colour, pixels.count(colour))
 
 
-T.main([page_shows_what_the_gap_was, page_needs_nothing_but_itself, page_of_500_vcpus_has_them_all,
+T.main([page_shows_what_the_gap_was, page_shows_times_and_the_ledger, page_needs_nothing_but_itself, page_of_500_vcpus_has_them_all,
         odd_text_does_not_become_markup, trace_has_all_slices, slices_of_a_vcpu_nest,
         files_that_cannot_be_written_are_told, damaged_telemetry_does_not_crash_it,
         browser_shows_the_page_in_light_and_dark])

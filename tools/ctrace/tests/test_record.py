@@ -47,7 +47,7 @@ def blocks(data):
     """(type, content) of all blocks, read by what the manual page says"""
     magic, version, size, order, abi, isa, clock = struct.unpack_from("<8s6I", data)
     T.check_equal((magic, version, size, order, abi, isa, clock),
-                  (b"CTRECORD", 1, 128, 0x01020304, 1, 1, 1))
+                  (b"CTRECORD", 1, 128, 0x01020304, 2, 1, 1))
     T.check_equal(zlib.crc32(data[:124]), struct.unpack_from("<I", data, 124)[0], "CRC of the head")
     at, found = size, []
     while at < len(data):
@@ -152,13 +152,41 @@ def other_versions_are_refused_by_name():
     path = recording("version", "--synthetic", "1", "-n", "1")
     with open(path, "rb") as f:
         data = bytearray(f.read())
-    for at, word in ((8, "version 2"), (20, "ABI 2"), (16, "byte order")):
+    for at, value, word in ((8, 2, "version 2"), (20, 3, "ABI 3"), (20, 0, "ABI 0"), (16, 2, "byte order")):
         other = bytearray(data)
-        struct.pack_into("<I", other, at, 2)
+        struct.pack_into("<I", other, at, value)
         struct.pack_into("<I", other, 124, zlib.crc32(other[:124]))
         with open(path, "wb") as f:
             f.write(other)
         T.check_status(ctrace("report", path), 4, word)
+
+
+def recording_of_old_telemetry_is_read():
+    old = T.demo_like()
+    old.abi = 1
+    path = of_tree(T.with_tree((231, 11, 0, old, "empty")), "old-abi")
+    with open(path, "rb") as f:
+        data = bytearray(f.read())
+    content, = [c for kind, c in blocks(data) if kind == 2]
+    T.check_equal(unpacked(content) == old.pack(), True, "the telemetry")
+    # As the tools of that time wrote it
+    struct.pack_into("<I", data, 20, 1)
+    struct.pack_into("<I", data, 124, zlib.crc32(data[:124]))
+    with open(path, "wb") as f:
+        f.write(data)
+    r = ctrace("gap", "-j", "-i", path)
+    T.check_status(r, 0)
+    T.check_equal({e["reason"]: e["native"] + e["handler"] + e["blocked"] for e in T.records(r)["exit"]},
+                  {"CPUID": 54, "IOIO": 3355, "MSR": 1})
+    # It promised no newer one
+    new = of_tree(T.with_tree((231, 11, 0, T.demo_like())), "new-abi")
+    with open(new, "rb") as f:
+        data = bytearray(f.read())
+    struct.pack_into("<I", data, 20, 1)
+    struct.pack_into("<I", data, 124, zlib.crc32(data[:124]))
+    with open(new, "wb") as f:
+        f.write(data)
+    T.check_status(ctrace("list", "-i", new), 1, "damaged")
 
 
 def unknown_blocks_are_skipped():
@@ -336,7 +364,7 @@ def summary_puts_what_stalled_longest_first():
     T.check_equal(got[0][1] >= (got[1][1] or 0), True)
     T.check_equal({r for r, ns in got if ns}, {"IOIO", "MSR", "NPF", "VMMCALL"})
     text = ctrace("gap", "-S", "--synthetic", "20").stdout.decode()
-    assert text.splitlines()[0].split()[:3] == ["%", "EXITS", "EXITS"], text
+    assert text.splitlines()[0].split()[:4] == ["%", "TIME", "TIME", "MEAN"], text
 
 
 def histogram_counts_each_stall():
@@ -348,8 +376,54 @@ def histogram_counts_each_stall():
                   (20, 1 << 22, sum(1 << i for i in range(3, 23)) // 20))
     T.check_equal((got["IOIO"]["stalls"], got["IOIO"]["stalls_open"]), (0, 1))
     text = ctrace("hist", "-e", "MSR", "--debugfs", t.dir).stdout.decode()
-    assert text.startswith("MSR: 20 stalls") and "IOIO" not in text, text
+    assert text.startswith("MSR: 20 stalls on record") and "IOIO" not in text, text
     T.check_status(ctrace("hist", "-e", "CPUID", "--debugfs", t.dir), 4, "no stall")
+
+
+def histogram_counts_each_exit():
+    t = T.with_tree((1, 1, 0, T.timed()), (1, 1, 1, T.timed()))
+    r = ctrace("hist", "-j", "--debugfs", t.dir)
+    T.check_status(r, 0)
+    got = {(h["reason"], h["server"]): h for h in T.records(r)["exit_hist"]}
+    T.check_equal(sorted(got), [("CPUID", "native"), ("HLT", "kvm"), ("IOIO", "blocked"), ("IOIO", "handler")])
+    h = got["CPUID", "native"]
+    T.check_equal({b["from_ns"]: b["count"] for b in h["buckets"] if b["count"]}, {256: 216, 2048: 2, 65536: 2})
+    T.check_equal((h["count"], h["time_ns"], h["max_ns"], h["p50_le_ns"]), (220, 292000, 90000, 512))
+    text = ctrace("hist", "-e", "CPUID", "--debugfs", t.dir).stdout.decode()
+    assert text.startswith("CPUID, native: 220 exits, together 292.00 us, mean 1.33 us, p50 <= 512 ns, "
+                           "p99 <= 4.10 us, max 90.00 us\n"), text
+    T.check_equal([line.split("|")[0].split()[-1] for line in text.splitlines()[1:]],
+                  ["216", "0", "0", "2", "0", "0", "0", "0", "2"])
+    assert "|@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|" in text and "HLT" not in text, text
+
+
+def summary_has_times():
+    t = T.with_tree((1, 1, 0, T.timed(), "empty"))
+    got = {s["reason"]: s for s in T.records(ctrace("gap", "-S", "-j", "--debugfs", t.dir))["summary"]}
+    T.check_equal([got["IOIO"][k] for k in ("handler_ns", "blocked_ns", "time_ns", "max_ns")],
+                  [55000, 6000400, 6055400, 6000400])
+    text = ctrace("gap", "-S", "--debugfs", t.dir).stdout.decode().splitlines()
+    T.check_equal(text[1].split()[:3], ["99.93", "6.06", "ms"])
+    T.check_equal(text[-1], "32 exits for 2 reasons, time 6.06 ms")
+    # From the first look to the last: one second more, of ten vCPUs
+    r = ctrace("live", "-S", "-j", "-n", "2", "-d", "0.01", "--synthetic", "10")
+    hlt, = [s for s in T.records(r)["summary"] if s["reason"] == "HLT"]
+    T.check_equal((hlt["kvm_ns"], hlt["timed"]), (10 * (18 * 500000 + 2 * 2000000), 200))
+
+
+def slow_exits_are_explained():
+    t = T.with_tree((231, 11, 0, T.timed(), "empty"))
+    r = ctrace("gap", "-x", "-j", "--debugfs", t.dir)
+    slow = {(s["reason"], s["server"]): s for s in T.records(r)["slow"]}
+    T.check_equal(sorted(slow), [("CPUID", "native"), ("IOIO", "handler")])
+    # 25 us and 90 us: in buckets that begin at 16 us and at 65 us
+    T.check_equal([[slow[k][f] for f in ("at_least", "gaps_alone", "max_ns")] for k in sorted(slow)],
+                  [[1, False, 90000], [1, True, 25000]])
+    text = ctrace("gap", "-x", "--debugfs", t.dir).stdout.decode()
+    for words in ("served in gaps: native 10 exits in 4.00 us (mean 400 ns), handler 21 exits in 55.00 us",
+                  "slow: IOIO served by handler: at least 1 of 21 exits took longer than 10 us, the longest 25.00 us\n",
+                  "the longest 90.00 us (those outside of gaps are among them)", "make the handler"):
+        assert words in text, "%s\n%s" % (words, text)
 
 
 def statuses_are_as_documented():
@@ -374,9 +448,11 @@ def statuses_are_as_documented():
 T.main([format_is_as_the_manual_page_says, recording_gives_what_the_source_gives,
         recording_of_500_vcpus_is_complete, recording_that_is_cut_off_is_shown,
         recording_that_is_damaged_is_shown_up_to_there, other_versions_are_refused_by_name,
+        recording_of_old_telemetry_is_read,
         unknown_blocks_are_skipped, signal_ends_a_recording_cleanly,
         nothing_to_record_leaves_the_file_alone, two_kernels_make_one_timeline,
         live_tells_what_happens, live_does_not_tell_of_what_was_before, live_sums_up,
         pauses_begin_and_end_as_defined, causes_are_named_by_exit_reason, explanation_is_for_people,
         summary_puts_what_stalled_longest_first, histogram_counts_each_stall,
+        histogram_counts_each_exit, summary_has_times, slow_exits_are_explained,
         statuses_are_as_documented])

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "output.h"
 #include "record.h"
+#include "times.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -45,6 +47,30 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	exit(0);
 }
 
+/* What the tools do with it, in short */
+static void set_walk(const struct ctele_set *set)
+{
+	struct times x = { .count = 0 };
+	struct ledger l = { .vcpus = 0 };
+	char label[2 * FMT_MAX];
+	unsigned int row, s;
+	size_t i;
+
+	for (i = 0; i < set->nr; i++) {
+		for (row = 0; row < CTELE_NR_ROWS; row++)
+			for (s = 0; s < KVM_CARETAKER_NR_SERVERS; s++)
+				times_add(&x, &set->vcpus[i]->tele,
+					  i ? &set->vcpus[i - 1]->tele : NULL, row, s, row & 1);
+		ledger_add(&l, set->vcpus[i], i ? set->vcpus[i - 1] : NULL);
+	}
+	times_percentile_ns(&x, 99);
+	times_mean_ns(&x);
+	times_longer(&x, 10000);
+	times_label(&x, 31, label);
+	ledger_residual_text(&l, label, sizeof(label));
+	ledger_residual_ns(&l);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct ctele_source all = { .pid = -1, .vcpu = -1 };
@@ -63,6 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			memset(&set, 0, sizeof(set));
 			got = record_read_look(&r, &all, &set);
 			ctele_set_lost(&set);
+			set_walk(&set);
 			ctele_free(&set);
 		} while (got == RECORD_GOT_LOOK);
 		record_read_done(&r);

@@ -11,14 +11,8 @@
 #include "pcpu.h"
 #include "reason.h"
 #include "record.h"
-
-#define CHECK(cond)							\
-	do {								\
-		if (!(cond)) {						\
-			printf("# %s:%d: not true: %s\n", __FILE__, __LINE__, #cond);	\
-			return false;					\
-		}							\
-	} while (0)
+#include "times.h"
+#include "tests/unit.h"
 
 static uint64_t random_state = 88172645463325252ULL;
 
@@ -173,8 +167,15 @@ static bool blob_heads_are_judged(void)
 	t.size = sizeof(t) - 1;
 	CHECK(ctele_blob_check(&t, sizeof(t), "short size") == TOOL_FAILED);
 	t.size = sizeof(t);
-	t.abi = 2;
+	t.abi = 3;
 	CHECK(ctele_blob_check(&t, sizeof(t), "next ABI") == TOOL_NODATA);
+	t.abi = 1;
+	t.size = sizeof(struct ctele_tele1);
+	CHECK(ctele_blob_check(&t, sizeof(struct ctele_tele1), "old ABI") == TOOL_OK);
+	CHECK(ctele_blob_check(&t, sizeof(struct ctele_tele1) - 1, "cut") == TOOL_FAILED);
+	t.abi = 2;
+	CHECK(ctele_blob_check(&t, sizeof(t), "old size, new ABI") == TOOL_FAILED);
+	t.size = sizeof(t);
 	t.abi = 0;
 	CHECK(ctele_blob_check(&t, sizeof(t), "no ABI") == TOOL_FAILED);
 	t.abi = 0xdeadbeef;
@@ -225,6 +226,8 @@ static bool stall_ring_says_what_it_lost(void)
 static bool noise_is_survived(void)
 {
 	struct kvm_caretaker_telemetry t;
+	struct times all = { .count = 0 };
+	struct ledger l = { .vcpus = 0 };
 	struct ctele_vcpu v;
 	struct ctele_gap g;
 	char text[512];
@@ -236,12 +239,22 @@ static bool noise_is_survived(void)
 		if (i < 3)
 			ctele_blob_check(&t, sizeof(t), "noise");
 		ctele_gap(&t, &g);
+		t.abi = 1 + i % 2;
+		for (n = 0; n <= CTELE_ROW_SHARED; n++)
+			times_add(&all, &t, NULL, n, n % 4, i % 3);
+		times_percentile_ns(&all, 99);
+		times_mean_ns(&all);
+		ctele_damage(&t);
 		for (n = ctele_stall_first(&t); n != t.nr_stalls; n++)
 			ctele_stall_sane(ctele_stall(&t, n));
 		random_fill(text, sizeof(text));
 		text[sizeof(text) - 1] = '\0';
 		memset(&v, 0, sizeof(v));
 		ctele_text_parse(&v, text);
+		v.tele = t;
+		ledger_add(&l, &v, NULL);
+		ledger_residual_text(&l, text, sizeof(text));
+		ledger_residual_ns(&l);
 	}
 	return true;
 }
@@ -356,7 +369,8 @@ static bool synthetic_looks_are_the_same_each_time(void)
 	for (i = 0; i < a.nr; i++)
 		CHECK(!memcmp(a.vcpus[i], b.vcpus[i], sizeof(*a.vcpus[i])));
 	CHECK(ctele_load(&r, &c) == TOOL_OK);
-	CHECK(c.vcpus[0]->tele.exits[0x72][0] == 2 * a.vcpus[0]->tele.exits[0x72][0]);
+	CHECK(ctele_exits(&c.vcpus[0]->tele, 0x72, 0, false) ==
+	      2 * ctele_exits(&a.vcpus[0]->tele, 0x72, 0, false));
 	CHECK(c.realtime_ns - a.realtime_ns == 1000000000);
 	ctele_free(&a);
 	ctele_free(&b);
@@ -464,11 +478,7 @@ static bool messages_are_held(void)
 	return true;
 }
 
-static const struct {
-	const char *name;
-	bool (*run)(void);
-} cases[] = {
-#define CASE(f) { #f, f }
+static const struct unit_case cases[] = {
 	CASE(reason_index_is_reversible),
 	CASE(reason_names_are_right),
 	CASE(reason_names_differ),
@@ -493,17 +503,5 @@ static const struct {
 
 int main(void)
 {
-	size_t i, failed = 0;
-	bool ok;
-
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	/* The messages of refusals are expected: make them diagnostics */
-	tool_name = "# message";
-	printf("KTAP version 1\n1..%zu\n", TOOL_NELEM(cases));
-	for (i = 0; i < TOOL_NELEM(cases); i++) {
-		ok = cases[i].run();
-		failed += !ok;
-		printf("%sok %zu %s\n", ok ? "" : "not ", i + 1, cases[i].name);
-	}
-	return failed != 0;
+	return unit_run(cases, TOOL_NELEM(cases));
 }

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
+/*
+ * Writes the telemetry of each vCPU into the file of an iterator. The kernel's types are named with
+ * the members that are read; where those are is found when it is loaded (CO-RE).
+ */
+#include <linux/types.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+#include "iter.h"
+
+#define CORE __attribute__((preserve_access_index))
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+} CORE;
+
+struct kvm_caretaker_info {
+	__u32 state;
+	__u32 pcpu;
+	__u32 apic_id;
+	__u32 vcpu_id;
+	__u64 vm_id;
+} CORE;
+
+struct kvm_caretaker_telemetry {
+	__u32 size;
+} CORE;
+
+struct bpf_iter__caretaker_vcpu {
+	struct bpf_iter_meta *meta;
+	struct kvm_caretaker_info *info;
+	struct kvm_caretaker_telemetry *telemetry;
+} CORE;
+
+/* Too large for a stack; one reader at a time has the iterator's lock. */
+static char telemetry[ITER_TELE_MAX];
+
+SEC("iter/caretaker_vcpu")
+int vcpus(struct bpf_iter__caretaker_vcpu *ctx)
+{
+	struct kvm_caretaker_telemetry *t = ctx->telemetry;
+	struct kvm_caretaker_info *info = ctx->info;
+	struct iter_row row = { .magic = ITER_MAGIC };
+	__u32 bytes = 0;
+
+	if (!info)
+		return 0;
+	row.state = BPF_CORE_READ(info, state);
+	row.pcpu = BPF_CORE_READ(info, pcpu);
+	row.apic_id = BPF_CORE_READ(info, apic_id);
+	row.vcpu = BPF_CORE_READ(info, vcpu_id);
+	row.vm_id = BPF_CORE_READ(info, vm_id);
+	if (t)
+		bytes = BPF_CORE_READ(t, size);
+	if (bytes > sizeof(telemetry))
+		bytes = sizeof(telemetry);
+	row.bytes = bytes;
+	bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
+	if (t && bytes && !bpf_probe_read_kernel(telemetry, bytes, t))
+		bpf_seq_write(ctx->meta->seq, telemetry, bytes);
+	return 0;
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";
