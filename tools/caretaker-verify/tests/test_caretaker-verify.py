@@ -38,7 +38,7 @@ def shipped_and_accepted_objects_have_a_cost():
     r = verify("-j", *ACCEPTED)
     T.check_status(r, 0)
     got = T.records(r)
-    T.check_equal(got["header"][0]["schema"], 1)
+    T.check_equal(got["header"][0]["schema"], 2)
     T.check_equal(len(got["object"]), len(ACCEPTED))
     for p in got["program"]:
         assert 0 < p["worst_case"] <= 20000 and p["instructions"] and p["stack_bytes"], p
