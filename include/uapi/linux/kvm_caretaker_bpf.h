@@ -41,6 +41,13 @@ enum kvm_caretaker_verdict {
 /* flags of struct kvm_caretaker_exit */
 #define KVM_CARETAKER_EXIT_DETACHED	(1ULL << 0)	/* no kernel serves this vCPU now */
 
+/* requests of struct kvm_caretaker_exit: what a handler asked for by a kfunc */
+#define KVM_CARETAKER_REQUEST_IRQ	(1U << 0)	/* bits in irr[] */
+
+/* Memory of bpf_caretaker_scratch(): so many slots of so many bytes, for each vCPU its own. */
+#define KVM_CARETAKER_SCRATCH_SLOTS	16
+#define KVM_CARETAKER_SCRATCH_SIZE	256
+
 /* Order of gpr[]: the encoding order of the architecture, as in KVM. */
 #define KVM_CARETAKER_RAX	0
 #define KVM_CARETAKER_RCX	1
@@ -65,6 +72,12 @@ enum kvm_caretaker_verdict {
  * @gpr:	payload, at every exit (RAX and RSP: only before a handler is called); a handler may
  *		write all but RSP, and what it wrote counts only with HANDLED
  * @cr4:	payload, before a handler is called: guest CR4
+ * @tsc_offset:	payload, before a handler is called: guest's TSC - bpf_caretaker_time()
+ * @requests:	bpf_caretaker_inject(), in a handler: KVM_CARETAKER_REQUEST_*; payload, when the
+ *		handler returned, or attached the kernel: 0
+ * @pad:	zero
+ * @irr:	bpf_caretaker_inject(), in a handler: interrupts for the guest, by vector; zeroed
+ *		with @requests
  * @reserved:	zero
  */
 struct kvm_caretaker_exit {
@@ -79,7 +92,11 @@ struct kvm_caretaker_exit {
 	__u64 rflags;
 	__u64 gpr[16];
 	__u64 cr4;
-	__u64 reserved[8];
+	__u64 tsc_offset;
+	__u32 requests;
+	__u32 pad;
+	__u32 irr[8];
+	__u64 reserved[2];
 };
 
 /* SVM EXITINFO1 of a port I/O exit (APM volume 2, 15.10.2) */

@@ -18,7 +18,7 @@
 #include <linux/kvm_caretaker_telemetry.h>
 
 /* Version of everything in this header. */
-#define KVM_CARETAKER_CCB_ABI		2
+#define KVM_CARETAKER_CCB_ABI		3
 #define KVM_CARETAKER_CCB_MAGIC		0x31424343	/* "CCB1" */
 
 /* Program header type of the segment that starts with the CCB (sections can be stripped). */
@@ -382,6 +382,8 @@ KVM_CARETAKER_AT(kvm_caretaker_ccb, exit, 0x168);
 KVM_CARETAKER_AT(kvm_caretaker_exit, flags, 0x10);
 KVM_CARETAKER_AT(kvm_caretaker_exit, gpr, 0x38);
 KVM_CARETAKER_AT(kvm_caretaker_exit, cr4, 0xb8);
+KVM_CARETAKER_AT(kvm_caretaker_exit, requests, 0xc8);
+KVM_CARETAKER_AT(kvm_caretaker_exit, irr, 0xd0);
 KVM_CARETAKER_ASSERT("exit size", sizeof(struct kvm_caretaker_exit) == 0x100);
 KVM_CARETAKER_ASSERT("ccb size", sizeof(struct kvm_caretaker_ccb) == 0x268);
 KVM_CARETAKER_AT(kvm_caretaker_ccb, peers, 0x130);
