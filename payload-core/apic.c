@@ -9,6 +9,7 @@
  * Timer: TSC-deadline where the CPU has it; else one-shot, divider 1, in steps of at most a second.
  */
 #include "lapic.h"
+#include "ring.h"
 
 #define STEP_SECONDS_KHZ	1000	/* a second in cycles is so many times its kHz */
 
@@ -145,6 +146,8 @@ static void apic_stray(u32 vector)
 	telemetry->stray_vector = vector;
 	telemetry->stray_tsc = payload_tsc();
 	store_release(&telemetry->stray, telemetry->stray + 1);
+	if (payload_traces(STRAY))
+		payload_ring_at(KVM_CARETAKER_EVENT_STRAY, 0, vector, 0, 0);
 }
 
 /**

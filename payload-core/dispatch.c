@@ -11,6 +11,8 @@
  */
 #include "cpuid.h"
 #include "payload.h"
+#include "ring.h"
+#include "telemetry.h"
 
 struct payload_call payload_call;
 
@@ -104,6 +106,8 @@ handler_prepare(const struct kvm_caretaker_handlers *handlers, u32 class, u32 in
 	payload_call.next = next;
 	payload_call.fuel = handlers->fuel[class];
 	payload_call.index = index;
+	payload_call.use = &payload_telemetry()->classes[class];
+	payload_call.use->calls++;
 	exit_fill(payload_vmcb());
 	return PAYLOAD_CALL;
 }
@@ -131,18 +135,35 @@ u32 payload_handler(const struct vmcb *vmcb, u32 index, u64 next)
 
 static noinline u32 attached_forward(u32 index)
 {
-	payload_count(index, KVM_CARETAKER_KVM);
+	if (payload_traces(EXIT))
+		payload_ring_exit(payload_vmcb(), KVM_CARETAKER_KVM);
+	payload_exit_pends(index, KVM_CARETAKER_KVM);
 	ccb.seen = payload_handlers()->generation;
 	return PAYLOAD_LEAVE;
 }
 
 static inline u32
-attached_enter(struct vmcb *vmcb, u32 index, u64 next, enum kvm_caretaker_server server)
+attached_finish(struct vmcb *vmcb, u32 index, u64 next, enum kvm_caretaker_server server)
 {
 	payload_skip(vmcb, next);
 	payload_reentry(vmcb, 0);
-	payload_count(index, server);
-	return PAYLOAD_ENTER;
+	return payload_exit_served(index, server, false);
+}
+
+static noinline u32
+attached_finish_traced(struct vmcb *vmcb, u32 index, u64 next, enum kvm_caretaker_server server)
+{
+	payload_ring_exit(vmcb, server);
+	return attached_finish(vmcb, index, next, server);
+}
+
+/* A tail call, so that the hot path saves no registers for the event. */
+static __always_inline u32
+attached_enter(struct vmcb *vmcb, u32 index, u64 next, enum kvm_caretaker_server server)
+{
+	if (payload_traces(EXIT))
+		return attached_finish_traced(vmcb, index, next, server);
+	return attached_finish(vmcb, index, next, server);
 }
 
 /* All but CPUID; apart from it so that the hot path saves no registers. */
@@ -155,13 +176,19 @@ static noinline u32 attached_native(struct vmcb *vmcb, u32 index, u64 next)
 	return attached_forward(index);
 }
 
-static inline u32 attached_serve(struct vmcb *vmcb, u32 index, u64 next)
+static __always_inline u32 attached_serve(struct vmcb *vmcb, u32 index, u64 next)
 {
 	if (unlikely(index != VMEXIT_CPUID))
 		return attached_native(vmcb, index, next);
 	if (unlikely(!payload_cpuid(vmcb)))
 		return attached_forward(index);
 	return attached_enter(vmcb, index, next, KVM_CARETAKER_NATIVE);
+}
+
+/* One copy in the hot path, one for what a handler left to it. */
+static noinline u32 attached_next(struct vmcb *vmcb, u32 index, u64 next)
+{
+	return attached_serve(vmcb, index, next);
 }
 
 /**
@@ -175,7 +202,7 @@ static inline u32 attached_serve(struct vmcb *vmcb, u32 index, u64 next)
  */
 u32 payload_exit_attached(void)
 {
-	struct vmcb *vmcb = payload_vmcb();
+	struct vmcb *vmcb = payload_exit_begins();
 	u32 index = payload_reason_index(vmcb->exit_code);
 	const struct kvm_caretaker_handlers *handlers;
 	u64 next = next_rip(vmcb, index);
@@ -211,8 +238,9 @@ static inline u32 attached_verdict(u32 verdict)
 		vmcb->rax = ccb.exit.gpr[KVM_CARETAKER_RAX];
 		return attached_enter(vmcb, index, payload_call.next, KVM_CARETAKER_HANDLER);
 	}
+	payload_verdict_edge();
 	if (verdict == KVM_CARETAKER_NEXT)
-		return attached_serve(vmcb, index, payload_call.next);
+		return attached_next(vmcb, index, payload_call.next);
 	if (verdict == KVM_CARETAKER_FUEL)
 		payload_telemetry()->fuel_out++;
 	return attached_forward(index);

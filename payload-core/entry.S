@@ -33,6 +33,7 @@
 FUNCTION entry_attached
 	endbr64
 	HOST_LEAVE
+	call payload_exit_ends
 	RUN_LOOP attached, attached_leave
 attached_leave:
 	HOST_RETURN

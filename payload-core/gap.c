@@ -9,6 +9,8 @@
  * Interrupts are delivered in x2APIC mode only.
  */
 #include "payload.h"
+#include "ring.h"
+#include "telemetry.h"
 
 #define MSR_TSC_DEADLINE	0x6e0
 
@@ -100,17 +102,12 @@ void payload_prepare(struct vmcb *vmcb)
 	payload_timer_arm();
 }
 
-/**
- * payload_enter_detached() - last step before VMRUN
- *
- * Context: GIF=0. A kick that comes after the check is a pending NMI, which ends the VMRUN at
- * once, so that none is lost.
- * Return: PAYLOAD_ENTER, or PAYLOAD_LEAVE when a kernel wants the vCPU.
+/*
+ * Makes the VMCB fit for VMRUN. GIF=0. A kick that comes after the check is a pending NMI, which ends the VMRUN at
+ * once, so that none is lost. PAYLOAD_LEAVE when a kernel wants the vCPU.
  */
-u32 payload_enter_detached(void)
+static u32 gap_reenter(struct vmcb *vmcb)
 {
-	struct vmcb *vmcb = payload_vmcb();
-
 	if (unlikely(payload_state() == KVM_CARETAKER_ADOPTING))
 		return PAYLOAD_LEAVE;
 	payload_reentry(vmcb, gap_event);
@@ -119,11 +116,27 @@ u32 payload_enter_detached(void)
 	return PAYLOAD_ENTER;
 }
 
-static u32 gap_enter(struct vmcb *vmcb, u32 index, u64 next, enum kvm_caretaker_server server)
+/* RIP is still that of the exit. */
+static void gap_trace(const struct vmcb *vmcb, enum kvm_caretaker_server server)
 {
+	if (payload_traces(EXIT))
+		payload_ring_exit(vmcb, server);
+}
+
+/* What it takes to enter again is part of the exit. */
+static u32 gap_enter(struct vmcb *vmcb, u32 index, enum kvm_caretaker_server server)
+{
+	u32 action = gap_reenter(vmcb);
+
+	payload_exit_served(index, server, true);
+	return action;
+}
+
+static u32 gap_finish(struct vmcb *vmcb, u32 index, u64 next, enum kvm_caretaker_server server)
+{
+	gap_trace(vmcb, server);
 	payload_skip(vmcb, next);
-	payload_count(index, server);
-	return payload_enter_detached();
+	return gap_enter(vmcb, index, server);
 }
 
 static struct kvm_caretaker_stall *gap_stall_begin(const struct vmcb *vmcb)
@@ -137,7 +150,7 @@ static struct kvm_caretaker_stall *gap_stall_begin(const struct vmcb *vmcb)
 	stall->info2 = vmcb->info2;
 	stall->rip = vmcb->rip;
 	stall->tsc_end = 0;
-	stall->tsc_start = payload_tsc();
+	stall->tsc_start = telemetry->tsc_last;
 	store_release(&telemetry->nr_stalls, nr + 1);
 	return stall;
 }
@@ -147,11 +160,19 @@ static u32 gap_block(const struct vmcb *vmcb, u32 index)
 {
 	struct kvm_caretaker_stall *stall;
 
-	payload_count(index, KVM_CARETAKER_BLOCKED);
+	gap_trace(vmcb, KVM_CARETAKER_BLOCKED);
+	payload_exit_pends(index, KVM_CARETAKER_BLOCKED);
 	stall = gap_stall_begin(vmcb);
+	if (payload_traces(STALL))
+		payload_ring_at(KVM_CARETAKER_EVENT_STALL, 0, stall->reason, stall->info1,
+				stall->rip);
 	if (payload_move(RUNNING, STALLED))
 		payload_spin();
-	stall->tsc_end = payload_tsc();
+	payload_exit_ends();
+	stall->tsc_end = payload_telemetry()->tsc_last;
+	if (payload_traces(RESUME))
+		payload_ring_at(KVM_CARETAKER_EVENT_RESUME, 0, stall->reason,
+				stall->tsc_end - stall->tsc_start, stall->rip);
 	return PAYLOAD_LEAVE;
 }
 
@@ -239,14 +260,19 @@ void payload_halted(const struct vmcb *vmcb)
 /* RIP is past the HLT when the pCPU halts: an adopting kernel finds the vCPU halted. */
 static u32 gap_serve(struct vmcb *vmcb, u32 index, u64 next)
 {
+	u32 action;
+
 	if (!gap_native(vmcb, index))
 		return gap_block(vmcb, index);
 	if (index != VMEXIT_HLT)
-		return gap_enter(vmcb, index, next, KVM_CARETAKER_NATIVE);
+		return gap_finish(vmcb, index, next, KVM_CARETAKER_NATIVE);
+	gap_trace(vmcb, KVM_CARETAKER_NATIVE);
 	payload_skip(vmcb, next);
-	payload_count(index, KVM_CARETAKER_NATIVE);
+	payload_exit_pends(index, KVM_CARETAKER_NATIVE);
 	payload_halted(vmcb);
-	return payload_enter_detached();
+	action = gap_reenter(vmcb);
+	payload_exit_ends();
+	return action;
 }
 
 /* Exits that belong to no instruction of the guest, and those that nothing is known about. */
@@ -256,24 +282,24 @@ static u32 gap_other(struct vmcb *vmcb, u32 index)
 	case VMEXIT_INTR:
 	case VMEXIT_NMI:
 	case VMEXIT_SMI:
-		payload_count(index, KVM_CARETAKER_NATIVE);
+		gap_trace(vmcb, KVM_CARETAKER_NATIVE);
 		payload_window();
-		return payload_enter_detached();
+		return gap_enter(vmcb, index, KVM_CARETAKER_NATIVE);
 	case VMEXIT_VINTR:
-		payload_count(index, KVM_CARETAKER_NATIVE);
+		gap_trace(vmcb, KVM_CARETAKER_NATIVE);
 		payload_inject_look();
-		return payload_enter_detached();
+		return gap_enter(vmcb, index, KVM_CARETAKER_NATIVE);
 	case VMEXIT_IRET:
-		payload_count(index, KVM_CARETAKER_NATIVE);
+		gap_trace(vmcb, KVM_CARETAKER_NATIVE);
 		payload_nmi_iret(vmcb);
-		return payload_enter_detached();
+		return gap_enter(vmcb, index, KVM_CARETAKER_NATIVE);
 	case VMEXIT_EXCP_MC:
-		payload_count(index, KVM_CARETAKER_BLOCKED);
+		payload_exit_pends(index, KVM_CARETAKER_BLOCKED);
 		payload_fault_exit(18 + 1, vmcb->rip, 0);
 	case VMEXIT_INIT:
 	case VMEXIT_SHUTDOWN:
 	case VMEXIT_INVALID:
-		payload_count(index, KVM_CARETAKER_BLOCKED);
+		payload_exit_pends(index, KVM_CARETAKER_BLOCKED);
 		payload_fault_exit(FAULT_OF_EXIT(index), vmcb->rip, vmcb->info1);
 	}
 	return gap_block(vmcb, index);
@@ -290,7 +316,7 @@ static u32 gap_other(struct vmcb *vmcb, u32 index)
  */
 u32 payload_exit_detached(void)
 {
-	struct vmcb *vmcb = payload_vmcb();
+	struct vmcb *vmcb = payload_exit_begins();
 	u32 index = payload_reason_index(vmcb->exit_code);
 	u64 next = payload_next_rip(vmcb, index);
 
@@ -320,12 +346,14 @@ u32 payload_verdict_detached(u32 verdict)
 	switch (verdict) {
 	case KVM_CARETAKER_HANDLED:
 		vmcb->rax = ccb.exit.gpr[KVM_CARETAKER_RAX];
-		return gap_enter(vmcb, index, payload_call.next, KVM_CARETAKER_HANDLER);
+		return gap_finish(vmcb, index, payload_call.next, KVM_CARETAKER_HANDLER);
 	case KVM_CARETAKER_NEXT:
+		payload_verdict_edge();
 		return gap_serve(vmcb, index, payload_call.next);
 	case KVM_CARETAKER_FUEL:
 		payload_telemetry()->fuel_out++;
 		break;
 	}
+	payload_verdict_edge();
 	return gap_block(vmcb, index);
 }

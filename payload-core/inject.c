@@ -12,7 +12,7 @@
  * waits for that, or for the end of an interrupt shadow or of the delivery of another event, the
  * pCPU's timer sees to it that there is an exit soon.
  */
-#include "payload.h"
+#include "ring.h"
 
 #define NMI_STATE	(KVM_CARETAKER_CCB_NMI_PENDING | KVM_CARETAKER_CCB_NMI_MASKED)
 
@@ -69,6 +69,8 @@ static void event_put(struct vmcb *vmcb, u32 event)
 	vmcb->event_inj = VMCB_EVENT_VALID | event;
 	vmcb->event_inj_err = 0;
 	payload_telemetry()->injected++;
+	if (payload_traces(INJECT))
+		payload_ring_at(KVM_CARETAKER_EVENT_INJECT, 0, vmcb->event_inj, 0, vmcb->rip);
 }
 
 /**

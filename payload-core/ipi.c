@@ -9,6 +9,7 @@
  */
 #include "ipi.h"
 #include "lapic.h"
+#include "ring.h"
 
 #define BROADCAST	0xffffffffU
 #define CLUSTER_SIZE	16
@@ -227,6 +228,9 @@ u32 payload_ipi_send(const struct payload_ipi *ipi, const struct payload_ipi_set
 		count++;
 	}
 	payload_telemetry()->ipi_sent += count + set->self;
+	if (payload_traces(IPI))
+		payload_ring_at(KVM_CARETAKER_EVENT_IPI, set->self, ipi->mode | ipi->vector,
+				set->boxes, payload_vmcb()->rip);
 	if (!set->self)
 		return count;
 	ipi_local(ipi);

@@ -6,8 +6,8 @@
  * RIP alone: GS belongs to the guest, and the image has no relocations.
  *
  * Files that run no privileged instruction (dispatch.c, native.c, lapic.c, inject.c, timer.c,
- * apic.c, ipi.c, hypercall.c, gap.c) are also built hosted for the unit tests, which bring their
- * own run.c and host.c.
+ * apic.c, ipi.c, hypercall.c, gap.c, telemetry.c) are also built hosted (PAYLOAD_HOSTED) for the
+ * unit tests, which bring their own run.c, host.c and clock.
  */
 #ifndef PAYLOAD_PAYLOAD_H
 #define PAYLOAD_PAYLOAD_H
@@ -29,12 +29,14 @@ enum payload_action {
  * struct payload_call - an exit on its way through a handler
  * @entry:	address of the compiled handler
  * @next:	guest RIP of the instruction after the exiting one
+ * @use:	telemetry of the handler's class
  * @fuel:	fuel of the handler's class
  * @index:	index of the exit reason in the tables
  */
 struct payload_call {
 	u64 entry;
 	u64 next;
+	struct kvm_caretaker_class_use *use;
 	u32 fuel;
 	u32 index;
 };
@@ -114,7 +116,6 @@ void payload_apic_event(u32 vector);
 /* gap.c */
 void payload_prepare(struct vmcb *vmcb);
 bool payload_wanted(void);
-u32 payload_enter_detached(void);
 u32 payload_exit_detached(void);
 u32 payload_verdict_detached(u32 verdict);
 void payload_halted(const struct vmcb *vmcb);
@@ -128,11 +129,28 @@ void payload_host_deadline(u64 tsc);
 void payload_host_ipi(u32 apic_id, u32 vector);
 
 /* run.c; the unit tests bring their own */
-u64 payload_tsc(void);
 void payload_window(void);
 void payload_idle(void);
 void payload_spin(void);
 void payload_fault_exit(u64 fault, u64 rip, u64 addr) __noreturn;
+
+/**
+ * payload_tsc() - the host TSC
+ *
+ * Not ordered against other instructions: VMRUN and #VMEXIT, HLT and interrupts do that.
+ */
+#ifdef PAYLOAD_HOSTED
+u64 payload_tsc(void);
+#else
+static inline u64 payload_tsc(void)
+{
+	u64 low, high;
+
+	/* Clears the upper halves of both registers. */
+	asm volatile("rdtsc" : "=a" (low), "=d" (high));
+	return low | high << 32;
+}
+#endif
 
 static inline struct vmcb *payload_vmcb(void)
 {
@@ -173,11 +191,6 @@ static inline u32 payload_reason_index(u64 code)
 static inline bool payload_must_not_finish(const struct vmcb *vmcb)
 {
 	return (vmcb->exit_int_info & VMCB_EVENT_VALID) || (vmcb->rflags & RFLAGS_TF);
-}
-
-static inline void payload_count(u32 index, enum kvm_caretaker_server server)
-{
-	((u64 *)ccb.counters)[index * KVM_CARETAKER_NR_SERVERS + server]++;
 }
 
 /**

@@ -5,7 +5,9 @@
 #include "payload.h"
 #include "cpu.h"
 #include "debug.h"
+#include "ring.h"
 #include "tables.h"
+#include "telemetry.h"
 
 #define FPU_HEADER	512	/* XSAVE header after the legacy region */
 #define FPU_HEADER_SIZE	64
@@ -16,14 +18,6 @@ static bool run_own_saved;	/* host_vmsave_pa holds the payload's own state */
 static bool run_guest_loaded;	/* VMLOAD of the guest was done, GIF=0, IF=1 */
 static bool run_apic_on;	/* the LAPIC is enabled */
 static bool run_faulted;
-
-u64 payload_tsc(void)
-{
-	u32 low, high;
-
-	asm volatile("rdtsc" : "=a" (low), "=d" (high) : : "memory");
-	return low | (u64)high << 32;
-}
 
 /* IF=1 is for the VMRUN: see payload_run_loop. */
 static void run_guest_load(void)
@@ -92,16 +86,6 @@ void payload_window(void)
 	run_guest_load();
 }
 
-static void run_idle_halt(void)
-{
-	struct kvm_caretaker_telemetry *telemetry = payload_telemetry();
-	u64 start = payload_tsc();
-
-	telemetry->halts++;
-	payload_halt_until_kicked();
-	telemetry->idle_tsc += payload_tsc() - start;
-}
-
 /**
  * payload_idle() - halt the pCPU until something happens
  *
@@ -115,7 +99,9 @@ void payload_idle(void)
 	run_kicked_clear();
 	if (!payload_wanted()) {
 		payload_timer_arm();
-		run_idle_halt();
+		payload_halt_begins();
+		payload_halt_until_kicked();
+		payload_halt_ends();
 	}
 	run_guest_load();
 }
@@ -224,12 +210,19 @@ static void run_registers_save(void)
 	run_fpu_save();
 }
 
+static void run_trace(u32 event, u64 cycles)
+{
+	payload_ring_at(event, ccb.flags & KVM_CARETAKER_CCB_HALTED ? 1 : 0, 0, cycles,
+			payload_vmcb()->rip);
+}
+
 static void __noreturn run_park(void)
 {
-	struct kvm_caretaker_telemetry *telemetry = payload_telemetry();
+	const struct kvm_caretaker_telemetry *telemetry = payload_telemetry();
 	struct vmcb *vmcb = payload_vmcb();
 
 	debug_crumb('P');
+	payload_telemetry()->open = KVM_CARETAKER_TIME_HANDOVER;
 	run_own_load();
 	run_apic_disable();
 	run_registers_save();
@@ -238,9 +231,10 @@ static void __noreturn run_park(void)
 	payload_mail_return();
 	payload_lapic_park(vmcb);
 	ccb.exit.flags &= ~KVM_CARETAKER_EXIT_DETACHED;
-	ccb.counters = (u64)telemetry->exits;
 	run_svm_off();
-	telemetry->tsc_park = payload_tsc();
+	payload_gap_ends();
+	if (payload_traces(PARK))
+		run_trace(KVM_CARETAKER_EVENT_PARK, telemetry->tsc_park - telemetry->tsc_kick);
 	payload_move(ADOPTING, PARKED);
 	run_halt();
 }
@@ -263,7 +257,6 @@ static bool run_begin(void)
 	store_release(&ccb.pcpu, KVM_CARETAKER_PCPU_GUEST);
 	ccb.vmcb = ccb.gap_vmcb;
 	ccb.vmcb_pa = ccb.gap_vmcb_pa;
-	ccb.counters = (u64)payload_telemetry()->gap_exits;
 	ccb.exit.flags |= KVM_CARETAKER_EXIT_DETACHED;
 	payload_event_begin(vmcb);
 	payload_inject_begin(vmcb);
@@ -276,14 +269,19 @@ static bool run_begin(void)
  */
 static void __noreturn run_guest(void)
 {
+	const struct kvm_caretaker_telemetry *telemetry = payload_telemetry();
+
 	debug_crumb('R');
 	run_guest_load();
-	payload_telemetry()->tsc_run = payload_tsc();
+	payload_gap_begins();
+	if (payload_traces(RUN))
+		run_trace(KVM_CARETAKER_EVENT_RUN, telemetry->tsc_run - telemetry->tsc_stop);
 	if (ccb.flags & KVM_CARETAKER_CCB_HALTED)
 		payload_halted(payload_vmcb());
 	if (payload_state() == KVM_CARETAKER_ADOPTING)
 		run_park();
 	payload_prepare(payload_vmcb());
+	payload_gap_runs();
 	payload_run_loop();
 }
 
@@ -332,6 +330,15 @@ void __noreturn payload_park(void)
 	run_park();
 }
 
+/* In all other states the kernel may be running it, through this payload. */
+static bool run_owns_vcpu(void)
+{
+	u32 state = payload_state();
+
+	return state == KVM_CARETAKER_RUNNING || state == KVM_CARETAKER_STALLED ||
+	       state == KVM_CARETAKER_ADOPTING;
+}
+
 static void run_move_to_faulted(void)
 {
 	while (!payload_move(RUNNING, FAULTED) && !payload_move(STALLED, FAULTED) &&
@@ -355,9 +362,13 @@ static void __noreturn run_fault(u64 fault, u64 rip, u64 addr)
 	if (run_faulted)
 		payload_halt();
 	run_faulted = true;
+	/* Nobody serves the vCPU from here. */
+	telemetry->open = KVM_CARETAKER_TIME_BLOCKED;
 	telemetry->fault = fault;
 	telemetry->fault_rip = rip;
 	telemetry->fault_addr = addr;
+	if (payload_traces(FAULT) && run_owns_vcpu())
+		payload_ring_at(KVM_CARETAKER_EVENT_FAULT, 0, fault, addr, rip);
 	if (run_own_saved)
 		run_own_load();
 	run_apic_disable();

@@ -28,6 +28,8 @@ typedef _Bool bool;
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 
 #define noinline	__attribute__((noinline))
+#undef __always_inline
+#define __always_inline	inline __attribute__((always_inline))
 #define __noreturn	__attribute__((noreturn))
 #define __packed	__attribute__((packed))
 #define __aligned(n)	__attribute__((aligned(n)))

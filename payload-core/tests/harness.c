@@ -15,7 +15,13 @@ unsigned int failures;
 
 u64 payload_tsc(void)
 {
-	return h.tsc += 10;
+	if (h.on_tsc)
+		h.on_tsc();
+	if (h.clock)
+		h.tsc = *h.clock++;
+	else
+		h.tsc += 10;
+	return h.tsc;
 }
 
 void payload_window(void)
@@ -29,6 +35,8 @@ void payload_window(void)
 void payload_idle(void)
 {
 	h.idles++;
+	payload_halt_begins();
+	payload_halt_ends();
 	if (h.on_idle)
 		h.on_idle();
 	else
@@ -85,11 +93,11 @@ void harness_reset(void)
 	memset(&ccb, 0, sizeof(ccb));
 	ccb.state = KVM_CARETAKER_ATTACHED;
 	ccb.handlers = (u64)&h.handlers;
-	ccb.counters = (u64)h.telemetry.exits;
 	ccb.meta = (u64)&h.meta;
 	ccb.telemetry = (u64)&h.telemetry;
 	ccb.vmcb = (u64)&h.vmcb;
 	ccb.lapic = (u64)h.lapic;
+	ccb.ring = (u64)&h.ring;
 	ccb.tsc_khz = HARNESS_TSC_KHZ;
 	ccb.apic_cycle_ns = 1;
 	payload_apic_enable();
@@ -184,7 +192,6 @@ u32 exit_attached(u64 code)
 u32 exit_detached(u64 code)
 {
 	ccb.state = ccb.state == KVM_CARETAKER_ATTACHED ? KVM_CARETAKER_RUNNING : ccb.state;
-	ccb.counters = (u64)h.telemetry.gap_exits;
 	return drive(code, payload_exit_detached, payload_verdict_detached);
 }
 
@@ -233,7 +240,7 @@ int main(void)
 	const struct test *all[] = {
 		tests_attached, tests_gap, tests_cpuid, tests_lapic, tests_inject,
 		tests_timer, tests_apic, tests_ipi, tests_nmi, tests_hypercall, tests_state,
-		tests_requests,
+		tests_telemetry, tests_ring, tests_requests,
 	};
 	unsigned int i, nr = 0, failed = 0;
 

@@ -12,10 +12,14 @@
 #include <string.h>
 
 #include "../payload.h"
+#include "../telemetry.h"
 
 #define HARNESS_TSC_KHZ	2000000
 
-/* What the stand-ins for run.c and host.c saw; @on_* run inside them. */
+/*
+ * What the stand-ins for run.c and host.c saw; @on_* run inside them. The TSC reads as @clock says,
+ * one value after the other, and without a clock as 10 more each time.
+ */
 struct harness {
 	struct vmcb vmcb;
 	struct kvm_caretaker_handlers handlers;
@@ -23,6 +27,7 @@ struct harness {
 	struct kvm_caretaker_telemetry telemetry;
 	u8 lapic[4096];
 	u64 tsc;
+	const u64 *clock;
 	u32 windows, idles, spins;
 	u64 fault, fault_rip;
 	void (*on_window)(void);
@@ -33,6 +38,8 @@ struct harness {
 	u32 kicks, kicked_id;
 	struct kvm_caretaker_peers peers;
 	jmp_buf fault_jump;
+	struct kvm_caretaker_ring ring;
+	void (*on_tsc)(void);
 };
 
 extern struct harness h;
@@ -69,8 +76,10 @@ extern unsigned int failures;
 } while (0)
 
 #define GPR(n)	ccb.exit.gpr[KVM_CARETAKER_##n]
-#define EXITS(index, server)	h.telemetry.exits[index][KVM_CARETAKER_##server]
-#define GAP_EXITS(index, server) h.telemetry.gap_exits[index][KVM_CARETAKER_##server]
+#define EXITS(index, server)							\
+	kvm_caretaker_exits(&h.telemetry, index, KVM_CARETAKER_##server)
+#define GAP_EXITS(index, server)						\
+	kvm_caretaker_gap_exits(&h.telemetry, index, KVM_CARETAKER_##server)
 
 struct test {
 	const char *name;
@@ -79,6 +88,6 @@ struct test {
 
 extern const struct test tests_attached[], tests_gap[], tests_cpuid[], tests_lapic[],
 	tests_inject[], tests_timer[], tests_apic[], tests_ipi[], tests_nmi[],
-	tests_hypercall[], tests_state[], tests_requests[];
+	tests_hypercall[], tests_state[], tests_telemetry[], tests_ring[], tests_requests[];
 
 #endif /* HARNESS_H */

@@ -81,7 +81,7 @@ static void test_tsc(void)
 {
 	GPR(RCX) = 0x10;
 	h.vmcb.tsc_offset = 0xffffffff00000000;
-	h.tsc = 0x500000000 - 10;
+	h.tsc = 0x500000000 - 20;	/* #VMEXIT reads it, too */
 	EXPECT_EQ(exit_detached(VMEXIT_MSR), PAYLOAD_ENTER);
 	EXPECT_EQ(h.vmcb.rax, 0);
 	EXPECT_EQ(GPR(RDX), 4);
@@ -92,7 +92,7 @@ static void test_rdtsc(void)
 	h.vmcb.tsc_offset = 0x500000000;
 	h.tsc = 0x1000;
 	EXPECT_EQ(exit_detached(VMEXIT_RDTSC), PAYLOAD_ENTER);
-	EXPECT_EQ(h.vmcb.rax, 0x100a);
+	EXPECT_EQ(h.vmcb.rax, 0x1014);
 	EXPECT_EQ(GPR(RDX), 5);
 	EXPECT_EQ(h.vmcb.rip, RIP + 2);
 }
@@ -108,7 +108,7 @@ static void test_rdtscp(void)
 	h.meta.cpuid[KVM_CARETAKER_CPUID_HASH(0x80000001)].edx = 1 << 27;
 	ccb.tsc_aux = 0x1234;
 	EXPECT_EQ(exit_detached(VMEXIT_RDTSCP), PAYLOAD_ENTER);
-	EXPECT_EQ(h.vmcb.rax, 0x100a);
+	EXPECT_EQ(h.vmcb.rax, 0x1014);
 	EXPECT_EQ(GPR(RCX), 0x1234);
 	EXPECT_EQ(h.vmcb.rip, RIP + 3);
 }

@@ -253,7 +253,8 @@ static int64_t served(const struct setup *s, const struct exit_case *e, int64_t 
 		return kvm_exits < BENCH_EXITS ? BENCH_EXITS : 0;
 	if (!s->server->payload)
 		return kvm_exits;
-	return after.exits[e->reason][server] - before.exits[e->reason][server];
+	return kvm_caretaker_exits(&after, e->reason, server) -
+	       kvm_caretaker_exits(&before, e->reason, server);
 }
 
 static bool telemetry_read(struct setup *s, struct kvm_caretaker_telemetry *t)
@@ -390,7 +391,6 @@ static bool leaves_run(struct setup *s, double *min, double *max)
 /* Where a leaf lies in the payload's table decides what it costs: the range over all of them. */
 static void leaves_measure(void)
 {
-	__u64 *old = before.exits[REASON_CPUID], *new = after.exits[REASON_CPUID];
 	double min, max;
 	struct setup s;
 
@@ -401,7 +401,8 @@ static void leaves_measure(void)
 	if (!telemetry_read(&s, &before) || !leaves_run(&s, &min, &max) ||
 	    !telemetry_read(&s, &after))
 		fail("leaves: the guest did not end, or no counters");
-	else if (new[KVM_CARETAKER_NATIVE] - old[KVM_CARETAKER_NATIVE] !=
+	else if (kvm_caretaker_exits(&after, REASON_CPUID, KVM_CARETAKER_NATIVE) -
+		 kvm_caretaker_exits(&before, REASON_CPUID, KVM_CARETAKER_NATIVE) !=
 		 (uint64_t)s.guest.cpuid->nent * BENCH_EXITS)
 		fail("leaves: not all were served by the payload");
 	else

@@ -154,7 +154,8 @@ static uint64_t grown(const struct run *r, unsigned int reason)
 
 static uint64_t grown_by(const struct run *r, unsigned int reason, unsigned int server)
 {
-	return r->after.exits[reason][server] - r->before.exits[reason][server];
+	return kvm_caretaker_exits(&r->after, reason, server) -
+	       kvm_caretaker_exits(&r->before, reason, server);
 }
 
 static enum ktap_result counts_exact(const struct run *r)

@@ -182,8 +182,8 @@ static enum ktap_result cpuid_in_gap(void)
 		      attached[i][1], attached[i][2], attached[i][3], detached[i][0],
 		      detached[i][1], detached[i][2], detached[i][3]);
 	CHECK(!caretaker_telemetry(&guest, &after), "no telemetry");
-	native = after.gap_exits[REASON_CPUID][KVM_CARETAKER_NATIVE] -
-		 before.gap_exits[REASON_CPUID][KVM_CARETAKER_NATIVE];
+	native = kvm_caretaker_gap_exits(&after, REASON_CPUID, KVM_CARETAKER_NATIVE) -
+		 kvm_caretaker_gap_exits(&before, REASON_CPUID, KVM_CARETAKER_NATIVE);
 	CHECK(native == n, "%lu exits counted, %u made", native, n);
 	res = cancel();
 	return res == KTAP_PASS ? pcpu_back() : res;

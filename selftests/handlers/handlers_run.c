@@ -117,8 +117,8 @@ static enum ktap_result cpuid_mode(uint32_t flags)
 	CHECK(!cpuid(CARETAKER_CPUID_LEAF, out), "the guest does not run");
 	CHECK(is_handler_leaf(out), "%#x %#x %#x %#x", out[0], out[1], out[2], out[3]);
 	CHECK(!caretaker_telemetry(&guest, &after), "no telemetry");
-	CHECK(after.exits[REASON_CPUID][KVM_CARETAKER_HANDLER] ==
-	      before.exits[REASON_CPUID][KVM_CARETAKER_HANDLER] + 1, "not counted");
+	CHECK(kvm_caretaker_exits(&after, REASON_CPUID, KVM_CARETAKER_HANDLER) ==
+	      kvm_caretaker_exits(&before, REASON_CPUID, KVM_CARETAKER_HANDLER) + 1, "not counted");
 	return KTAP_PASS;
 }
 
@@ -308,8 +308,9 @@ static enum ktap_result uart_gap(void)
 	CHECK(console()->lsr == 0x60, "line status %#lx", console()->lsr);
 	CHECK(caretaker_state(&guest) == KVM_CARETAKER_RUNNING, "not running");
 	CHECK(!caretaker_telemetry(&guest, &after), "no telemetry");
-	CHECK(after.gap_exits[REASON_IOIO][KVM_CARETAKER_HANDLER] ==
-	      before.gap_exits[REASON_IOIO][KVM_CARETAKER_HANDLER] + 400, "not counted");
+	CHECK(kvm_caretaker_gap_exits(&after, REASON_IOIO, KVM_CARETAKER_HANDLER) ==
+	      kvm_caretaker_gap_exits(&before, REASON_IOIO, KVM_CARETAKER_HANDLER) + 400,
+	      "not counted");
 	res = console_kept(state(), 3, 200);
 	if (res == KTAP_PASS)
 		res = console_end_gap();

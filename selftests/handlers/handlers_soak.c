@@ -120,6 +120,7 @@ static enum ktap_result counted(void)
 {
 	static struct kvm_caretaker_telemetry t;
 	struct kvm_caretaker_info info;
+	uint64_t handled, native;
 	unsigned int i;
 
 	for (i = 0; i < VCPUS; i++) {
@@ -127,12 +128,11 @@ static enum ktap_result counted(void)
 		CHECK(info.generation == 1 + UPDATES / VCPUS, "vCPU %u: generation %u", i,
 		      info.generation);
 		CHECK(!caretaker_telemetry(&guest.vcpu[i], &t), "no telemetry");
-		ktap_diag("vCPU %u: CPUID served by a handler %llu times, natively %llu times", i,
-			  t.exits[REASON_CPUID][KVM_CARETAKER_HANDLER],
-			  t.exits[REASON_CPUID][KVM_CARETAKER_NATIVE]);
-		CHECK(t.exits[REASON_CPUID][KVM_CARETAKER_HANDLER] &&
-		      t.exits[REASON_CPUID][KVM_CARETAKER_NATIVE],
-		      "vCPU %u: not served by both", i);
+		handled = kvm_caretaker_exits(&t, REASON_CPUID, KVM_CARETAKER_HANDLER);
+		native = kvm_caretaker_exits(&t, REASON_CPUID, KVM_CARETAKER_NATIVE);
+		ktap_diag("vCPU %u: CPUID served by a handler %lu times, natively %lu times", i,
+			  handled, native);
+		CHECK(handled && native, "vCPU %u: not served by both", i);
 	}
 	return KTAP_PASS;
 }

@@ -139,7 +139,7 @@ uint64_t telemetry_sum(const struct kvm_caretaker_telemetry *t, unsigned int rea
 	unsigned int i;
 
 	for (i = 0; i < KVM_CARETAKER_NR_SERVERS; i++)
-		sum += t->exits[reason][i];
+		sum += kvm_caretaker_exits(t, reason, i);
 	return sum;
 }
 

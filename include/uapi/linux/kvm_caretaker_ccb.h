@@ -15,6 +15,7 @@
 
 #include <linux/types.h>
 #include <linux/kvm_caretaker_bpf.h>
+#include <linux/kvm_caretaker_ring.h>
 #include <linux/kvm_caretaker_telemetry.h>
 
 /* Version of everything in this header. */
@@ -261,7 +262,7 @@ struct kvm_caretaker_peers {
  * @kicked:	 payload's NMI and interrupt handlers: one came while detached; cleared by the
  *		 main loop
  * @handlers:	 kernel: struct kvm_caretaker_handlers, never 0, replaced by one release-store
- * @counters:	 kernel (attached), payload (at RUN and at park): the exits or gap_exits table
+ * @reserved0:	 zero
  * @meta:	 kernel: struct kvm_caretaker_meta
  * @telemetry:	 kernel: struct kvm_caretaker_telemetry
  * @vmcb:	 kernel: the VMCB now in use, KVM's while attached, own when detached
@@ -271,6 +272,8 @@ struct kvm_caretaker_peers {
  * @host_cr3:	 payload, at each attached entry with ISOLATE: the kernel's CR3
  * @cr3:	 kernel: isolated page tables (CR3 value, PCID 0)
  * @seen:	 payload, at each attached return: generation of the handler set it used last
+ * @events:	 kernel, at any time: events that the payload writes to its ring, bit 1 << enum
+ *		 kvm_caretaker_event each; 0 while there is no ring
  * @entry_attached: payload, at build: offset of the attached entry point from the CCB
  * @entry_detached: payload, at build: offset of the detached entry point from the CCB
  * @gap_vmcb:	 kernel: the Caretaker's own VMCB
@@ -298,6 +301,8 @@ struct kvm_caretaker_peers {
  * @apic_cycle_ns: kernel, at detach: ns per tick of the guest's LAPIC timer before its divider
  * @self:	 kernel, at detach: index of the vCPU's own mailbox
  * @peers:	 kernel, at detach: struct kvm_caretaker_peers (in the isolated tables only)
+ * @reserved:	 zero
+ * @ring:	 kernel: struct kvm_caretaker_ring, 0 for none
  * @exit:	 see there; GPRs of the vCPU live here between VMRUNs
  *
  * While attached the kernel copies the GPRs into exit.gpr before it calls the payload and out of
@@ -313,7 +318,7 @@ struct kvm_caretaker_ccb {
 	__u32 doorbell;
 	__u32 kicked;
 	__u64 handlers;
-	__u64 counters;
+	__u64 reserved0;
 	__u64 meta;
 	__u64 telemetry;
 	__u64 vmcb;
@@ -322,7 +327,8 @@ struct kvm_caretaker_ccb {
 	__u64 host_rsp;
 	__u64 host_cr3;
 	__u64 cr3;
-	__u64 seen;
+	__u32 seen;
+	__u32 events;
 	__s64 entry_attached;
 	__s64 entry_detached;
 	__u64 gap_vmcb;
@@ -346,7 +352,8 @@ struct kvm_caretaker_ccb {
 	__u32 apic_cycle_ns;
 	__u32 self;
 	__u64 peers;
-	__u64 reserved[6];
+	__u64 reserved[5];
+	__u64 ring;
 	struct kvm_caretaker_exit exit;
 };
 
@@ -378,6 +385,8 @@ KVM_CARETAKER_AT(kvm_caretaker_ccb, route_kvm, 0x50);
 KVM_CARETAKER_AT(kvm_caretaker_ccb, host_rsp, 0x58);
 KVM_CARETAKER_AT(kvm_caretaker_ccb, host_cr3, 0x60);
 KVM_CARETAKER_AT(kvm_caretaker_ccb, cr3, 0x68);
+KVM_CARETAKER_AT(kvm_caretaker_ccb, events, 0x74);
+KVM_CARETAKER_AT(kvm_caretaker_ccb, ring, 0x160);
 KVM_CARETAKER_AT(kvm_caretaker_ccb, exit, 0x168);
 KVM_CARETAKER_AT(kvm_caretaker_exit, flags, 0x10);
 KVM_CARETAKER_AT(kvm_caretaker_exit, gpr, 0x38);
@@ -392,8 +401,25 @@ KVM_CARETAKER_AT(kvm_caretaker_mailbox, irr, 0x10);
 KVM_CARETAKER_ASSERT("mailbox size", sizeof(struct kvm_caretaker_mailbox) == 64);
 KVM_CARETAKER_ASSERT("peers size", sizeof(struct kvm_caretaker_peers) == 4096);
 KVM_CARETAKER_ASSERT("meta size", sizeof(struct kvm_caretaker_meta) == 0x40 + 0x1000 + 0x400);
+KVM_CARETAKER_AT(kvm_caretaker_telemetry, tsc_first, 0xc0);
+KVM_CARETAKER_AT(kvm_caretaker_telemetry, tsc_last, 0x100);
+KVM_CARETAKER_AT(kvm_caretaker_telemetry, slot_of, 0x240);
+KVM_CARETAKER_AT(kvm_caretaker_telemetry, slots, 0x340);
 KVM_CARETAKER_ASSERT("telemetry size",
-		     sizeof(struct kvm_caretaker_telemetry) == 0x100 + 0x4000 + 64 * 48);
+		     sizeof(struct kvm_caretaker_telemetry) == 0x340 + 32 * 680 + 64 * 48);
+KVM_CARETAKER_ASSERT("class uses", KVM_CARETAKER_NR_CLASSES <= KVM_CARETAKER_NR_CLASS_USES);
+KVM_CARETAKER_AT(kvm_caretaker_ring, begun, 0x20);
+KVM_CARETAKER_AT(kvm_caretaker_ring, read, 0x40);
+KVM_CARETAKER_AT(kvm_caretaker_ring, slot, 0x80);
+KVM_CARETAKER_AT(kvm_caretaker_ring, subbuf, KVM_CARETAKER_RING_SUBBUF);
+KVM_CARETAKER_AT(kvm_caretaker_ring_subbuf, data, 16);
+KVM_CARETAKER_ASSERT("ring size", sizeof(struct kvm_caretaker_ring) == KVM_CARETAKER_RING_BYTES);
+KVM_CARETAKER_ASSERT("sub-buffer size",
+		     sizeof(struct kvm_caretaker_ring_subbuf) == KVM_CARETAKER_RING_SUBBUF);
+KVM_CARETAKER_ASSERT("exit event size", sizeof(struct kvm_caretaker_event_exit) == 28);
+KVM_CARETAKER_ASSERT("other event size", sizeof(struct kvm_caretaker_event_at) == 24);
+KVM_CARETAKER_ASSERT("handler event size",
+		     sizeof(struct kvm_caretaker_event_bytes) == 8 + KVM_CARETAKER_EVENT_BYTES);
 KVM_CARETAKER_ASSERT("cpuid slots", KVM_CARETAKER_CPUID_SLOTS == 1 << (32 - 25));
 #endif
 

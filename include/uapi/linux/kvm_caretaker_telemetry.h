@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
  * KVM Caretaker: telemetry. Written by the payload, read by kernel and tools, live and after
- * the gap. One struct per vCPU; the payload of that vCPU is its only writer, but for the fields
- * that say "kernel". Counters only grow, wrap never, and are aligned, so a reader needs no lock.
+ * the gap. One struct per vCPU. It has one writer at a time: the payload while the vCPU is in it,
+ * else the kernel, at install and in a handover. Counters only grow, wrap never (but for those of
+ * 32 bits in histograms, see there) and are aligned, so a reader needs no lock.
  */
 #ifndef _UAPI_LINUX_KVM_CARETAKER_TELEMETRY_H
 #define _UAPI_LINUX_KVM_CARETAKER_TELEMETRY_H
 
 #include <linux/types.h>
 
-#define KVM_CARETAKER_TELEMETRY_ABI	1
+#define KVM_CARETAKER_TELEMETRY_ABI	2
 
 /* Who served an exit. */
 enum kvm_caretaker_server {
@@ -21,6 +22,25 @@ enum kvm_caretaker_server {
 };
 
 /*
+ * The time ledger: what a vCPU's time was spent on, in TSC cycles. An edge is a reading of the TSC
+ * where the vCPU changes hands: #VMEXIT, VMRUN, the ends of a halt, a stall and a handover. Each
+ * edge books the time since the edge before it to one account, so that the accounts always add up
+ * to tsc_last - tsc_first. The account of a server is KVM_CARETAKER_ACCOUNT_OF(server).
+ */
+enum kvm_caretaker_account {
+	KVM_CARETAKER_TIME_GUEST    = 0, /* from VMRUN to #VMEXIT */
+	KVM_CARETAKER_TIME_NATIVE   = 1, /* from #VMEXIT to VMRUN, served by the payload core */
+	KVM_CARETAKER_TIME_HANDLER  = 2, /* from #VMEXIT to VMRUN, or to a verdict other than HANDLED */
+	KVM_CARETAKER_TIME_KVM	    = 3, /* attached: out of the payload, whatever KVM or VMM do then */
+	KVM_CARETAKER_TIME_BLOCKED  = 4, /* from #VMEXIT to the end of the stall */
+	KVM_CARETAKER_TIME_HALTED   = 5, /* in the gap: the pCPU halts because the guest is in HLT */
+	KVM_CARETAKER_TIME_HANDOVER = 6, /* tsc_stop to tsc_run; leaving the payload to tsc_adopt */
+	KVM_CARETAKER_NR_ACCOUNTS   = 7,
+};
+
+#define KVM_CARETAKER_ACCOUNT_OF(server)	((server) + KVM_CARETAKER_TIME_NATIVE)
+
+/*
  * Index of an exit reason in the tables. SVM exit codes 0 to 0xdf are their own index, 0x400 to
  * 0x41e become 0xe0 to 0xfe, all else (VMEXIT_INVALID among it) shares 0xff.
  */
@@ -28,7 +48,66 @@ enum kvm_caretaker_server {
 #define KVM_CARETAKER_REASON_NPF	0xe0
 #define KVM_CARETAKER_REASON_OTHER	0xff
 
+/* Reasons get a slot at their first exit. The last slot is shared by those that find none free. */
+#define KVM_CARETAKER_NR_SLOTS		32
+#define KVM_CARETAKER_SLOT_SHARED	(KVM_CARETAKER_NR_SLOTS - 1)
+#define KVM_CARETAKER_REASON_SHARED	256
+
+/* Bucket 0: less than 32 cycles; bucket i: from 2^(4+i) to less than 2^(5+i); the last is open. */
+#define KVM_CARETAKER_NR_BUCKETS	32
+
+/* Room for the exit classes of struct kvm_caretaker_ops, in their order. */
+#define KVM_CARETAKER_NR_CLASS_USES	16
+
 #define KVM_CARETAKER_NR_STALLS		64
+
+/**
+ * struct kvm_caretaker_cell - exits of one reason that one server served
+ * @count:	payload, attached: exits
+ * @cycles:	payload, attached: TSC cycles that they took; for those that went to KVM also
+ *		kernel, at preserve
+ * @gap_count:	payload, detached: exits
+ * @gap_cycles:	payload, detached: TSC cycles that they took
+ * @max:	writer of the cycles: the longest of all these exits
+ * @hist:	writer of the cycles: all these exits by length. Modulo 2^32: differences are exact
+ *		as long as a reader looks once in 2^32 exits, and the sum of all buckets is that of the
+ *		counts modulo 2^32
+ *
+ * Exits that KVM serves and those that block are counted when they begin, and timed when they are
+ * over: between them the cell that @pending of struct kvm_caretaker_telemetry names has one more
+ * exit counted than is in its histogram.
+ */
+struct kvm_caretaker_cell {
+	__u64 count;
+	__u64 cycles;
+	__u64 gap_count;
+	__u64 gap_cycles;
+	__u64 max;
+	__u32 hist[KVM_CARETAKER_NR_BUCKETS];
+};
+
+/**
+ * struct kvm_caretaker_slot - exits of one reason
+ * @reason:	payload, at the first exit: index of the reason, or KVM_CARETAKER_REASON_SHARED
+ * @reserved:	zero
+ * @by:		by enum kvm_caretaker_server
+ */
+struct kvm_caretaker_slot {
+	__u32 reason;
+	__u32 reserved;
+	struct kvm_caretaker_cell by[KVM_CARETAKER_NR_SERVERS];
+};
+
+/**
+ * struct kvm_caretaker_class_use - what the handler of one exit class was used for
+ * @calls:	payload, at each call: calls, whatever the verdict
+ * @cycles:	payload: TSC cycles from #VMEXIT to VMRUN, or to a verdict other than HANDLED. The
+ *		sum over all classes is the ledger's KVM_CARETAKER_TIME_HANDLER
+ */
+struct kvm_caretaker_class_use {
+	__u64 calls;
+	__u64 cycles;
+};
 
 /**
  * struct kvm_caretaker_stall - one stay in the spin-wait loop
@@ -65,7 +144,7 @@ struct kvm_caretaker_stall {
  * @fault:	payload: vector of the exception that made it park FAULTED, plus one; 0 for none
  * @fault_rip:	payload: its RIP
  * @fault_addr:	payload: its CR2 or error code
- * @idle_tsc:	payload: TSC cycles spent halted while detached
+ * @idle_tsc:	payload: TSC cycles spent halted while detached, as the ledger has them
  * @fuel_out:	payload: handler calls cut off by fuel
  * @stray_vector: payload: vector of the last stray event (2: NMI)
  * @stray_tsc:	payload: host TSC at the last stray event
@@ -76,9 +155,24 @@ struct kvm_caretaker_stall {
  * @ipi_kicks:	payload: kicks sent to pCPUs of other vCPUs
  * @injected:	payload: interrupts and NMIs injected into the guest while detached
  * @halts:	payload: times the pCPU went to halt because the guest was in HLT
+ * @tsc_first:	kernel, at the first install for this vCPU: where the ledger begins
+ * @open:	payload, when it leaves to KVM, halts, stalls, runs the guest again and parks;
+ *		kernel, at preserve and when it takes the vCPU back: enum kvm_caretaker_account to
+ *		which the time since @tsc_last will go. KVM_CARETAKER_TIME_GUEST also while the
+ *		payload serves an exit that takes no longer than that
+ * @pending:	payload, when an exit goes to KVM or blocks, zeroed when it is over; kernel, at
+ *		preserve: zeroed. The cell of that exit: slot * KVM_CARETAKER_NR_SERVERS + server
+ *		+ 1; 0 for none
+ * @nr_slots:	payload, at the first exit of a reason: slots in use, the shared one not counted
+ * @reserved32:	zero
  * @reserved:	zero
- * @exits:	payload, at every exit: by reason index and server
- * @gap_exits:	payload, at every exit while detached: by reason index and server
+ * @tsc_last:	payload and kernel, after @ledger: the latest edge
+ * @ledger:	payload, at each edge; kernel, at preserve (until @tsc_stop) and when it takes the
+ *		vCPU back (until @tsc_adopt): TSC cycles by enum kvm_caretaker_account
+ * @classes:	payload: handlers by exit class
+ * @slot_of:	payload, at the first exit of a reason, after its slot: by reason index, the slot
+ *		plus one; 0 for none
+ * @slots:	payload; see there
  * @stalls:	payload: the last stalls
  */
 struct kvm_caretaker_telemetry {
@@ -108,10 +202,114 @@ struct kvm_caretaker_telemetry {
 	__u64 ipi_kicks;
 	__u64 injected;
 	__u64 halts;
-	__u64 reserved[8];
-	__u64 exits[KVM_CARETAKER_NR_REASONS][KVM_CARETAKER_NR_SERVERS];
-	__u64 gap_exits[KVM_CARETAKER_NR_REASONS][KVM_CARETAKER_NR_SERVERS];
+	__u64 tsc_first;
+	__u32 open;
+	__u32 pending;
+	__u32 nr_slots;
+	__u32 reserved32;
+	__u64 reserved[5];
+	__u64 tsc_last;
+	__u64 ledger[KVM_CARETAKER_NR_ACCOUNTS];
+	struct kvm_caretaker_class_use classes[KVM_CARETAKER_NR_CLASS_USES];
+	__u8 slot_of[KVM_CARETAKER_NR_REASONS];
+	struct kvm_caretaker_slot slots[KVM_CARETAKER_NR_SLOTS];
 	struct kvm_caretaker_stall stalls[KVM_CARETAKER_NR_STALLS];
 };
+
+/* What both writers do; the one who has the vCPU calls it. */
+
+/* Bucket of a histogram for an exit of @cycles */
+static inline __u32 kvm_caretaker_bucket(__u64 cycles)
+{
+	__u32 bucket = (63 ^ __builtin_clzll(cycles | 31)) - 4;
+
+	if (__builtin_expect(bucket >= KVM_CARETAKER_NR_BUCKETS, 0))
+		return KVM_CARETAKER_NR_BUCKETS - 1;
+	return bucket;
+}
+
+/* An edge at @now: books the time since the last one, and returns it */
+static inline __u64
+kvm_caretaker_book(struct kvm_caretaker_telemetry *t, __u32 account, __u64 now)
+{
+	__u64 cycles = now - t->tsc_last;
+
+	t->ledger[account] += cycles;
+	t->tsc_last = now;
+	return cycles;
+}
+
+/* An exit is over that took @cycles */
+static inline void kvm_caretaker_time(struct kvm_caretaker_cell *cell, __u64 cycles)
+{
+	if (cycles > cell->max)
+		cell->max = cycles;
+	cell->hist[kvm_caretaker_bucket(cycles)]++;
+}
+
+/* For readers, who need not trust what they read. */
+
+/* Fewest cycles of an exit in a bucket */
+static inline __u64 kvm_caretaker_bucket_from(__u32 bucket)
+{
+	return bucket ? 1ULL << (4 + bucket) : 0;
+}
+
+/* The slot that holds the exits of a reason, perhaps with those of others; or NULL */
+static inline const struct kvm_caretaker_slot *
+kvm_caretaker_slot_of(const struct kvm_caretaker_telemetry *t, __u32 reason)
+{
+	__u32 slot = reason < KVM_CARETAKER_NR_REASONS ? t->slot_of[reason] : 0;
+
+	return slot && slot <= KVM_CARETAKER_NR_SLOTS ? &t->slots[slot - 1] : 0;
+}
+
+/* Exits of one reason, and of no other, by one server; or NULL */
+static inline const struct kvm_caretaker_cell *
+kvm_caretaker_cell_of(const struct kvm_caretaker_telemetry *t, __u32 reason, __u32 server)
+{
+	const struct kvm_caretaker_slot *slot = kvm_caretaker_slot_of(t, reason);
+
+	return slot && slot->reason == reason && server < KVM_CARETAKER_NR_SERVERS ?
+	       &slot->by[server] : 0;
+}
+
+/* Attached exits of one reason by one server */
+static inline __u64
+kvm_caretaker_exits(const struct kvm_caretaker_telemetry *t, __u32 reason, __u32 server)
+{
+	const struct kvm_caretaker_cell *cell = kvm_caretaker_cell_of(t, reason, server);
+
+	return cell ? cell->count : 0;
+}
+
+/* Exits in gaps of one reason by one server */
+static inline __u64
+kvm_caretaker_gap_exits(const struct kvm_caretaker_telemetry *t, __u32 reason, __u32 server)
+{
+	const struct kvm_caretaker_cell *cell = kvm_caretaker_cell_of(t, reason, server);
+
+	return cell ? cell->gap_count : 0;
+}
+
+/* All accounts; a reading in the middle of an edge differs from tsc_last - tsc_first: read again */
+static inline __u64 kvm_caretaker_ledger_sum(const struct kvm_caretaker_telemetry *t)
+{
+	__u64 sum = 0;
+	__u32 i;
+
+	for (i = 0; i < KVM_CARETAKER_NR_ACCOUNTS; i++)
+		sum += t->ledger[i];
+	return sum;
+}
+
+/* An account at TSC @now, with the time since the latest edge */
+static inline __u64
+kvm_caretaker_ledger_at(const struct kvm_caretaker_telemetry *t, __u32 account, __u64 now)
+{
+	__u64 since = account == t->open && now > t->tsc_last ? now - t->tsc_last : 0;
+
+	return t->ledger[account] + since;
+}
 
 #endif /* _UAPI_LINUX_KVM_CARETAKER_TELEMETRY_H */

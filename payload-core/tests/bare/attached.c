@@ -6,7 +6,7 @@
 
 static u64 exits(u32 index, u32 server)
 {
-	return arena->telemetry.exits[index][server];
+	return kvm_caretaker_exits(&arena->telemetry, index, server);
 }
 
 static void run_attached(void)
@@ -42,6 +42,7 @@ static bool attached_cpuid(u64 base, u32 flags)
 	ok &= check("rdx", C.exit.gpr[2], 0x2003);
 	ok &= check("native", exits(VMEXIT_CPUID, KVM_CARETAKER_NATIVE), 1);
 	ok &= check("kvm", exits(VMEXIT_VMMCALL, KVM_CARETAKER_KVM), 1);
+	ok &= check("open", arena->telemetry.open, KVM_CARETAKER_TIME_KVM) & ledger_adds_up();
 	ok &= check("cr3", cpu_read(cr3), cr3);
 	return ok & gprs_untouched(5);
 }

@@ -238,9 +238,11 @@ void setup(const u8 *image, u64 base, const u8 *guest, u32 flags)
 	C.flags = flags;
 	C.state = KVM_CARETAKER_ATTACHED;
 	C.handlers = (u64)&arena->handlers;
-	C.counters = (u64)arena->telemetry.exits;
 	C.meta = (u64)&arena->meta;
 	C.telemetry = (u64)&arena->telemetry;
+	arena->telemetry.tsc_first = now();
+	arena->telemetry.tsc_last = arena->telemetry.tsc_first;
+	arena->telemetry.open = KVM_CARETAKER_TIME_KVM;
 	C.vmcb = (u64)&arena->kvm_vmcb;
 	C.vmcb_pa = C.vmcb;
 	C.cr3 = (u64)pml4;

@@ -6,7 +6,7 @@
 
 static u64 gap_exits(u32 index, u32 server)
 {
-	return arena->telemetry.gap_exits[index][server];
+	return kvm_caretaker_gap_exits(&arena->telemetry, index, server);
 }
 
 static void test_arm_and_halt(void)
@@ -58,7 +58,8 @@ static void test_run_and_park(void)
 
 static void test_no_exits(void)
 {
-	bool ok = detach(guest_spin, 0) && wait_counter(1000) && adopt(KVM_CARETAKER_RUNNING);
+	bool ok = detach(guest_spin, 0) && wait_counter(1000) &&
+		  ledger_has(KVM_CARETAKER_TIME_GUEST, now());
 
 	report("detached guest without exits is kicked out", ok);
 }
@@ -105,15 +106,17 @@ static void test_hlt(void)
 	ok &= check("halted", C.flags & KVM_CARETAKER_CCB_HALTED, KVM_CARETAKER_CCB_HALTED);
 	ok &= check("rip", arena->gap_vmcb.rip, (u64)guest_hlt + 8);
 	ok &= check("idle", arena->telemetry.idle_tsc > 0, 1);
+	ok &= check("halted time", arena->telemetry.idle_tsc,
+		    arena->telemetry.ledger[KVM_CARETAKER_TIME_HALTED]);
 	report("detached HLT halts the pCPU, stray NMI does not end it", ok);
 }
 
 static void test_halted_at_detach(void)
 {
-	bool ok = detach(guest_spin, KVM_CARETAKER_CCB_HALTED) && wait_state(RUNNING);
+	bool ok = detach(guest_spin, KVM_CARETAKER_CCB_HALTED) && wait_state(RUNNING) &&
+		  wait_value("halts", &arena->telemetry.halts, 1) &&
+		  ledger_has(KVM_CARETAKER_TIME_HALTED, now());
 
-	delay(2000000);
-	ok = ok && adopt(KVM_CARETAKER_RUNNING);
 	ok &= check("counter", guest_count(), 0);
 	report("guest in HLT at detach stays halted", ok);
 }
@@ -125,12 +128,13 @@ static void test_block(void)
 
 	ok &= check("stalls", arena->telemetry.nr_stalls, 1);
 	ok &= check("end while stalled", stall->tsc_end, 0);
-	ok = ok && adopt(KVM_CARETAKER_STALLED);
+	ok = ok && ledger_has(KVM_CARETAKER_TIME_BLOCKED, now());
 	ok &= check("reason", stall->reason, VMEXIT_IOIO);
 	ok &= check("port", stall->info1 >> 16, 0x3f8);
 	ok &= check("rip", stall->rip, (u64)guest_out_at);
 	ok &= check("vmcb rip", arena->gap_vmcb.rip, (u64)guest_out_at);
-	ok &= check("time", stall->tsc_end > stall->tsc_start, 1);
+	ok &= check("time", stall->tsc_end - stall->tsc_start,
+		    arena->telemetry.ledger[KVM_CARETAKER_TIME_BLOCKED]);
 	ok &= check("rax", arena->gap_vmcb.rax, 0x55);
 	ok &= check("blocked", gap_exits(VMEXIT_IOIO, KVM_CARETAKER_BLOCKED), 1);
 	report("detached port write blocks with RIP on it", ok);
@@ -178,6 +182,7 @@ static void test_shutdown(void)
 	bool ok = detach(guest_shutdown, 0) && wait_state(FAULTED) && wait_pcpu(HALTED);
 
 	ok &= check("fault", arena->telemetry.fault, 0x100 + VMEXIT_SHUTDOWN);
+	ok &= check("open", arena->telemetry.open, KVM_CARETAKER_TIME_BLOCKED) & ledger_adds_up();
 	report("guest shutdown ends FAULTED with a record", ok);
 }
 

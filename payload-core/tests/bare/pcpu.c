@@ -209,13 +209,40 @@ bool detach(const u8 *guest, u32 flags)
 	return true;
 }
 
+/* Between edges, and without a gap to the clock that this side reads */
+bool ledger_adds_up(void)
+{
+	const struct kvm_caretaker_telemetry *t = &arena->telemetry;
+	u64 at = now(), sum = 0;
+	bool ok;
+	u32 i;
+
+	ok = check("ledger", kvm_caretaker_ledger_sum(t), t->tsc_last - t->tsc_first);
+	for (i = 0; i < KVM_CARETAKER_NR_ACCOUNTS; i++)
+		sum += kvm_caretaker_ledger_at(t, i, at);
+	return ok & check("ledger until now", sum, at - t->tsc_first);
+}
+
+/* The vCPU is doing what it does since @since at least: some time later that account has it all. */
+bool ledger_has(u32 account, u64 since)
+{
+	u64 until;
+
+	delay(2000000);
+	until = now();
+	return adopt_any() && check("account has the time",
+				    arena->telemetry.ledger[account] >= until - since, 1);
+}
+
 bool adopt(u32 from)
 {
 	if (!__atomic_compare_exchange_n(&C.state, &from, KVM_CARETAKER_ADOPTING, false,
 					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return check("state before adoption", from, KVM_CARETAKER_RUNNING);
 	kick();
-	return wait_state(PARKED) && wait_pcpu(HALTED);
+	return wait_state(PARKED) && wait_pcpu(HALTED) && ledger_adds_up() &&
+	       check("tsc_park is the last edge", arena->telemetry.tsc_last,
+		     arena->telemetry.tsc_park);
 }
 
 /* The kernel's half of the race: the guest may stall between the look and the move. */
@@ -230,5 +257,7 @@ bool adopt_any(void)
 	} while (!__atomic_compare_exchange_n(&C.state, &from, KVM_CARETAKER_ADOPTING, false,
 					      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
 	kick();
-	return wait_state(PARKED) && wait_pcpu(HALTED);
+	return wait_state(PARKED) && wait_pcpu(HALTED) && ledger_adds_up() &&
+	       check("tsc_park is the last edge", arena->telemetry.tsc_last,
+		     arena->telemetry.tsc_park);
 }

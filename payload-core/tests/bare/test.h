@@ -86,6 +86,8 @@ void setup_detached(const u8 *guest, u32 flags);
 void ring(u32 bell);
 void run(void);
 bool detach(const u8 *guest, u32 flags);
+bool ledger_adds_up(void);
+bool ledger_has(u32 account, u64 since);
 bool adopt(u32 from);
 bool adopt_any(void);
 

@@ -8,7 +8,7 @@
  *	page 0		struct caretaker_vcpu_ser		not mapped in the payload
  *	image		payload: text RX, rodata R, data RW	mapped
  *	metadata	CPUID, MSRs, two handler tables		mapped RW
- *	telemetry						mapped RW
+ *	telemetry, event ring					mapped RW
  *	LAPIC, FPU, VMCB, VMSAVE page				mapped RW
  *	HSAVE, MSRPM, IOPM, page tables				not mapped
  *
@@ -35,6 +35,7 @@
 
 #define META_PAGES	DIV_ROUND_UP(sizeof(struct kvm_caretaker_meta), PAGE_SIZE)
 #define TELEMETRY_PAGES	DIV_ROUND_UP(sizeof(struct kvm_caretaker_telemetry), PAGE_SIZE)
+#define RING_PAGES	(sizeof(struct kvm_caretaker_ring) / PAGE_SIZE)
 
 /* The two handler tables stand at the end of the metadata pages. */
 #define HANDLERS_STRIDE	256
@@ -70,6 +71,8 @@ static unsigned int block_layout(struct caretaker_block *b, unsigned int image_p
 	page += META_PAGES;
 	b->telemetry = block_page(b, page);
 	page += TELEMETRY_PAGES;
+	b->ring = block_page(b, page);
+	page += RING_PAGES;
 	b->lapic = block_page(b, page++);
 	b->fpu = block_page(b, page);
 	page += CARETAKER_FPU_PAGES;
@@ -274,12 +277,20 @@ static int block_map_host(struct caretaker_block *b, struct page *kvm_vmcb)
 	return 0;
 }
 
+static void block_fill_ring(struct caretaker_block *b)
+{
+	b->ccb->ring = caretaker_block_va(b, b->ring);
+	b->ring->size = sizeof(*b->ring);
+	b->ring->abi = KVM_CARETAKER_RING_ABI;
+	b->ring->subbuf_size = KVM_CARETAKER_RING_SUBBUF;
+	b->ring->nr_subbufs = KVM_CARETAKER_RING_NR_SUBBUFS;
+}
+
 static void block_fill_ccb(struct caretaker_block *b)
 {
 	struct kvm_caretaker_ccb *ccb = b->ccb;
 
 	ccb->handlers = caretaker_block_va(b, (void *)b->meta + HANDLERS_OFF);
-	ccb->counters = caretaker_block_va(b, b->telemetry->exits);
 	ccb->meta = caretaker_block_va(b, b->meta);
 	ccb->telemetry = caretaker_block_va(b, b->telemetry);
 	ccb->cr3 = __sme_set(__pa(b->pt));
@@ -293,8 +304,8 @@ static void block_fill_ccb(struct caretaker_block *b)
 	ccb->exit.size = sizeof(ccb->exit);
 	ccb->exit.abi = KVM_CARETAKER_BPF_ABI;
 	b->meta->size = sizeof(*b->meta);
-	b->telemetry->size = sizeof(*b->telemetry);
-	b->telemetry->abi = KVM_CARETAKER_TELEMETRY_ABI;
+	caretaker_ledger_begin(b);
+	block_fill_ring(b);
 }
 
 static void block_fill_ser(struct caretaker_block *b)
@@ -307,6 +318,7 @@ static void block_fill_ser(struct caretaker_block *b)
 	ser->nr_pages = b->nr_pages;
 	ser->ccb_off = (void *)b->ccb - b->mem;
 	ser->telemetry_off = (void *)b->telemetry - b->mem;
+	ser->ring_off = (void *)b->ring - b->mem;
 	ser->lapic_off = b->lapic - b->mem;
 	ser->fpu_off = b->fpu - b->mem;
 	ser->vmcb_off = b->vmcb - b->mem;
@@ -323,6 +335,7 @@ static struct caretaker_block *block_alloc(unsigned int nr_pages)
 		return NULL;
 	refcount_set(&b->ref, 1);
 	INIT_DELAYED_WORK(&b->online, caretaker_block_online);
+	INIT_LIST_HEAD(&b->source.node);
 	b->nr_pages = nr_pages;
 	return b;
 }
@@ -378,6 +391,12 @@ err_free:
 	return ERR_PTR(r);
 }
 
+/* The running payload writes this struct, and the kernel that takes the vCPU does. */
+static int block_check_telemetry(const struct kvm_caretaker_telemetry *t)
+{
+	return t->abi == KVM_CARETAKER_TELEMETRY_ABI && t->size == sizeof(*t) ? 0 : -EPROTONOSUPPORT;
+}
+
 /* Ranges and versions that another kernel wrote: never trust them further than the page goes. */
 static int block_check_ser(const struct caretaker_vcpu_ser *ser, u64 block_pa)
 {
@@ -389,12 +408,13 @@ static int block_check_ser(const struct caretaker_vcpu_ser *ser, u64 block_pa)
 		return -EPROTONOSUPPORT;
 	if (ser->ccb_off + sizeof(struct kvm_caretaker_ccb) > bytes ||
 	    ser->telemetry_off + sizeof(struct kvm_caretaker_telemetry) > bytes ||
-	    ser->lapic_off + PAGE_SIZE > bytes || ser->vmcb_off + PAGE_SIZE > bytes ||
+	    ser->ring_off + sizeof(struct kvm_caretaker_ring) > bytes ||
+	    !IS_ALIGNED(ser->ring_off, PAGE_SIZE) || ser->lapic_off + PAGE_SIZE > bytes || ser->vmcb_off + PAGE_SIZE > bytes ||
 	    ser->fpu_off + CARETAKER_FPU_PAGES * PAGE_SIZE > bytes ||
 	    ser->nr_handler_pages > CARETAKER_MAX_HANDLER_PAGES ||
 	    ser->state_first > ser->nr_handler_pages)
 		return -EINVAL;
-	return 0;
+	return block_check_telemetry((void *)ser + ser->telemetry_off);
 }
 
 static int block_restore_handler_pages(const struct caretaker_vcpu_ser *ser)
@@ -442,11 +462,13 @@ struct caretaker_block *caretaker_block_restore(u64 block_pa)
 	b->ser = ser;
 	b->ccb = b->mem + ser->ccb_off;
 	b->telemetry = b->mem + ser->telemetry_off;
+	b->ring = b->mem + ser->ring_off;
 	b->lapic = b->mem + ser->lapic_off;
 	b->fpu = b->mem + ser->fpu_off;
 	b->vmcb = b->mem + ser->vmcb_off;
 	b->apic_id = ser->apic_id;
 	b->pcpu = caretaker_cpu_by_apic_id(ser->apic_id);
+	caretaker_remote_add(b);
 	return b;
 }
 
@@ -487,6 +509,7 @@ void caretaker_block_put(struct caretaker_block *b)
 {
 	if (!b || !refcount_dec_and_test(&b->ref))
 		return;
+	caretaker_remote_del(b);
 	if (b->va) {
 		block_drop_handlers(b);
 		block_unprotect(b);

@@ -26,6 +26,7 @@ struct liveupdate_flb;
 #include "bpf.h"
 #include "elf.h"
 #include "log.h"
+#include "remote.h"
 
 /* Pages of the isolated page tables: one root, a path for the block, a path per handler set. */
 #define CARETAKER_PT_PAGES	16
@@ -39,6 +40,8 @@ struct liveupdate_flb;
  * @ser:	what the next kernel reads
  * @ccb:	the CCB, in the direct map
  * @telemetry:	telemetry, in the direct map
+ * @ring:	event ring, in the direct map
+ * @source:	the ring as tracefs sees it
  * @meta:	metadata, in the direct map
  * @lapic:	LAPIC registers, in the direct map
  * @fpu:	XSAVE image, in the direct map
@@ -77,6 +80,8 @@ struct caretaker_block {
 	struct caretaker_vcpu_ser *ser;
 	struct kvm_caretaker_ccb *ccb;
 	struct kvm_caretaker_telemetry *telemetry;
+	struct kvm_caretaker_ring *ring;
+	struct caretaker_source source;
 	struct kvm_caretaker_meta *meta;
 	void *lapic;
 	void *fpu;
@@ -124,6 +129,7 @@ struct caretaker_block {
  * @armed:	its pCPU waits in the payload for the vCPU to be handed over
  * @reclaimed:	how the last attempt to take the vCPU back ended
  * @stop:	leave KVM_RUN, so many wait for vcpu->mutex
+ * @asked:	TSC when it was asked to leave KVM_RUN for a handover
  * @pcpu:	logical number of the pCPU
  * @generation:	successful installs
  * @vm_id:	identity of the VM
@@ -143,6 +149,7 @@ struct kvm_caretaker {
 	bool updating;
 	bool lost;
 	atomic_t stop;
+	u64 asked;
 	unsigned int pcpu;
 	u32 generation;
 	u64 vm_id;
@@ -245,6 +252,13 @@ void caretaker_pcpu_return(struct caretaker_block *b);
 void caretaker_pcpu_return_later(struct caretaker_block *b);
 int caretaker_adopt(struct kvm_caretaker *ct);
 void caretaker_give_up(struct kvm_caretaker *ct);
+
+/* ledger.c */
+void caretaker_ledger_begin(struct caretaker_block *b);
+void caretaker_ledger_open(struct caretaker_block *b);
+void caretaker_ledger_stop(struct caretaker_block *b, u64 asked);
+void caretaker_ledger_back(struct caretaker_block *b);
+void caretaker_ledger_lost(struct caretaker_block *b);
 
 /* cpus.c */
 extern struct liveupdate_flb caretaker_cpus_flb;

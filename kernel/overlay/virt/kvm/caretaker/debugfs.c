@@ -9,6 +9,8 @@
 #include <linux/seq_file.h>
 #include <linux/uaccess.h>
 
+#include <asm/msr.h>
+
 #include "caretaker.h"
 
 static const char * const state_names[KVM_CARETAKER_NR_STATES] = {
@@ -22,20 +24,83 @@ static const char * const state_names[KVM_CARETAKER_NR_STATES] = {
 	[KVM_CARETAKER_FAULTED] = "faulted",
 };
 
+static const char * const account_names[KVM_CARETAKER_NR_ACCOUNTS] = {
+	[KVM_CARETAKER_TIME_GUEST] = "guest",
+	[KVM_CARETAKER_TIME_NATIVE] = "native",
+	[KVM_CARETAKER_TIME_HANDLER] = "handler",
+	[KVM_CARETAKER_TIME_KVM] = "kvm",
+	[KVM_CARETAKER_TIME_BLOCKED] = "blocked",
+	[KVM_CARETAKER_TIME_HALTED] = "halted",
+	[KVM_CARETAKER_TIME_HANDOVER] = "handover",
+};
+
+static const char * const class_names[KVM_CARETAKER_NR_CLASSES] = {
+	[KVM_CARETAKER_CLASS_HLT] = "hlt",
+	[KVM_CARETAKER_CLASS_CPUID] = "cpuid",
+	[KVM_CARETAKER_CLASS_RDMSR] = "rdmsr",
+	[KVM_CARETAKER_CLASS_WRMSR] = "wrmsr",
+	[KVM_CARETAKER_CLASS_IO] = "io",
+	[KVM_CARETAKER_CLASS_MMIO] = "mmio",
+	[KVM_CARETAKER_CLASS_HYPERCALL] = "hypercall",
+	[KVM_CARETAKER_CLASS_IPI] = "ipi",
+	[KVM_CARETAKER_CLASS_TIMER] = "timer",
+	[KVM_CARETAKER_CLASS_PAUSE] = "pause",
+	[KVM_CARETAKER_CLASS_OTHER] = "other",
+};
+
+static u64 cell_count(const struct kvm_caretaker_cell *c, bool gap)
+{
+	return gap ? c->gap_count : c->count;
+}
+
+/* Exit code of a reason; 0xfff: all that have no index of their own, or no slot */
+static unsigned int slot_code(const struct kvm_caretaker_slot *s)
+{
+	if (s->reason >= KVM_CARETAKER_REASON_OTHER)
+		return 0xfff;
+	return s->reason < KVM_CARETAKER_REASON_NPF ? s->reason : s->reason + 0x320;
+}
+
 static void show_exits(struct seq_file *m, const char *title,
-		       u64 (*exits)[KVM_CARETAKER_NR_SERVERS])
+		       const struct kvm_caretaker_telemetry *t, bool gap)
 {
 	unsigned int i;
 
 	seq_printf(m, "%s:\n  reason     native    handler        kvm    blocked\n", title);
-	for (i = 0; i < KVM_CARETAKER_NR_REASONS; i++) {
-		u64 *e = exits[i];
+	for (i = 0; i < KVM_CARETAKER_NR_SLOTS; i++) {
+		const struct kvm_caretaker_slot *s = &t->slots[i];
+		u64 n[KVM_CARETAKER_NR_SERVERS], all = 0;
+		unsigned int server;
 
-		if (e[0] | e[1] | e[2] | e[3])
-			seq_printf(m, "  0x%03x %10llu %10llu %10llu %10llu\n",
-				   i < 0xe0 ? i : i == 0xff ? 0xfff : i + 0x320,
-				   e[0], e[1], e[2], e[3]);
+		for (server = 0; server < KVM_CARETAKER_NR_SERVERS; server++)
+			all |= n[server] = cell_count(&s->by[server], gap);
+		if (all)
+			seq_printf(m, "  0x%03x %10llu %10llu %10llu %10llu\n", slot_code(s),
+				   n[0], n[1], n[2], n[3]);
 	}
+}
+
+/* In TSC cycles, up to now */
+static void show_ledger(struct seq_file *m, const struct kvm_caretaker_telemetry *t)
+{
+	u64 now = rdtsc();
+	unsigned int i;
+
+	seq_puts(m, "time:\n");
+	for (i = 0; i < KVM_CARETAKER_NR_ACCOUNTS; i++)
+		seq_printf(m, "  %-8s %20llu\n", account_names[i],
+			   kvm_caretaker_ledger_at(t, i, now));
+	seq_printf(m, "  elapsed  %20llu\n", now - t->tsc_first);
+}
+
+static void show_classes(struct seq_file *m, const struct kvm_caretaker_telemetry *t)
+{
+	unsigned int i;
+
+	for (i = 0; i < KVM_CARETAKER_NR_CLASSES; i++)
+		if (t->classes[i].calls)
+			seq_printf(m, "handler of %s: calls %llu, cycles %llu\n", class_names[i],
+				   t->classes[i].calls, t->classes[i].cycles);
 }
 
 static void show_stalls(struct seq_file *m, struct kvm_caretaker_telemetry *t)
@@ -71,8 +136,10 @@ static int caretaker_show(struct seq_file *m, void *v)
 		   t->tsc_stop, t->tsc_run, t->tsc_kick, t->tsc_park, t->tsc_adopt);
 	seq_printf(m, "stray: %llu\nfault: %llu\nfault_rip: 0x%llx\nfault_addr: 0x%llx\nidle_tsc: %llu\n",
 		   t->stray, t->fault, t->fault_rip, t->fault_addr, t->idle_tsc);
-	show_exits(m, "exits attached", t->exits);
-	show_exits(m, "exits in the gap", t->gap_exits);
+	show_ledger(m, t);
+	show_classes(m, t);
+	show_exits(m, "exits attached", t, false);
+	show_exits(m, "exits in the gap", t, true);
 	show_stalls(m, t);
 	return 0;
 

@@ -293,6 +293,7 @@ void caretaker_give_up(struct kvm_caretaker *ct)
 			      b->telemetry->fault_rip, b->telemetry->fault_addr);
 	if (caretaker_move(b, KVM_CARETAKER_FAULTED, KVM_CARETAKER_EMPTY))
 		caretaker_move(b, KVM_CARETAKER_PARKED, KVM_CARETAKER_EMPTY);
+	caretaker_ledger_lost(b);
 	WRITE_ONCE(ct->lost, true);
 	WRITE_ONCE(ct->orphan, false);
 	caretaker_pcpu_return_later(b);
@@ -318,7 +319,7 @@ int caretaker_adopt(struct kvm_caretaker *ct)
 	}
 	if (r)
 		return r;
-	b->telemetry->tsc_adopt = rdtsc();
+	caretaker_ledger_back(b);
 	caretaker_move(b, KVM_CARETAKER_PARKED, KVM_CARETAKER_EMPTY);
 	WRITE_ONCE(ct->adopted, true);
 	WRITE_ONCE(ct->orphan, false);

@@ -43,8 +43,10 @@ static int group_stop(struct kvm *kvm)
 	unsigned long i, stopped = 0;
 	int r = 0;
 
-	kvm_for_each_vcpu(i, vcpu, kvm)
+	kvm_for_each_vcpu(i, vcpu, kvm) {
+		caretaker_of(vcpu)->asked = rdtsc();
 		caretaker_stop_ask(caretaker_of(vcpu));
+	}
 	kvm_for_each_vcpu(i, vcpu, kvm) {
 		if (r) {
 			atomic_dec(&caretaker_of(vcpu)->stop);
@@ -132,6 +134,7 @@ static unsigned int group_ring(struct kvm *kvm)
 		struct caretaker_block *b = caretaker_of(vcpu)->block;
 
 		b->telemetry->tsc_run = 0;
+		caretaker_ledger_stop(b, caretaker_of(vcpu)->asked);
 		caretaker_of(vcpu)->reclaimed = caretaker_move(b, KVM_CARETAKER_ATTACHED,
 							       KVM_CARETAKER_DETACHING);
 		if (!caretaker_of(vcpu)->reclaimed)
@@ -185,7 +188,7 @@ static void group_take_back_one(struct kvm_caretaker *ct)
 		caretaker_give_up(ct);
 	if (ct->reclaimed)
 		return;
-	b->telemetry->tsc_adopt = rdtsc();
+	caretaker_ledger_back(b);
 	caretaker_svm_attach(ct->vcpu, b);
 	caretaker_move(b, KVM_CARETAKER_PARKED, KVM_CARETAKER_ATTACHED);
 	WRITE_ONCE(ct->detached, false);

@@ -230,6 +230,9 @@ static void block_name(struct caretaker_block *b, struct kvm_caretaker *ct, u32 
 	b->telemetry->vcpu = vcpu->vcpu_id;
 	b->telemetry->tsc_khz = tsc_khz;
 	b->telemetry->vm_id = ct->vm_id;
+	b->ring->vcpu = vcpu->vcpu_id;
+	b->ring->tsc_khz = tsc_khz;
+	b->ring->vm_id = ct->vm_id;
 	b->ser->vcpu_id = vcpu->vcpu_id;
 	b->ser->vm_id = ct->vm_id;
 	b->ser->tsc_khz = tsc_khz;
@@ -254,6 +257,10 @@ static void set_switch(struct kvm_caretaker *ct, struct caretaker_block *b, u32 
 
 	block_inherit(b, old);
 	block_name(b, ct, flags);
+	if (old)
+		caretaker_remote_move(b, old);
+	else
+		caretaker_remote_add(b);
 	caretaker_svm_attach(ct->vcpu, b);
 	caretaker_move(b, KVM_CARETAKER_EMPTY, KVM_CARETAKER_ATTACHED);
 	mutex_lock(&ct->lock);

@@ -207,7 +207,7 @@ void caretaker_svm_refresh(struct kvm_vcpu *vcpu, struct caretaker_block *b, boo
  * @vcpu:	the vCPU, stopped
  * @b:		its block
  *
- * Context: vcpu->mutex held. Used at install and after a cancel.
+ * Context: vcpu->mutex held. Used at install, after a cancel and after a failed handover.
  */
 void caretaker_svm_attach(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 {
@@ -216,10 +216,10 @@ void caretaker_svm_attach(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 	b->va_meta = caretaker_block_va(b, b->meta);
 	b->va_entry = caretaker_block_va(b, (void *)ccb) + ccb->entry_attached;
 	b->stale = true;
+	caretaker_ledger_open(b);
 	ccb->vmcb = b->va_vmcb;
 	ccb->vmcb_pa = to_svm(vcpu)->vmcb01.pa;
 	ccb->route_kvm = (u64)caretaker_svm_vmexit;
-	ccb->counters = caretaker_block_va(b, b->telemetry->exits);
 	ccb->meta = b->va_empty;
 	ccb->exit.flags &= ~KVM_CARETAKER_EXIT_DETACHED;
 	ccb->doorbell = KVM_CARETAKER_BELL_NONE;

@@ -25,7 +25,7 @@
 
 #define CARETAKER_CPUS_COMPATIBLE	"caretaker-cpus-v1"
 #define CARETAKER_VM_COMPATIBLE		"kvm-caretaker-vm-v2"
-#define CARETAKER_VCPU_COMPATIBLE	"kvm-caretaker-vcpu-v2"
+#define CARETAKER_VCPU_COMPATIBLE	"kvm-caretaker-vcpu-v3"
 
 #define CARETAKER_MAX_CPUS		256
 #define CARETAKER_MAX_HANDLER_PAGES	64
@@ -111,6 +111,8 @@ struct caretaker_vm_ser {
  * @vendor:	1: AMD SVM
  * @nr_handler_pages: used entries of @handler_pa
  * @state_first: first entry of @handler_pa that holds writable handler state
+ * @ring_off:	event ring, &struct kvm_caretaker_ring, page aligned
+ * @reserved:	zero
  * @handler_pa:	pages of the handler set: code, read-only data, writable state
  */
 struct caretaker_vcpu_ser {
@@ -131,6 +133,8 @@ struct caretaker_vcpu_ser {
 	u32 vendor;
 	u32 nr_handler_pages;
 	u32 state_first;
+	u32 ring_off;
+	u32 reserved;
 	u64 handler_pa[CARETAKER_MAX_HANDLER_PAGES];
 } __packed;
 

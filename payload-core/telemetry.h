@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * KVM Caretaker payload core: counts and times of exits. Inline, for it is the hot path.
+ *
+ * Two readings of the TSC per exit that is served here: one at #VMEXIT (payload_exit_begins), one
+ * before VMRUN (payload_exit_served). Both are edges of the ledger; the time between them is also
+ * the exit's. An exit that takes longer, because KVM serves it, or it blocks, or the pCPU halts,
+ * is pending meanwhile (payload_exit_pends, payload_exit_ends).
+ */
+#ifndef PAYLOAD_TELEMETRY_H
+#define PAYLOAD_TELEMETRY_H
+
+#include "payload.h"
+
+/* telemetry.c */
+u32 payload_slot_take(u32 index);
+u32 payload_exit_served_first(u32 index, enum kvm_caretaker_server server, bool gap);
+void payload_exit_pends(u32 index, enum kvm_caretaker_server server);
+void payload_exit_ends(void);
+void payload_verdict_edge(void);
+void payload_halt_begins(void);
+void payload_halt_ends(void);
+void payload_gap_begins(void);
+void payload_gap_runs(void);
+void payload_gap_ends(void);
+
+/* Keeps the compiler from working a value out again, in parts, where it is used. */
+#define payload_hide(x) ({							\
+	typeof(x) x_ = (x);							\
+	asm("" : "+r" (x_));							\
+	x_;									\
+})
+
+/* kvm_caretaker_book() */
+static inline u64 payload_edge(struct kvm_caretaker_telemetry *t, u32 account)
+{
+	u64 now = payload_tsc();
+	u64 cycles = payload_hide(now - t->tsc_last);
+
+	t->ledger[account] += cycles;
+	t->tsc_last = now;
+	return cycles;
+}
+
+/* kvm_caretaker_time(), with a jump that is not taken instead of a choice */
+static inline void payload_time(struct kvm_caretaker_cell *cell, u64 cycles)
+{
+	u64 top;
+
+	if (cycles > cell->max)
+		cell->max = cycles;
+	asm("bsr %1, %0" : "=r" (top) : "r" (cycles | 31) : "cc");
+	if (unlikely(top >= KVM_CARETAKER_NR_BUCKETS + 4))
+		top = payload_hide(KVM_CARETAKER_NR_BUCKETS + 3);
+	cell->hist[top - 4]++;
+}
+
+/* First thing after a #VMEXIT. Returns the VMCB in use. */
+static inline struct vmcb *payload_exit_begins(void)
+{
+	payload_edge(payload_telemetry(), KVM_CARETAKER_TIME_GUEST);
+	return payload_vmcb();
+}
+
+/* An exit is over. @slot: as in slot_of, not 0. Returns the cycles that it took. */
+static inline u64
+payload_exit_book(struct kvm_caretaker_telemetry *t, u64 slot, enum kvm_caretaker_server server,
+		  bool gap)
+{
+	struct kvm_caretaker_cell *cell = &(t->slots - 1)[payload_hide(slot)].by[server];
+	u64 cycles = payload_edge(t, KVM_CARETAKER_ACCOUNT_OF(server));
+
+	cell = payload_hide(cell);
+	*(gap ? &cell->gap_count : &cell->count) += 1;
+	*(gap ? &cell->gap_cycles : &cell->cycles) += cycles;
+	payload_time(cell, cycles);
+	return cycles;
+}
+
+/**
+ * payload_exit_served() - last thing before VMRUN
+ * @index:	reason index
+ * @server:	NATIVE or HANDLER
+ * @gap:	detached
+ *
+ * The first exit of a reason is apart, by a tail call, so that the hot path saves no registers.
+ *
+ * Return: PAYLOAD_ENTER.
+ */
+static inline u32 payload_exit_served(u32 index, enum kvm_caretaker_server server, bool gap)
+{
+	struct kvm_caretaker_telemetry *t = payload_telemetry();
+	u64 slot = t->slot_of[index];
+	u64 cycles;
+
+	if (unlikely(!slot))
+		return payload_exit_served_first(index, server, gap);
+	cycles = payload_exit_book(t, slot, server, gap);
+	if (server == KVM_CARETAKER_HANDLER)
+		payload_call.use->cycles += cycles;
+	return PAYLOAD_ENTER;
+}
+
+#endif /* PAYLOAD_TELEMETRY_H */
