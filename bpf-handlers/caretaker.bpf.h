@@ -28,6 +28,9 @@
  *			    exit context it can be indexed by a variable.
  * bpf_caretaker_inject():  makes interrupt @vector, 16 to 255, pending for this vCPU when the
  *			    handler returns, with any verdict. Returns 0 or -22 (EINVAL).
+ * bpf_caretaker_emit():    an event of 8, 16 ... KVM_CARETAKER_EMIT_SIZE bytes for the ring, written
+ *			    when the handler returns, if events of handlers are switched on. Returns
+ *			    0, -22 (EINVAL) for other sizes, -16 (EBUSY) for more than one per exit.
  */
 #define CARETAKER_KSYM extern __attribute__((section(".ksyms")))
 
@@ -35,6 +38,8 @@ CARETAKER_KSYM __u64 bpf_caretaker_time(const struct kvm_caretaker_exit *exit);
 CARETAKER_KSYM __u8 *bpf_caretaker_scratch(struct kvm_caretaker_exit *exit, __u32 idx,
 					   const __u32 rdwr_buf_size);
 CARETAKER_KSYM int bpf_caretaker_inject(struct kvm_caretaker_exit *exit, __u32 vector);
+CARETAKER_KSYM int bpf_caretaker_emit(struct kvm_caretaker_exit *exit, const void *data,
+				      __u32 data__sz);
 
 /* The kernel's struct kvm_caretaker_ops; libbpf matches the members by name. */
 struct kvm_caretaker_ops {

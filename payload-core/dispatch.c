@@ -95,6 +95,8 @@ static void exit_fill(const struct vmcb *vmcb)
 	exit->rflags = vmcb->rflags;
 	exit->cr4 = vmcb->cr4;
 	exit->tsc_offset = vmcb->tsc_offset;
+	exit->tsc = payload_telemetry()->tsc_last;
+	exit->guest_tsc = payload_telemetry()->ledger[KVM_CARETAKER_TIME_GUEST];
 	exit->gpr[KVM_CARETAKER_RAX] = vmcb->rax;
 	exit->gpr[KVM_CARETAKER_RSP] = vmcb->rsp;
 }
@@ -223,7 +225,8 @@ u32 payload_exit_attached(void)
  */
 static noinline u32 attached_requests(u32 action)
 {
-	if (action != PAYLOAD_ENTER)
+	payload_emit_requested();
+	if (action != PAYLOAD_ENTER || !ccb.exit.requests)
 		return action;
 	payload_vmcb()->exit_code = VMEXIT_INTR;
 	return attached_forward(VMEXIT_INTR);

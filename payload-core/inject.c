@@ -162,7 +162,7 @@ void payload_inject_requested(void)
 		for (; bits; bits &= bits - 1)
 			payload_lapic_raise(i * 32 + __builtin_ctz(bits));
 	}
-	exit->requests = 0;
+	exit->requests &= ~KVM_CARETAKER_REQUEST_IRQ;
 }
 
 static bool inject_now(const struct vmcb *vmcb)

@@ -70,7 +70,11 @@
 /* What code of kernel functions needs to know of struct kvm_caretaker_exit and its memory. */
 #define CTV_EXIT_REQUESTS	0xc8
 #define CTV_EXIT_IRR		0xd0
+#define CTV_EXIT_EMIT_SIZE	0xcc
+#define CTV_EXIT_EMIT		0x100
 #define CTV_REQUEST_IRQ		1
+#define CTV_REQUEST_EMIT	2
+#define CTV_EMIT_SIZE		64
 #define CTV_FIRST_VECTOR	16
 #define CTV_LAST_VECTOR		255
 #define CTV_SCRATCH_SLOTS	16U

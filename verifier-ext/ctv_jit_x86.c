@@ -423,6 +423,13 @@ static void jit_scratch(struct jit *j)
 	x86_jump8_end(b, end);
 }
 
+static void jit_request(struct jit *j, u32 request)
+{
+	x86_mov_imm64(&j->b, X86_RAX, request);
+	x86_byte(&j->b, 0x09);		/* or requests(rdi), eax */
+	x86_mem(&j->b, X86_RAX, X86_RDI, CTV_EXIT_REQUESTS);
+}
+
 /* int bpf_caretaker_inject(exit, u32 vector): one bit of irr[]; the payload acts on it later. */
 static void jit_inject(struct jit *j)
 {
@@ -436,14 +443,67 @@ static void jit_inject(struct jit *j)
 	x86_byte(b, 0x0f);		/* bts irr(rdi), esi: any bit of the bitmap */
 	x86_byte(b, 0xab);
 	x86_mem(b, X86_RSI, X86_RDI, CTV_EXIT_IRR);
-	x86_mov_imm64(b, X86_RAX, CTV_REQUEST_IRQ);
-	x86_byte(b, 0x09);		/* or requests(rdi), eax */
-	x86_mem(b, X86_RAX, X86_RDI, CTV_EXIT_REQUESTS);
+	jit_request(j, CTV_REQUEST_IRQ);
 	x86_alu(b, false, X86_XOR, X86_RAX, X86_RAX);
 	end = x86_jmp8(b);
 	x86_jump8_end(b, bad);
 	x86_mov_imm64(b, X86_RAX, (u64)-EINVAL);
 	x86_jump8_end(b, end);
+}
+
+/* Jumps for sizes that are none of 8, 16 ... CTV_EMIT_SIZE; the size minus 8 is in r11. */
+static void jit_emit_size(struct jit *j, u32 *odd, u32 *large)
+{
+	struct x86_buf *b = &j->b;
+
+	x86_mov(b, false, JIT_TMP, X86_RDX);
+	x86_alu_imm(b, false, X86_AND, JIT_TMP, 7);
+	*odd = x86_jcc8(b, X86_NE);
+	x86_mov(b, false, JIT_TMP, X86_RDX);
+	x86_alu_imm(b, false, X86_SUB, JIT_TMP, 8);
+	x86_alu_imm(b, false, X86_CMP, JIT_TMP, CTV_EMIT_SIZE - 8);
+	*large = x86_jcc8(b, X86_A);
+}
+
+/* Copies eight bytes at a time; rdi and rsi move along. */
+static void jit_emit_copy(struct jit *j)
+{
+	struct x86_buf *b = &j->b;
+	u32 top = b->pos, done;
+
+	x86_alu_imm(b, false, X86_SUB, X86_RDX, 8);
+	done = x86_jcc8(b, X86_S);
+	jit_load(j, CTV_DW, false, X86_RAX, X86_RSI, 0);
+	jit_store(j, CTV_DW, X86_RAX, X86_RDI, CTV_EXIT_EMIT);
+	x86_alu_imm(b, true, X86_ADD, X86_RSI, 8);
+	x86_alu_imm(b, true, X86_ADD, X86_RDI, 8);
+	x86_jmp(b, top);
+	x86_jump8_end(b, done);
+}
+
+/* int bpf_caretaker_emit(exit, data, u32 data__sz): the payload writes it to the ring later. */
+static void jit_emit(struct jit *j)
+{
+	struct x86_buf *b = &j->b;
+	u32 odd, large, full, end, end2;
+
+	jit_emit_size(j, &odd, &large);
+	jit_load(j, CTV_W, false, JIT_TMP, X86_RDI, CTV_EXIT_REQUESTS);
+	x86_alu_imm(b, false, X86_AND, JIT_TMP, CTV_REQUEST_EMIT);
+	full = x86_jcc8(b, X86_NE);
+	jit_request(j, CTV_REQUEST_EMIT);
+	jit_store(j, CTV_W, X86_RDX, X86_RDI, CTV_EXIT_EMIT_SIZE);
+	jit_emit_copy(j);
+	x86_alu(b, false, X86_XOR, X86_RAX, X86_RAX);
+	end = x86_jmp8(b);
+	x86_jump8_end(b, full);
+	x86_mov_imm64(b, X86_RAX, (u64)-EBUSY);
+	end2 = x86_jmp8(b);
+	x86_jump8_end(b, odd);
+	x86_jump8_end(b, large);
+	x86_mov_imm64(b, X86_RAX, (u64)-EINVAL);
+	x86_jump8_end(b, end);
+	x86_jump8_end(b, end2);
 }
 
 static void jit_kfunc(struct jit *j, enum ctv_kfunc kfunc)
@@ -457,6 +517,9 @@ static void jit_kfunc(struct jit *j, enum ctv_kfunc kfunc)
 		break;
 	case CTV_KFUNC_INJECT:
 		jit_inject(j);
+		break;
+	case CTV_KFUNC_EMIT:
+		jit_emit(j);
 		break;
 	case CTV_NR_KFUNCS:
 		break;

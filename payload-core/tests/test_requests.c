@@ -29,6 +29,7 @@ static void handler_answers(u32 class, u32 verdict)
 
 static void expect_left_to_kvm(void)
 {
+	EXPECT_EQ(h.telemetry.open, KVM_CARETAKER_TIME_KVM);
 	EXPECT_EQ(ccb.exit.requests, KVM_CARETAKER_REQUEST_IRQ);
 	EXPECT_EQ(ccb.exit.irr[VECTOR / 32], 1U << (VECTOR & 31));
 	EXPECT_EQ(ccb.seen, 7);
@@ -142,6 +143,98 @@ static void test_gap_blocks(void)
 	expect_taken();
 }
 
+static u32 handler_emits(u64 *cell)
+{
+	struct kvm_caretaker_exit *exit = (void *)*cell;
+
+	exit->emit[0] = 0x1122334455667788;
+	exit->emit_size = 8;
+	exit->requests |= KVM_CARETAKER_REQUEST_EMIT;
+	return answer;
+}
+
+/* The record that was written last, without its header. */
+static const struct kvm_caretaker_event_bytes *event_last(void)
+{
+	const struct kvm_caretaker_ring_subbuf *s = &h.ring.subbuf[0];
+
+	EXPECT_EQ(h.ring.events, 1);
+	return (const void *)(s->data + s->commit - 16);
+}
+
+static void expect_emitted(void)
+{
+	const struct kvm_caretaker_event_bytes *e = event_last();
+
+	EXPECT_EQ(e->id, KVM_CARETAKER_EVENT_HANDLER);
+	EXPECT_EQ(e->len, 8);
+	EXPECT_EQ(e->reason, VMEXIT_CPUID);
+	EXPECT(!memcmp(e->data, ccb.exit.emit, 8));
+	EXPECT_EQ(ccb.exit.requests, 0);
+}
+
+static void emit_begin(void)
+{
+	answer = KVM_CARETAKER_HANDLED;
+	handler_set(KVM_CARETAKER_CLASS_CPUID, handler_emits);
+	ccb.ring = (u64)&h.ring;
+	ccb.events = 1U << KVM_CARETAKER_EVENT_HANDLER;
+}
+
+static void test_emit_attached(void)
+{
+	emit_begin();
+	EXPECT_EQ(exit_attached(VMEXIT_CPUID), PAYLOAD_ENTER);
+	expect_emitted();
+}
+
+static void test_emit_gap(void)
+{
+	emit_begin();
+	EXPECT_EQ(exit_detached(VMEXIT_CPUID), PAYLOAD_ENTER);
+	expect_emitted();
+}
+
+static void test_emit_off(void)
+{
+	emit_begin();
+	ccb.events = 0;
+	EXPECT_EQ(exit_attached(VMEXIT_CPUID), PAYLOAD_ENTER);
+	EXPECT_EQ(h.ring.events, 0);
+	EXPECT_EQ(ccb.exit.requests, 0);
+}
+
+static u64 seen_tsc[2], seen_guest[2];
+static u32 seen_nr;
+
+static u32 handler_sees_times(u64 *cell)
+{
+	struct kvm_caretaker_exit *exit = (void *)*cell;
+
+	seen_tsc[seen_nr & 1] = exit->tsc;
+	seen_guest[seen_nr++ & 1] = exit->guest_tsc;
+	return KVM_CARETAKER_HANDLED;
+}
+
+/* Between two exits: what is not the guest's time is the first one's. */
+static void test_times(void)
+{
+	u64 between;
+
+	seen_nr = 0;
+	handler_set(KVM_CARETAKER_CLASS_CPUID, handler_sees_times);
+	exit_attached(VMEXIT_CPUID);
+	between = h.tsc;
+	h.tsc += 5000;
+	exit_attached(VMEXIT_CPUID);
+	EXPECT_EQ(seen_nr, 2);
+	EXPECT(seen_tsc[0] < between && seen_tsc[1] >= between + 5000);
+	EXPECT(seen_guest[1] - seen_guest[0] >= 5000);
+	EXPECT_EQ(seen_tsc[1] - seen_tsc[0] - (seen_guest[1] - seen_guest[0]),
+		  h.telemetry.slots[0].by[KVM_CARETAKER_HANDLER].cycles -
+		  (h.telemetry.tsc_last - seen_tsc[1]));
+}
+
 const struct test tests_requests[] = {
 	{ "handler: sees the guest's TSC offset", test_offset },
 	{ "inject: attached, a handled exit goes to KVM as an interrupt", test_attached_handled },
@@ -152,5 +245,9 @@ const struct test tests_requests[] = {
 	{ "inject: in the gap, a LAPIC that is off drops it", test_gap_off },
 	{ "inject: in the gap, HLT ends", test_gap_wakes },
 	{ "inject: in the gap, a vCPU that blocks keeps it", test_gap_blocks },
+	{ "handler: sees the time of the exit and the guest's", test_times },
+	{ "emit: attached, the event is in the ring", test_emit_attached },
+	{ "emit: in the gap, the event is in the ring", test_emit_gap },
+	{ "emit: switched off, nothing is written", test_emit_off },
 	{ NULL, NULL },
 };

@@ -290,6 +290,22 @@ static void call(struct interp *in, const struct ctv_insn *insn)
 	in->pc += (u32)insn->imm;
 }
 
+static u64 emit(struct interp *in)
+{
+	u64 size = (u32)in->reg[3], at = in->reg[1], i;
+
+	if (size != 8 && size != 16 && size != 24 && size != 32 && size != 40 && size != 48 &&
+	    size != 56 && size != 64)
+		return (u64)-EINVAL;
+	if (load(in, at + CTV_EXIT_REQUESTS, 4) & CTV_REQUEST_EMIT)
+		return (u64)-EBUSY;
+	store(in, at + CTV_EXIT_REQUESTS, 4, load(in, at + CTV_EXIT_REQUESTS, 4) | CTV_REQUEST_EMIT);
+	store(in, at + CTV_EXIT_EMIT_SIZE, 4, size);
+	for (i = 0; i < size; i++)
+		store(in, at + CTV_EXIT_EMIT + i, 1, load(in, in->reg[2] + i, 1));
+	return 0;
+}
+
 /* What include/uapi/linux/kvm_caretaker_bpf.h and caretaker.bpf.h promise of each. */
 static u64 kfunc(struct interp *in, enum ctv_kfunc which)
 {
@@ -310,6 +326,8 @@ static u64 kfunc(struct interp *in, enum ctv_kfunc which)
 		word = in->reg[1] + CTV_EXIT_REQUESTS;
 		store(in, word, 4, load(in, word, 4) | CTV_REQUEST_IRQ);
 		return 0;
+	case CTV_KFUNC_EMIT:
+		return emit(in);
 	case CTV_NR_KFUNCS:
 		break;
 	}

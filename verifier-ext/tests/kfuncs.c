@@ -2,7 +2,7 @@
 /* The kernel functions that handlers may call: what they give, and what they cost. */
 #include "test.h"
 
-#define MAX 16
+#define MAX 24
 
 /* r1 is the exit context when the instructions of a case begin. */
 static const struct kfunc_case {
@@ -42,6 +42,25 @@ static const struct kfunc_case {
 	{ "vector 256 is refused, and nothing asked for", (u64)-EINVAL,
 	  { MOV_X(6, 1), MOV(2, 256), KFUNC(INJECT), LDX(CTV_W, 1, 6, CTV_EXIT_REQUESTS),
 	    ALU64_X(CTV_ADD, 0, 1), EXIT() } },
+	{ "an event of eight bytes", 0x1122334455667788 + 8,
+	  { MOV_X(6, 1), LD64(2, MAP_ADDR), MOV(3, 8), KFUNC(EMIT), LDX(CTV_DW, 1, 6, CTV_EXIT_EMIT),
+	    ALU64_X(CTV_ADD, 0, 1), LDX(CTV_W, 1, 6, CTV_EXIT_EMIT_SIZE), ALU64_X(CTV_ADD, 0, 1),
+	    EXIT() } },
+	{ "the last bytes of an event of 64", 0x99,
+	  { MOV_X(6, 1), LD64(2, MAP_ADDR), MOV(3, 64), KFUNC(EMIT), LDX(CTV_B, 1, 6, CTV_EXIT_EMIT + 63),
+	    ALU64_X(CTV_ADD, 0, 1), EXIT() } },
+	{ "an event of 65 bytes is refused", (u64)-EINVAL,
+	  { LD64(2, MAP_ADDR), MOV(3, 65), KFUNC(EMIT), EXIT() } },
+	{ "an event of 72 bytes is refused", (u64)-EINVAL,
+	  { LD64(2, MAP_ADDR), MOV(3, 72), KFUNC(EMIT), EXIT() } },
+	{ "an event of 12 bytes is refused, and nothing asked for", (u64)-EINVAL,
+	  { MOV_X(6, 1), LD64(2, MAP_ADDR), MOV(3, 12), KFUNC(EMIT), LDX(CTV_W, 1, 6, CTV_EXIT_REQUESTS),
+	    ALU64_X(CTV_ADD, 0, 1), EXIT() } },
+	{ "an event of no bytes is refused", (u64)-EINVAL,
+	  { LD64(2, MAP_ADDR), MOV(3, 0), KFUNC(EMIT), EXIT() } },
+	{ "a second event has to wait", (u64)-EBUSY,
+	  { MOV_X(6, 1), LD64(2, MAP_ADDR), MOV(3, 16), KFUNC(EMIT), MOV_X(1, 6), LD64(2, MAP_ADDR),
+	    MOV(3, 8), KFUNC(EMIT), EXIT() } },
 	{ "vector -1 is refused", (u64)-EINVAL, { MOV(2, -1), KFUNC(INJECT), EXIT() } },
 };
 
@@ -62,8 +81,11 @@ static void test_case(const struct kfunc_case *c)
 	struct ctv_insn insns[MAX + 1];
 	struct ctv_func f = { .len = case_fill(c, insns) };
 	struct ctv_prog p = { .insns = insns, .len = f.len, .funcs = &f, .nr_funcs = 1 };
-	bool ok = run_both(&p, &in, &out, 0);
+	bool ok;
 
+	memcpy(in.map, "\x88\x77\x66\x55\x44\x33\x22\x11", 8);
+	in.map[63] = 0x99;
+	ok = run_both(&p, &in, &out, 0);
 	if (ok && out.result != c->result) {
 		test_note("%#llx instead of %#llx", (unsigned long long)out.result,
 			  (unsigned long long)c->result);
@@ -78,35 +100,37 @@ static unsigned long steps_of(const struct ctv_insn *insns, u32 len, u32 *cost)
 	static struct run run;
 	struct ctv_func f = { .len = len };
 	struct ctv_prog p = { .insns = insns, .len = len, .funcs = &f, .nr_funcs = 1 };
+	static const struct ctv_map map = { .addr = MAP_ADDR, .size = MAP_SIZE };
 	struct ctv_set set = {
-		.progs = &p, .nr_progs = 1, .kfuncs = test_kfuncs, .scratch = MAP_SIZE,
+		.progs = &p, .nr_progs = 1, .maps = &map, .nr_maps = 1, .kfuncs = test_kfuncs,
+		.scratch = MAP_SIZE,
 	};
 	unsigned long n = 0;
 
 	if (!ctv_set_check(&set) && !image_compile(&set))
-		n = image_steps(&p, &run);
+		n = image_steps(&p, memset(&run, 0, sizeof(run)));
 	*cost = p.cost;
 	ctv_set_free(&set);
 	return n;
 }
 
 /* Each way through the code of a function takes no more instructions than its cost. */
-static void test_cost(enum ctv_kfunc kfunc, s32 arg2, s32 arg3)
+static void test_cost(enum ctv_kfunc kfunc, u64 arg2, s32 arg3)
 {
 	const struct ctv_insn with[] = {
-		LDX(CTV_DW, 1, 1, 0), MOV(2, arg2), MOV(3, arg3),
+		LDX(CTV_DW, 1, 1, 0), LD64(2, arg2), MOV(3, arg3),
 		INSN(CTV_JMP | CTV_CALL, 0, CTV_CALL_KFUNC, 0, test_kfuncs[kfunc]), EXIT(),
 	};
-	const struct ctv_insn without[] = { with[0], with[1], with[2], EXIT() };
+	const struct ctv_insn without[] = { with[0], with[1], with[2], with[3], EXIT() };
 	u32 cost, base;
-	unsigned long n = steps_of(with, 5, &cost), n0 = steps_of(without, 4, &base);
+	unsigned long n = steps_of(with, 6, &cost), n0 = steps_of(without, 5, &base);
 
-	test_note("%s(exit, %d, %d): %lu instructions, cost %u", ctv_kfunc_name(kfunc), arg2, arg3,
-		  n - n0, ctv_kfunc_cost(kfunc));
+	test_note("%s(exit, %#llx, %d): %lu instructions, cost %u", ctv_kfunc_name(kfunc),
+		  (unsigned long long)arg2, arg3, n - n0, ctv_kfunc_cost(kfunc));
 	test_result(n > n0 && n0 && n - n0 <= ctv_kfunc_cost(kfunc) &&
 		    cost - base == ctv_kfunc_cost(kfunc),
-		    "kfunc: cost of %s(exit, %d, %d) covers its instructions",
-		    ctv_kfunc_name(kfunc), arg2, arg3);
+		    "kfunc: cost of %s(exit, %#llx, %d) covers its instructions",
+		    ctv_kfunc_name(kfunc), (unsigned long long)arg2, arg3);
 }
 
 static void test_costs(void)
@@ -117,6 +141,10 @@ static void test_costs(void)
 	test_cost(CTV_KFUNC_SCRATCH, 16, 1);
 	test_cost(CTV_KFUNC_INJECT, 255, 0);
 	test_cost(CTV_KFUNC_INJECT, 15, 0);
+	test_cost(CTV_KFUNC_EMIT, MAP_ADDR, 64);
+	test_cost(CTV_KFUNC_EMIT, MAP_ADDR, 8);
+	test_cost(CTV_KFUNC_EMIT, MAP_ADDR, 65);
+	test_cost(CTV_KFUNC_EMIT, MAP_ADDR, 72);
 }
 
 /* Without a table none may be called, as in a set for which there are none. */

@@ -253,7 +253,7 @@ static void gen_kfunc(struct gen *g)
 		put(g, MOV(2, rnd(18) * (rnd(2) ? 1 : 16)));
 	if (rnd(4))
 		put(g, MOV(3, rnd(CTV_SCRATCH_SIZE + 2)));
-	switch (rnd(3)) {
+	switch (rnd(4)) {
 	case 0:
 		put(g, KFUNC(TIME));
 		put(g, ALU64_K(CTV_RSH, 0, 63));
@@ -268,6 +268,12 @@ static void gen_kfunc(struct gen *g)
 		else
 			put(g, ST(size[rnd(4)], 0, rnd(CTV_SCRATCH_SIZE - 7), rnd_imm()));
 		put(g, LDX(size[rnd(4)], 0, 0, rnd(CTV_SCRATCH_SIZE - 7)));
+		break;
+	case 2:
+		/* from the map, or from the part of the context that it is not written to */
+		put(g, MOV_X(2, rnd(2) ? g->map : g->ctx));
+		put(g, MOV(3, rnd(4) ? (s32)rnd(10) * 8 : rnd_imm()));
+		put(g, KFUNC(EMIT));
 		break;
 	default:
 		put(g, KFUNC(INJECT));

@@ -46,7 +46,7 @@ int test_finish(void);
 
 /* ---- running programs ---- */
 
-#define CTX_SIZE	256
+#define CTX_SIZE	320
 #define MAP_ADDR	0xffffc90000100000ULL	/* as it stands in instructions */
 #ifndef MAP_SIZE
 #define MAP_SIZE	4096U
@@ -114,5 +114,6 @@ void test_random(unsigned long count, u64 seed);
 void test_objects(int nr, char **paths);
 void test_uart(int nr, char **paths);
 void test_handlers(int nr, char **paths);
+void test_timed(int nr, char **paths);
 
 #endif /* CTV_TEST_H */

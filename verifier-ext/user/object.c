@@ -63,7 +63,7 @@ static bool has_global(const struct elf *e, u32 section)
 static int object_map(struct object *o, struct elf *e, u32 section, u32 *pages)
 {
 	struct ctv_map *m = &o->maps[o->set.nr_maps];
-	u64 size = e->sh[section].sh_size;
+	u64 size = e->sh[section].sh_size, len;
 
 	if (o->set.nr_maps == OBJECT_MAX)
 		return problem(o, -EINVAL, "more than %u sections of global variables", OBJECT_MAX);
@@ -76,6 +76,9 @@ static int object_map(struct object *o, struct elf *e, u32 section, u32 *pages)
 	*pages += ctv_align((u32)size, CTV_PAGE) / CTV_PAGE;
 	snprintf(o->map_names[o->set.nr_maps], sizeof(o->map_names[0]), "%.31s",
 		 elf_section_name(e, section));
+	o->map_data[o->set.nr_maps] = elf_data(e, section, &len);
+	if (len != size)
+		o->map_data[o->set.nr_maps] = NULL;
 	e->map_of[section] = ++o->set.nr_maps;
 	return 0;
 }
@@ -233,7 +236,7 @@ static int build_callee(struct build *b, struct ctv_insn *insn, u32 i, u32 secti
 }
 
 /* A kernel's numbers would be other ones; 0 is none. */
-const s32 object_kfuncs[CTV_NR_KFUNCS] = { 1, 2, 3 };
+const s32 object_kfuncs[CTV_NR_KFUNCS] = { 1, 2, 3, 4 };
 
 static s32 object_kfunc_id(const char *name)
 {

@@ -18,6 +18,12 @@
 
 static_assert(CTV_EXIT_REQUESTS == offsetof(struct kvm_caretaker_exit, requests));
 static_assert(CTV_EXIT_IRR == offsetof(struct kvm_caretaker_exit, irr));
+static_assert(CTV_EXIT_EMIT_SIZE == offsetof(struct kvm_caretaker_exit, emit_size));
+static_assert(CTV_EXIT_EMIT == offsetof(struct kvm_caretaker_exit, emit));
+static_assert(CTV_EMIT_SIZE == KVM_CARETAKER_EMIT_SIZE);
+static_assert(CTV_REQUEST_EMIT == KVM_CARETAKER_REQUEST_EMIT);
+/* The BPF verifier takes any memory of that size for an exit context: code stays within it. */
+static_assert(CTV_EXIT_EMIT + CTV_EMIT_SIZE <= sizeof(struct kvm_caretaker_exit));
 static_assert(CTV_REQUEST_IRQ == KVM_CARETAKER_REQUEST_IRQ);
 static_assert(CTV_SCRATCH_SLOTS == KVM_CARETAKER_SCRATCH_SLOTS);
 static_assert(CTV_SCRATCH_SIZE == KVM_CARETAKER_SCRATCH_SIZE);
@@ -67,12 +73,28 @@ __bpf_kfunc int bpf_caretaker_inject(struct kvm_caretaker_exit *exit, u32 vector
 	return 0;
 }
 
+/**
+ * bpf_caretaker_emit - write an event to the vCPU's ring
+ * @exit:	exit context
+ * @data:	what the event holds
+ * @data__sz:	bytes: 8, 16 ... KVM_CARETAKER_EMIT_SIZE
+ *
+ * Written when the handler has returned, whatever its verdict is, if events of handlers are on.
+ *
+ * Return: 0; -EINVAL for another size; -EBUSY when there was one already for this exit.
+ */
+__bpf_kfunc int bpf_caretaker_emit(struct kvm_caretaker_exit *exit, const void *data, u32 data__sz)
+{
+	return 0;
+}
+
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(caretaker_kfunc_set)
 BTF_ID_FLAGS(func, bpf_caretaker_time)
 BTF_ID_FLAGS(func, bpf_caretaker_scratch, KF_RET_NULL)
 BTF_ID_FLAGS(func, bpf_caretaker_inject)
+BTF_ID_FLAGS(func, bpf_caretaker_emit)
 BTF_KFUNCS_END(caretaker_kfunc_set)
 
 /* In the order of enum ctv_kfunc */
@@ -80,6 +102,7 @@ BTF_ID_LIST(caretaker_kfunc_list)
 BTF_ID(func, bpf_caretaker_time)
 BTF_ID(func, bpf_caretaker_scratch)
 BTF_ID(func, bpf_caretaker_inject)
+BTF_ID(func, bpf_caretaker_emit)
 
 /*
  * Struct_ops programs of other kinds have no exit context that they could pass, and must not find
@@ -116,4 +139,5 @@ void caretaker_kfunc_calls(s32 *imm)
 	imm[CTV_KFUNC_TIME] = BPF_CALL_IMM(bpf_caretaker_time);
 	imm[CTV_KFUNC_SCRATCH] = BPF_CALL_IMM(bpf_caretaker_scratch);
 	imm[CTV_KFUNC_INJECT] = BPF_CALL_IMM(bpf_caretaker_inject);
+	imm[CTV_KFUNC_EMIT] = BPF_CALL_IMM(bpf_caretaker_emit);
 }
