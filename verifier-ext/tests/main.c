@@ -29,5 +29,6 @@ int main(int argc, char **argv)
 	test_objects(argc - optind, argv + optind);
 	test_uart(argc - optind, argv + optind);
 	test_handlers(argc - optind, argv + optind);
+	test_timed(argc - optind, argv + optind);
 	return test_finish();
 }
