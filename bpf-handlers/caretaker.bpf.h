@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What an exit handler includes. Needs no vmlinux.h and no libbpf headers: the exit context has
- * fixed offsets, and a handler may call nothing but its own functions.
+ * fixed offsets, and a handler may call nothing but its own functions and those below.
  */
 #ifndef CARETAKER_BPF_H
 #define CARETAKER_BPF_H
@@ -16,6 +16,30 @@
 
 /* Keeps the compiler from moving memory accesses across; the CPU keeps stores in order. */
 #define barrier() asm volatile("" ::: "memory")
+
+/*
+ * The kernel functions that a handler may call: the only ones that are there when no kernel is.
+ *
+ * bpf_caretaker_time():    TSC of the pCPU, now. Goes on over a kexec and is what telemetry counts
+ *			    in; plus exit->tsc_offset it is the guest's TSC.
+ * bpf_caretaker_scratch(): one of KVM_CARETAKER_SCRATCH_SLOTS pieces of memory of this vCPU alone,
+ *			    zero at install; @rdwr_buf_size is a constant, at most
+ *			    KVM_CARETAKER_SCRATCH_SIZE. NULL when there is no such piece. Unlike the
+ *			    exit context it can be indexed by a variable.
+ * bpf_caretaker_inject():  makes interrupt @vector, 16 to 255, pending for this vCPU when the
+ *			    handler returns, with any verdict. Returns 0 or -22 (EINVAL).
+ * bpf_caretaker_emit():    an event of 8, 16 ... KVM_CARETAKER_EMIT_SIZE bytes for the ring, written
+ *			    when the handler returns, if events of handlers are switched on. Returns
+ *			    0, -22 (EINVAL) for other sizes, -16 (EBUSY) for more than one per exit.
+ */
+#define CARETAKER_KSYM extern __attribute__((section(".ksyms")))
+
+CARETAKER_KSYM __u64 bpf_caretaker_time(const struct kvm_caretaker_exit *exit);
+CARETAKER_KSYM __u8 *bpf_caretaker_scratch(struct kvm_caretaker_exit *exit, __u32 idx,
+					   const __u32 rdwr_buf_size);
+CARETAKER_KSYM int bpf_caretaker_inject(struct kvm_caretaker_exit *exit, __u32 vector);
+CARETAKER_KSYM int bpf_caretaker_emit(struct kvm_caretaker_exit *exit, const void *data,
+				      __u32 data__sz);
 
 /* The kernel's struct kvm_caretaker_ops; libbpf matches the members by name. */
 struct kvm_caretaker_ops {

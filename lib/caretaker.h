@@ -150,6 +150,32 @@ CARETAKER_API int caretaker_handlers_fd(const struct caretaker_handlers *h);
 CARETAKER_API int caretaker_handlers_attach(struct caretaker_handlers *h);
 CARETAKER_API void caretaker_handlers_free(struct caretaker_handlers *h);
 
+#define CARETAKER_STATE_TYPE_VERSION	1
+
+/**
+ * struct caretaker_state_type - what the state of a handler set is, for the next kernel
+ * @size:	sizeof(struct caretaker_state_type)
+ * @version:	CARETAKER_STATE_TYPE_VERSION
+ * @bytes:	bytes of the section
+ * @types:	digest of names, places and types of its variables
+ * @section:	its name
+ */
+struct caretaker_state_type {
+	uint32_t size;
+	uint32_t version;
+	uint64_t bytes;
+	uint64_t types;
+	char section[16];
+};
+
+CARETAKER_API int caretaker_handlers_state_type(const struct caretaker_handlers *h,
+						struct caretaker_state_type *type,
+						char *log, size_t log_size);
+CARETAKER_API int caretaker_handlers_carry(struct caretaker_handlers *h,
+					   const struct caretaker_state_type *old,
+					   const void *state, size_t len,
+					   char *log, size_t log_size);
+
 #ifdef __cplusplus
 }
 #endif

@@ -12,6 +12,7 @@
 #include <bpf/libbpf.h>
 
 #include "caretaker.h"
+#include "carry.h"
 
 struct caretaker_handlers {
 	struct bpf_object *obj;
@@ -125,6 +126,40 @@ int caretaker_handlers_attach(struct caretaker_handlers *h)
 		return 0;
 	h->link = bpf_map__attach_struct_ops(h->map);
 	return h->link ? 0 : -errno;
+}
+
+/**
+ * caretaker_handlers_state_type() - note what the state of a set is
+ * @h: loaded set
+ * @type: filled in; to be kept for the next kernel, where the VMM keeps what else it needs
+ * @log: buffer for the reason of a refusal, or NULL
+ * @log_size: bytes at @log
+ *
+ * Return: 0; -ENODATA: the set has no state; -EOPNOTSUPP: it is in more than one section; -EINVAL:
+ * the object has no types.
+ */
+int caretaker_handlers_state_type(const struct caretaker_handlers *h,
+				  struct caretaker_state_type *type, char *log, size_t log_size)
+{
+	return carry_type(h->obj, type, log, log_size);
+}
+
+/**
+ * caretaker_handlers_carry() - put state that outlived a kernel into a set
+ * @h: loaded set, not installed yet
+ * @old: what caretaker_handlers_state_type() noted of the set that the state is of
+ * @state: from caretaker_get_state() on one of the vCPUs, after their adoption
+ * @len: bytes at @state; what is behind the section is ignored
+ * @log: buffer for the reason of a refusal, or NULL
+ * @log_size: bytes at @log
+ *
+ * Return: 0; -EINVAL when the types are not the same, and then nothing was changed; the errors of
+ * caretaker_handlers_state_type().
+ */
+int caretaker_handlers_carry(struct caretaker_handlers *h, const struct caretaker_state_type *old,
+			     const void *state, size_t len, char *log, size_t log_size)
+{
+	return carry_into(h->obj, old, state, len, log, log_size);
 }
 
 /**

@@ -94,6 +94,9 @@ static void exit_fill(const struct vmcb *vmcb)
 	exit->rip = vmcb->rip;
 	exit->rflags = vmcb->rflags;
 	exit->cr4 = vmcb->cr4;
+	exit->tsc_offset = vmcb->tsc_offset;
+	exit->tsc = payload_telemetry()->tsc_last;
+	exit->guest_tsc = payload_telemetry()->ledger[KVM_CARETAKER_TIME_GUEST];
 	exit->gpr[KVM_CARETAKER_RAX] = vmcb->rax;
 	exit->gpr[KVM_CARETAKER_RSP] = vmcb->rsp;
 }
@@ -216,15 +219,20 @@ u32 payload_exit_attached(void)
 	return attached_serve(vmcb, index, next);
 }
 
-/**
- * payload_verdict_attached() - act on what the handler said
- * @verdict:	enum kvm_caretaker_verdict, or any other value
- *
- * Context: after payload_call_handler(), for the exit that returned PAYLOAD_CALL. Of what the
- * handler wrote the GPRs other than RSP count, and those with HANDLED only.
- * Return: PAYLOAD_ENTER or PAYLOAD_LEAVE.
+/*
+ * The LAPIC is KVM's, and so are interrupts that a handler asked for: they stay where they are, and
+ * after an exit that was served here there is one more for KVM, as by an interrupt of the host.
  */
-u32 payload_verdict_attached(u32 verdict)
+static noinline u32 attached_requests(u32 action)
+{
+	payload_emit_requested();
+	if (action != PAYLOAD_ENTER || !ccb.exit.requests)
+		return action;
+	payload_vmcb()->exit_code = VMEXIT_INTR;
+	return attached_forward(VMEXIT_INTR);
+}
+
+static inline u32 attached_verdict(u32 verdict)
 {
 	struct vmcb *vmcb = payload_vmcb();
 	u32 index = payload_call.index;
@@ -239,4 +247,22 @@ u32 payload_verdict_attached(u32 verdict)
 	if (verdict == KVM_CARETAKER_FUEL)
 		payload_telemetry()->fuel_out++;
 	return attached_forward(index);
+}
+
+/**
+ * payload_verdict_attached() - act on what the handler said
+ * @verdict:	enum kvm_caretaker_verdict, or any other value
+ *
+ * Context: after payload_call_handler(), for the exit that returned PAYLOAD_CALL. Of what the
+ * handler wrote the GPRs other than RSP count, and those with HANDLED only; what it asked for by
+ * kfuncs counts with any verdict.
+ * Return: PAYLOAD_ENTER or PAYLOAD_LEAVE.
+ */
+u32 payload_verdict_attached(u32 verdict)
+{
+	u32 action = attached_verdict(verdict);
+
+	if (likely(!ccb.exit.requests))
+		return action;
+	return attached_requests(action);
 }

@@ -341,6 +341,10 @@ u32 payload_verdict_detached(u32 verdict)
 	struct vmcb *vmcb = payload_vmcb();
 	u32 index = payload_call.index;
 
+	if (unlikely(ccb.exit.requests)) {
+		payload_emit_requested();
+		payload_inject_requested();
+	}
 	switch (verdict) {
 	case KVM_CARETAKER_HANDLED:
 		vmcb->rax = ccb.exit.gpr[KVM_CARETAKER_RAX];

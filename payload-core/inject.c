@@ -148,6 +148,23 @@ bool payload_unhalt_take(void)
 	return unhalt;
 }
 
+/**
+ * payload_inject_requested() - make the interrupts pending that a handler asked for
+ */
+void payload_inject_requested(void)
+{
+	struct kvm_caretaker_exit *exit = &ccb.exit;
+	u32 i, bits;
+
+	for (i = 0; i < 8; i++) {
+		bits = exit->irr[i];
+		exit->irr[i] = 0;
+		for (; bits; bits &= bits - 1)
+			payload_lapic_raise(i * 32 + __builtin_ctz(bits));
+	}
+	exit->requests &= ~KVM_CARETAKER_REQUEST_IRQ;
+}
+
 static bool inject_now(const struct vmcb *vmcb)
 {
 	return !(vmcb->event_inj & VMCB_EVENT_VALID) && (vmcb->rflags & RFLAGS_IF) &&

@@ -75,6 +75,7 @@ bool payload_lapic_deadline_mode(void);
 /* inject.c */
 void payload_inject_look(void);
 void payload_inject(struct vmcb *vmcb);
+void payload_inject_requested(void);
 bool payload_inject_wakes(const struct vmcb *vmcb);
 void payload_inject_begin(struct vmcb *vmcb);
 void payload_inject_park(struct vmcb *vmcb);

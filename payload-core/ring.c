@@ -172,6 +172,19 @@ bool payload_ring_emit(u16 id, const void *data, u32 len)
 }
 
 /**
+ * payload_emit_requested() - write the event that a handler asked for, if it did
+ */
+void payload_emit_requested(void)
+{
+	struct kvm_caretaker_exit *exit = &ccb.exit;
+
+	if (!(exit->requests & KVM_CARETAKER_REQUEST_EMIT))
+		return;
+	exit->requests &= ~KVM_CARETAKER_REQUEST_EMIT;
+	payload_ring_emit(KVM_CARETAKER_EVENT_HANDLER, exit->emit, exit->emit_size);
+}
+
+/**
  * payload_ring_exit() - write the event of an exit
  * @vmcb:	VMCB in use, RIP still that of the exit
  * @server:	who served it

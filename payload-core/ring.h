@@ -14,6 +14,7 @@
 
 bool payload_ring_write(const void *record, u32 len);
 bool payload_ring_emit(u16 id, const void *data, u32 len);
+void payload_emit_requested(void);
 void payload_ring_exit(const struct vmcb *vmcb, enum kvm_caretaker_server server);
 void payload_ring_at(u32 id, u32 arg, u32 what, u64 value, u64 rip);
 

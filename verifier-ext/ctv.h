@@ -16,6 +16,7 @@
 #define CTV_MAIN_H
 
 #include "ctv_insn.h"
+#include "ctv_kfuncs.h"
 #include "ctv_rules.h"
 
 #ifdef __KERNEL__
@@ -65,6 +66,21 @@
 #define CTV_ADDR_MIN		0xff00000000000000ULL
 #define CTV_ADDR_MAX		0xfffffdffffffffffULL
 #endif
+
+/* What code of kernel functions needs to know of struct kvm_caretaker_exit and its memory. */
+#define CTV_EXIT_REQUESTS	0xc8
+#define CTV_EXIT_IRR		0xd0
+#define CTV_EXIT_EMIT_SIZE	0xcc
+#define CTV_EXIT_EMIT		0x100
+#define CTV_REQUEST_IRQ		1
+#define CTV_REQUEST_EMIT	2
+#define CTV_EMIT_SIZE		64
+#define CTV_FIRST_VECTOR	16
+#define CTV_LAST_VECTOR		255
+#define CTV_SCRATCH_SLOTS	16U
+#define CTV_SCRATCH_SHIFT	8	/* log2 of the bytes of a slot */
+#define CTV_SCRATCH_SIZE	(1U << CTV_SCRATCH_SHIFT)
+#define CTV_SCRATCH_BYTES	(CTV_SCRATCH_SLOTS * CTV_SCRATCH_SIZE)
 
 /* Result of compiled code that ran out of fuel: KVM_CARETAKER_FUEL. */
 #define CTV_VERDICT_FUEL	4
@@ -143,6 +159,7 @@ struct ctv_func {
  * @len:	caller: their number
  * @funcs:	caller: the functions, in order, without gaps
  * @nr_funcs:	caller: their number
+ * @kfuncs:	check: those of its set
  * @loops:	check: there are loops
  * @cost:	check: worst case of one call in cost units, what fuel pays for included
  * @fuel:	check: value for R12 when the handler is called
@@ -158,6 +175,7 @@ struct ctv_prog {
 	u32 len;
 	struct ctv_func *funcs;
 	u32 nr_funcs;
+	const s32 *kfuncs;
 	bool loops;
 	u32 cost;
 	u32 fuel;
@@ -174,7 +192,12 @@ struct ctv_prog {
  * @nr_progs:	caller: their number
  * @maps:	caller: all memory that they address
  * @nr_maps:	caller: number of @maps
+ * @kfuncs:	caller: what calls of kernel functions hold in imm, by enum ctv_kfunc; NULL: none
+ *		may be called
  * @budget:	caller: cost allowed per call, 0 for CTV_DEFAULT_BUDGET
+ * @scratch:	caller, before emit, when @used has it: where CTV_SCRATCH_BYTES will be, like the
+ *		@win of a map
+ * @used:	check: bit n set: kernel function n is called
  * @text:	size: bytes of code; the layout goes on at the next page
  * @bad_prog:	on refusal: index of the handler
  * @refusal:	on refusal: the reason
@@ -184,7 +207,10 @@ struct ctv_set {
 	u32 nr_progs;
 	const struct ctv_map *maps;
 	u32 nr_maps;
+	const s32 *kfuncs;
 	u32 budget;
+	u32 scratch;
+	u32 used;
 	u32 text;
 	u32 bad_prog;
 	struct ctv_refusal refusal;
@@ -236,6 +262,8 @@ const char *ctv_rule_remedy(enum ctv_rule rule);
  * ctv_scan_raw() - judge a program as loaded, all functions one after the other
  * @insns:	instructions with pseudo sources still in place
  * @len:	their number
+ * @kfuncs:	what calls of kernel functions hold in imm now, by enum ctv_kfunc; NULL: none may be
+ *		called
  * @r:		reason of a refusal
  *
  * Judges dead code too: what it names will be gone or disguised when the kernel's verifier is
@@ -243,7 +271,7 @@ const char *ctv_rule_remedy(enum ctv_rule rule);
  *
  * Return: 0 or -EACCES.
  */
-int ctv_scan_raw(const struct ctv_insn *insns, u32 len, struct ctv_refusal *r);
+int ctv_scan_raw(const struct ctv_insn *insns, u32 len, const s32 *kfuncs, struct ctv_refusal *r);
 
 /**
  * ctv_set_check() - judge handlers as the kernel's verifier left them
@@ -279,8 +307,13 @@ int ctv_set_emit(struct ctv_set *set, u8 *text);
 /* ctv_set_free() - give back what ctv_set_check() allocated */
 void ctv_set_free(struct ctv_set *set);
 
-/* Cost units of one instruction, without the function that a call goes to. */
-u32 ctv_insn_cost(const struct ctv_insn *insn);
+/* Cost units of one instruction of @p, without the local function that a call goes to. */
+u32 ctv_insn_cost(const struct ctv_prog *p, const struct ctv_insn *insn);
+
+/* The kernel function that a call goes to, CTV_NR_KFUNCS for any other than those in @kfuncs. */
+enum ctv_kfunc ctv_kfunc_find(const s32 *kfuncs, const struct ctv_insn *insn);
+const char *ctv_kfunc_name(enum ctv_kfunc kfunc);
+u32 ctv_kfunc_cost(enum ctv_kfunc kfunc);
 
 /* The rest is between the passes. */
 int ctv_scan_prog(struct ctv_set *set, struct ctv_prog *p);

@@ -4,7 +4,8 @@
  * to the last byte and accepts only what a handler may contain. Ensures that
  *  - all code is on the list of instructions below, none of it privileged or indirect;
  *  - each jump and call goes to the start of an instruction within the image;
- *  - RIP-relative addresses lie in the memory of a map;
+ *  - RIP-relative addresses lie in the memory of a map, or are that of the scratch memory;
+ *  - bits of unknown number are set only in the interrupts that the exit context asks for;
  *  - rsp, r9 (stack pointer at entry) and r12 (fuel) change only in the agreed forms.
  */
 #include "ctv_x86.h"
@@ -81,7 +82,16 @@ static bool check_lea(struct check *c)
 	for (i = 0; i < c->set->nr_maps; i++)
 		if (at - data - c->set->maps[i].win < c->set->maps[i].size)
 			return true;
-	return false;
+	return c->set->used & 1U << CTV_KFUNC_SCRATCH && at == data + c->set->scratch;
+}
+
+/* bts irr(rdi), esi, and no other */
+static bool check_bts(struct check *c)
+{
+	u8 modrm = check_byte(c);
+
+	return modrm == (0x80 | X86_RSI << 3 | X86_RDI) && !c->rex && !c->opsize && !c->lock &&
+	       check_s32(c) == CTV_EXIT_IRR;
 }
 
 static bool check_modrm(struct check *c)
@@ -199,6 +209,10 @@ static bool check_two(struct check *c)
 		return !check_reserved((op & 7) | (c->rex & 1) << 3);
 	if (op == 0xae)
 		return check_byte(c) == 0xe8;	/* lfence */
+	if (op == 0x31)
+		return true;			/* rdtsc */
+	if (op == 0xab)
+		return check_bts(c);
 	form = check_form_two(op);
 	return form != F_BAD && check_operands(c, op, form, true);
 }

@@ -22,7 +22,30 @@ static u32 cost_add(u32 a, u32 b)
 	return a + b < COST_MAX ? a + b : COST_MAX;
 }
 
-u32 ctv_insn_cost(const struct ctv_insn *insn)
+#define CTV_KFUNC_NAME(name, function, cost, what)	[CTV_KFUNC_##name] = #function,
+#define CTV_KFUNC_COST(name, function, cost, what)	[CTV_KFUNC_##name] = cost,
+
+static const char * const kfunc_names[] = { CTV_KFUNCS(CTV_KFUNC_NAME) };
+static const u32 kfunc_costs[] = { CTV_KFUNCS(CTV_KFUNC_COST) };
+
+const char *ctv_kfunc_name(enum ctv_kfunc kfunc)
+{
+	return kfunc_names[kfunc];
+}
+
+u32 ctv_kfunc_cost(enum ctv_kfunc kfunc)
+{
+	return kfunc_costs[kfunc];
+}
+
+static u32 cost_call(const struct ctv_prog *p, const struct ctv_insn *insn)
+{
+	if (insn->src == CTV_CALL_LOCAL)
+		return COST_CALL;
+	return ctv_kfunc_cost(ctv_kfunc_find(p->kfuncs, insn));
+}
+
+u32 ctv_insn_cost(const struct ctv_prog *p, const struct ctv_insn *insn)
 {
 	switch (CTV_CLASS(insn->code)) {
 	case CTV_ALU:
@@ -36,7 +59,7 @@ u32 ctv_insn_cost(const struct ctv_insn *insn)
 	case CTV_STX:
 		return CTV_MODE(insn->code) == CTV_ATOMIC ? COST_ATOMIC : COST_MEM;
 	case CTV_JMP:
-		return ctv_is_call(insn->code) ? COST_CALL : 1;
+		return ctv_is_call(insn->code) ? cost_call(p, insn) : 1;
 	}
 	return 1;
 }
@@ -44,9 +67,9 @@ u32 ctv_insn_cost(const struct ctv_insn *insn)
 static u32 cost_insn(const struct ctv_prog *p, u32 i)
 {
 	const struct ctv_insn *insn = &p->insns[i];
-	u32 cost = ctv_insn_cost(insn);
+	u32 cost = ctv_insn_cost(p, insn);
 
-	if (ctv_is_call(insn->code))
+	if (ctv_is_local_call(insn))
 		cost = cost_add(cost, ctv_func_find(p, (u32)ctv_target(insn, i))->cost);
 	return cost;
 }
@@ -158,7 +181,7 @@ static void func_frame(const struct ctv_prog *p, struct ctv_func *f)
 		if (p->reach[i] == CTV_NONE)
 			continue;
 		insn = &p->insns[i];
-		if (ctv_is_call(insn->code))
+		if (ctv_is_local_call(insn))
 			f->calls = true;
 		else if (insn->dst >= 6 && insn->dst <= 9)
 			f->saved |= 1U << insn->dst;
@@ -193,7 +216,7 @@ static int func_callees(struct ctv_set *set, struct ctv_prog *p, struct ctv_func
 	f->height = 1;
 	*done = true;
 	for (i = f->start; i < f->start + f->len; i++) {
-		if (p->reach[i] == CTV_NONE || !ctv_is_call(p->insns[i].code))
+		if (p->reach[i] == CTV_NONE || !ctv_is_local_call(&p->insns[i]))
 			continue;
 		callee = ctv_func_find(p, (u32)ctv_target(&p->insns[i], i));
 		if (callee == f)
@@ -234,7 +257,7 @@ static u32 circle_call(const struct ctv_prog *p)
 
 	for (f = p->funcs; f < p->funcs + p->nr_funcs; f++)
 		for (i = f->start; f->state != FUNC_DONE && i < f->start + f->len; i++)
-			if (p->reach[i] != CTV_NONE && ctv_is_call(p->insns[i].code) &&
+			if (p->reach[i] != CTV_NONE && ctv_is_local_call(&p->insns[i]) &&
 			    ctv_func_find(p, (u32)ctv_target(&p->insns[i], i))->state != FUNC_DONE)
 				return i;
 	return CTV_NONE;
@@ -280,6 +303,7 @@ static int prog_check(struct ctv_set *set, struct ctv_prog *p)
 		return ctv_refuse(&set->refusal, CTV_RULE_SIZE, CTV_NONE,
 				  "%u instructions of %u, %u functions of %u", p->len,
 				  CTV_MAX_INSNS, p->nr_funcs, CTV_MAX_FUNCS);
+	p->kfuncs = set->kfuncs;
 	p->reach = ctv_alloc(p->len, sizeof(*p->reach));
 	p->off = ctv_alloc(p->len, sizeof(*p->off));
 	p->loop = ctv_alloc(p->len, sizeof(*p->loop));
@@ -303,6 +327,7 @@ int ctv_set_check(struct ctv_set *set)
 
 	if (!set->budget)
 		set->budget = CTV_DEFAULT_BUDGET;
+	set->used = 0;
 	for (i = 0; i < set->nr_progs; i++) {
 		err = prog_check(set, &set->progs[i]);
 		if (err) {

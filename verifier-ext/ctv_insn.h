@@ -133,6 +133,11 @@ static inline bool ctv_is_call(u8 code)
 	return code == (CTV_JMP | CTV_CALL);
 }
 
+static inline bool ctv_is_local_call(const struct ctv_insn *insn)
+{
+	return ctv_is_call(insn->code) && insn->src == CTV_CALL_LOCAL;
+}
+
 static inline bool ctv_is_exit(u8 code)
 {
 	return code == (CTV_JMP | CTV_EXIT);

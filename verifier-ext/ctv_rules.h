@@ -14,8 +14,8 @@
 	  "no kernel may be alive: use own functions and global variables only")	\
 	X(TAILCALL, EACCES, "tail call",						\
 	  "call a static function instead")						\
-	X(KFUNC, EACCES, "calls a kernel function",					\
-	  "no kernel may be alive: use own functions and global variables only")	\
+	X(KFUNC, EACCES, "calls a kernel function that is not the Caretaker's",	\
+	  "no kernel may be alive: call own functions and the kfuncs of caretaker.bpf.h only") \
 	X(CALLBACK, EACCES, "passes a function as a callback",				\
 	  "write the loop out, with a constant bound")					\
 	X(MAYGOTO, EACCES, "may_goto, or can_loop",					\

@@ -30,12 +30,27 @@ static int scan_raw_imm64(const struct ctv_insn *insn, u32 i, struct ctv_refusal
 	return ctv_refuse(r, CTV_RULE_OPCODE, i, "ld_imm64 with source %u", insn->src);
 }
 
-static int scan_raw_call(const struct ctv_insn *insn, u32 i, struct ctv_refusal *r)
+enum ctv_kfunc ctv_kfunc_find(const s32 *kfuncs, const struct ctv_insn *insn)
+{
+	u32 i = 0;
+
+	/* off would name the module that it is from */
+	if (!kfuncs || insn->src != CTV_CALL_KFUNC || insn->off)
+		return CTV_NR_KFUNCS;
+	while (i < CTV_NR_KFUNCS && kfuncs[i] != insn->imm)
+		i++;
+	return (enum ctv_kfunc)i;
+}
+
+static int scan_raw_call(const struct ctv_insn *insn, u32 i, const s32 *kfuncs,
+			 struct ctv_refusal *r)
 {
 	switch (insn->src) {
 	case CTV_CALL_LOCAL:
 		return 0;
 	case CTV_CALL_KFUNC:
+		if (ctv_kfunc_find(kfuncs, insn) != CTV_NR_KFUNCS)
+			return 0;
 		return ctv_refuse(r, CTV_RULE_KFUNC, i, "BTF id %d", insn->imm);
 	case CTV_CALL_HELPER:
 		if (insn->imm == CTV_HELPER_TAIL_CALL)
@@ -45,7 +60,7 @@ static int scan_raw_call(const struct ctv_insn *insn, u32 i, struct ctv_refusal 
 	return ctv_refuse(r, CTV_RULE_OPCODE, i, "call with source %u", insn->src);
 }
 
-int ctv_scan_raw(const struct ctv_insn *insns, u32 len, struct ctv_refusal *r)
+int ctv_scan_raw(const struct ctv_insn *insns, u32 len, const s32 *kfuncs, struct ctv_refusal *r)
 {
 	const struct ctv_insn *insn;
 	int err = 0;
@@ -59,7 +74,7 @@ int ctv_scan_raw(const struct ctv_insn *insns, u32 len, struct ctv_refusal *r)
 			err = scan_raw_imm64(insn, i, r);
 			i++;
 		} else if (ctv_is_call(insn->code)) {
-			err = scan_raw_call(insn, i, r);
+			err = scan_raw_call(insn, i, kfuncs, r);
 		} else if (insn->code == (CTV_JMP | CTV_JCOND)) {
 			err = ctv_refuse(r, CTV_RULE_MAYGOTO, i, "%s", "");
 		} else if (insn->dst > CTV_FP || insn->src > CTV_FP) {
@@ -230,9 +245,12 @@ static int scan_call(struct ctv_set *set, const struct ctv_prog *p, const struct
 		     u32 i)
 {
 	s64 target = ctv_target(insn, i);
+	enum ctv_kfunc kfunc = ctv_kfunc_find(set->kfuncs, insn);
 
+	if (kfunc != CTV_NR_KFUNCS)
+		set->used |= 1U << kfunc;
 	if (insn->src != CTV_CALL_LOCAL)
-		return scan_raw_call(insn, i, &set->refusal);
+		return scan_raw_call(insn, i, set->kfuncs, &set->refusal);
 	if (target < 0 || target >= p->len || !ctv_func_find(p, (u32)target))
 		return ctv_refuse(&set->refusal, CTV_RULE_JUMP, i, "call to %lld",
 				  (long long)target);

@@ -88,6 +88,6 @@ struct test {
 
 extern const struct test tests_attached[], tests_gap[], tests_cpuid[], tests_lapic[],
 	tests_inject[], tests_timer[], tests_apic[], tests_ipi[], tests_nmi[],
-	tests_hypercall[], tests_state[], tests_telemetry[], tests_ring[];
+	tests_hypercall[], tests_state[], tests_telemetry[], tests_ring[], tests_requests[];
 
 #endif /* HARNESS_H */

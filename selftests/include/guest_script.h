@@ -19,6 +19,7 @@ enum script_op {
 	SCRIPT_HLT,	/* an interrupt to itself, then STI; HLT */
 	SCRIPT_VMMCALL,	/* a: EAX; out: EAX */
 	SCRIPT_RDTSC,	/* out: EAX, EDX */
+	SCRIPT_IN4,	/* a: port; out: EAX */
 };
 
 struct script_line {

@@ -38,6 +38,7 @@ static void *address(struct interp *in, u64 addr, u32 size)
 
 	if (within(addr, size, in->run->ctx, CTX_SIZE) ||
 	    within(addr, size, in->run->map, MAP_SIZE) ||
+	    within(addr, size, in->run->scratch, CTV_SCRATCH_BYTES) ||
 	    within(addr, size, in->stack, sizeof(in->stack)) ||
 	    within(addr, size, &in->slot, sizeof(in->slot)))
 		return (void *)(uintptr_t)addr;
@@ -289,6 +290,61 @@ static void call(struct interp *in, const struct ctv_insn *insn)
 	in->pc += (u32)insn->imm;
 }
 
+static u64 emit(struct interp *in)
+{
+	u64 size = (u32)in->reg[3], at = in->reg[1], i;
+
+	if (size != 8 && size != 16 && size != 24 && size != 32 && size != 40 && size != 48 &&
+	    size != 56 && size != 64)
+		return (u64)-EINVAL;
+	if (load(in, at + CTV_EXIT_REQUESTS, 4) & CTV_REQUEST_EMIT)
+		return (u64)-EBUSY;
+	store(in, at + CTV_EXIT_REQUESTS, 4, load(in, at + CTV_EXIT_REQUESTS, 4) | CTV_REQUEST_EMIT);
+	store(in, at + CTV_EXIT_EMIT_SIZE, 4, size);
+	for (i = 0; i < size; i++)
+		store(in, at + CTV_EXIT_EMIT + i, 1, load(in, in->reg[2] + i, 1));
+	return 0;
+}
+
+/* What include/uapi/linux/kvm_caretaker_bpf.h and caretaker.bpf.h promise of each. */
+static u64 kfunc(struct interp *in, enum ctv_kfunc which)
+{
+	u64 a = (u32)in->reg[2], word;
+
+	switch (which) {
+	case CTV_KFUNC_TIME:
+		return __builtin_ia32_rdtsc();
+	case CTV_KFUNC_SCRATCH:
+		if (a >= CTV_SCRATCH_SLOTS || in->reg[3] > CTV_SCRATCH_SIZE)
+			return 0;
+		return (u64)(uintptr_t)in->run->scratch + a * CTV_SCRATCH_SIZE;
+	case CTV_KFUNC_INJECT:
+		if (a < 16 || a > 255)
+			return (u64)-EINVAL;
+		word = in->reg[1] + CTV_EXIT_IRR + a / 64 * 8;
+		store(in, word, 8, load(in, word, 8) | 1ULL << a % 64);
+		word = in->reg[1] + CTV_EXIT_REQUESTS;
+		store(in, word, 4, load(in, word, 4) | CTV_REQUEST_IRQ);
+		return 0;
+	case CTV_KFUNC_EMIT:
+		return emit(in);
+	case CTV_NR_KFUNCS:
+		break;
+	}
+	in->bad = true;
+	return 0;
+}
+
+/* The arguments are gone afterwards. */
+static void call_kfunc(struct interp *in, const struct ctv_insn *insn)
+{
+	u32 i;
+
+	in->reg[0] = kfunc(in, ctv_kfunc_find(in->p->kfuncs, insn));
+	for (i = 1; i <= 5; i++)
+		in->reg[i] = 0xdeaddeaddead0000 + i;
+}
+
 /* Whether the whole call is over. */
 static bool leave(struct interp *in)
 {
@@ -320,7 +376,7 @@ static bool step(struct interp *in)
 	const struct ctv_insn *insn = &in->p->insns[at];
 
 	in->run->insns++;
-	in->run->cost += ctv_insn_cost(insn);
+	in->run->cost += ctv_insn_cost(in->p, insn);
 	switch (CTV_CLASS(insn->code)) {
 	case CTV_ALU: case CTV_ALU64:
 		alu(in, insn);
@@ -328,8 +384,10 @@ static bool step(struct interp *in)
 	case CTV_JMP: case CTV_JMP32:
 		if (insn->code == (CTV_JMP | CTV_EXIT))
 			return !leave(in);
-		if (insn->code == (CTV_JMP | CTV_CALL))
+		if (ctv_is_local_call(insn))
 			call(in, insn);
+		else if (ctv_is_call(insn->code))
+			call_kfunc(in, insn);
 		else
 			branch(in, insn, at);
 		return in->fuel >= 0;

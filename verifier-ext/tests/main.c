@@ -24,9 +24,11 @@ int main(int argc, char **argv)
 	test_pairs();
 	test_refusals();
 	test_checker();
+	test_kfunc_calls();
 	test_random(count, seed);
 	test_objects(argc - optind, argv + optind);
 	test_uart(argc - optind, argv + optind);
 	test_handlers(argc - optind, argv + optind);
+	test_timed(argc - optind, argv + optind);
 	return test_finish();
 }

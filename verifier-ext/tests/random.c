@@ -232,9 +232,58 @@ static void gen_call(struct gen *g, u32 nr_funcs, u32 f)
 		put(g, MOV(r, rnd_imm()));
 }
 
+/* Data in the registers that a call takes and loses, but for pointers. */
+static void gen_args(struct gen *g, u8 from)
+{
+	u8 r;
+
+	for (r = from; r <= 5; r++)
+		put(g, MOV(r, rnd_imm()));
+}
+
+/* What is not the same in both runs, time and addresses, is gone before the next instruction. */
+static void gen_kfunc(struct gen *g)
+{
+	static const u8 size[] = { CTV_B, CTV_H, CTV_W, CTV_DW };
+	u8 data = any_data(g);
+
+	put(g, MOV_X(1, g->ctx));
+	gen_args(g, 2);
+	if (rnd(4))
+		put(g, MOV(2, rnd(18) * (rnd(2) ? 1 : 16)));
+	if (rnd(4))
+		put(g, MOV(3, rnd(CTV_SCRATCH_SIZE + 2)));
+	switch (rnd(4)) {
+	case 0:
+		put(g, KFUNC(TIME));
+		put(g, ALU64_K(CTV_RSH, 0, 63));
+		break;
+	case 1:
+		put(g, KFUNC(SCRATCH));
+		put(g, JMP_K(CTV_JEQ, 0, 0, 2));
+		if (data >= 1 && data <= 5)
+			data = 0;
+		if (data && rnd(2))
+			put(g, STX(size[rnd(4)], 0, data, rnd(CTV_SCRATCH_SIZE - 7)));
+		else
+			put(g, ST(size[rnd(4)], 0, rnd(CTV_SCRATCH_SIZE - 7), rnd_imm()));
+		put(g, LDX(size[rnd(4)], 0, 0, rnd(CTV_SCRATCH_SIZE - 7)));
+		break;
+	case 2:
+		/* from the map, or from the part of the context that it is not written to */
+		put(g, MOV_X(2, rnd(2) ? g->map : g->ctx));
+		put(g, MOV(3, rnd(4) ? (s32)rnd(10) * 8 : rnd_imm()));
+		put(g, KFUNC(EMIT));
+		break;
+	default:
+		put(g, KFUNC(INJECT));
+	}
+	gen_args(g, 1);
+}
+
 static void gen_body(struct gen *g, u32 nr_funcs, u32 f)
 {
-	switch (rnd(16)) {
+	switch (rnd(17)) {
 	case 0: case 1:
 		gen_unary(g);
 		break;
@@ -253,6 +302,9 @@ static void gen_body(struct gen *g, u32 nr_funcs, u32 f)
 		break;
 	case 10:
 		gen_call(g, nr_funcs, f);
+		break;
+	case 11:
+		gen_kfunc(g);
 		break;
 	default:
 		gen_alu(g);
@@ -312,7 +364,7 @@ static void gen_prog(struct gen *g)
 	for (f = 0; f < g->nr_funcs; f++)
 		gen_func(g, g->nr_funcs, f);
 	for (i = 0; i < g->len; i++)
-		if (ctv_is_call(g->insns[i].code))
+		if (ctv_is_local_call(&g->insns[i]))
 			g->insns[i].imm = (s32)(g->funcs[g->insns[i].imm].start - i - 1);
 }
 

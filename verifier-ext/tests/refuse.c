@@ -17,6 +17,10 @@ static const struct refusal raw[] = {
 	{ "raw: tail call", CTV_RULE_TAILCALL, { INSN(CTV_JMP | CTV_CALL, 0, 0, 0, 12), EXIT() } },
 	{ "raw: kernel function", CTV_RULE_KFUNC,
 	  { INSN(CTV_JMP | CTV_CALL, 0, 2, 0, 9), EXIT() } },
+	{ "raw: kernel function of a module", CTV_RULE_KFUNC,
+	  { INSN(CTV_JMP | CTV_CALL, 0, 2, 1, test_kfunc_imm(CTV_KFUNC_TIME)), EXIT() } },
+	{ "raw: helper with a kernel function's number", CTV_RULE_HELPER,
+	  { INSN(CTV_JMP | CTV_CALL, 0, 0, 0, test_kfunc_imm(CTV_KFUNC_TIME)), EXIT() } },
 	{ "raw: unknown kind of call", CTV_RULE_OPCODE,
 	  { INSN(CTV_JMP | CTV_CALL, 0, 3, 0, 9), EXIT() } },
 	{ "raw: map by descriptor", CTV_RULE_MAPREF, { LD_PSEUDO(CTV_PSEUDO_MAP_FD), EXIT() } },
@@ -54,6 +58,12 @@ static const struct refusal xlated[] = {
 	  { INSN(CTV_JMP | CTV_JA | CTV_X, 1, 0, 0, 0), EXIT() } },
 	{ "tail call after translation", CTV_RULE_OPCODE,
 	  { INSN(CTV_JMP | 0xf0, 0, 0, 0, 0), EXIT() } },
+	{ "call of a kernel function that is not ours", CTV_RULE_KFUNC,
+	  { INSN(CTV_JMP | CTV_CALL, 0, 2, 0, test_kfunc_imm(CTV_KFUNC_TIME) + 1), EXIT() } },
+	{ "call of a kernel function of a module", CTV_RULE_KFUNC,
+	  { INSN(CTV_JMP | CTV_CALL, 0, 2, 1, test_kfunc_imm(CTV_KFUNC_TIME)), EXIT() } },
+	{ "32-bit call of a kernel function", CTV_RULE_OPCODE,
+	  { INSN(CTV_JMP32 | CTV_CALL, 0, 2, 0, test_kfunc_imm(CTV_KFUNC_TIME)), EXIT() } },
 	{ "call of an address", CTV_RULE_HELPER,
 	  { INSN(CTV_JMP | CTV_CALL, 0, 0, 0, 0x1234), EXIT() } },
 	{ "indirect call", CTV_RULE_OPCODE,
@@ -111,7 +121,7 @@ static void expect(const char *name, int err, enum ctv_rule want, const struct c
 static void refuse_raw(const struct refusal *t)
 {
 	struct ctv_refusal r = { .rule = CTV_NR_RULES - 1 };
-	int err = ctv_scan_raw(t->insns, insns_len(t->insns), &r);
+	int err = ctv_scan_raw(t->insns, insns_len(t->insns), test_kfuncs, &r);
 
 	expect(t->name, err, t->rule, &r);
 }
@@ -124,7 +134,7 @@ static int check(struct ctv_set *set, struct ctv_prog *p, u32 budget)
 
 	*set = (struct ctv_set){
 		.progs = p, .nr_progs = 1, .maps = &one_map, .nr_maps = 1,
-		.budget = budget,
+		.kfuncs = test_kfuncs, .budget = budget,
 	};
 	err = ctv_set_check(set);
 	ctv_set_free(set);
@@ -286,6 +296,12 @@ static const struct wrong {
 	{ "string instruction", 2, { 0xf3, 0xa4 } },
 	{ "far return", 1, { 0xcb } },
 	{ "vector instruction", 3, { 0x0f, 0x28, 0xc1 } },
+	{ "bit of another register", 7, { 0x0f, 0xab, 0x8f, 0xd0, 0, 0, 0 } },
+	{ "bit beyond another register", 7, { 0x0f, 0xab, 0xb6, 0xd0, 0, 0, 0 } },
+	{ "bit of another field", 7, { 0x0f, 0xab, 0xb7, 0xd8, 0, 0, 0 } },
+	{ "bit of 64-bit number", 8, { 0x48, 0x0f, 0xab, 0xb7, 0xd0, 0, 0, 0 } },
+	{ "rdpmc", 2, { 0x0f, 0x33 } },
+	{ "rdmsr", 2, { 0x0f, 0x32 } },
 };
 
 /* A handler of two long constants: its first is overwritten with the wrong bytes. */

@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Runs a program in the interpreter and as compiled code and compares what they leave behind. */
+#define _GNU_SOURCE
+#include <signal.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 
 #include "test.h"
+
+#define TEST_KFUNC(name, function, cost, what)	\
+	[CTV_KFUNC_##name] = test_kfunc_imm(CTV_KFUNC_##name),
+const s32 test_kfuncs[CTV_NR_KFUNCS] = { CTV_KFUNCS(TEST_KFUNC) };
 
 static u8 *image;	/* text, then the pages of maps */
 static u32 image_text_pages;
@@ -66,8 +73,37 @@ void image_run(const struct ctv_prog *p, struct run *run)
 	u64 slot = (u64)(uintptr_t)run->ctx;
 
 	memcpy(image_maps(), run->map, MAP_SIZE);
+	memcpy(image_maps() + MAP_SIZE, run->scratch, CTV_SCRATCH_BYTES);
 	run->result = image_call(p->funcs[0].off, &slot, p->fuel);
 	memcpy(run->map, image_maps(), MAP_SIZE);
+	memcpy(run->scratch, image_maps() + MAP_SIZE, CTV_SCRATCH_BYTES);
+}
+
+static unsigned long steps;
+
+static void step_count(int sig, siginfo_t *info, void *context)
+{
+	const ucontext_t *uc = context;
+	u64 at = (u64)uc->uc_mcontext.gregs[REG_RIP] - (u64)(uintptr_t)image;
+
+	(void)sig;
+	(void)info;
+	steps += at < image_text_pages * CTV_PAGE;
+}
+
+/* With the trap flag the processor tells after each instruction where it goes on. */
+unsigned long image_steps(const struct ctv_prog *p, struct run *run)
+{
+	struct sigaction act = { .sa_sigaction = step_count, .sa_flags = SA_SIGINFO }, old;
+	u64 flags = __builtin_ia32_readeflags_u64();
+
+	steps = 0;
+	sigaction(SIGTRAP, &act, &old);
+	__builtin_ia32_writeeflags_u64(flags | 0x100);
+	image_run(p, run);
+	__builtin_ia32_writeeflags_u64(flags);
+	sigaction(SIGTRAP, &old, NULL);
+	return steps;
 }
 
 void prog_note(const struct ctv_prog *p)
@@ -88,6 +124,8 @@ static bool run_same(const struct run *a, const struct run *b)
 		test_note("exit context differs");
 	else if (memcmp(a->map, b->map, MAP_SIZE))
 		test_note("map memory differs");
+	else if (memcmp(a->scratch, b->scratch, CTV_SCRATCH_BYTES))
+		test_note("scratch memory differs");
 	else
 		return true;
 	return false;
@@ -120,7 +158,7 @@ enum run_outcome run_try(struct ctv_prog *p, const struct run *in, struct run *o
 	static const struct ctv_map map = { .addr = MAP_ADDR, .size = MAP_SIZE };
 	struct ctv_set set = {
 		.progs = p, .nr_progs = 1, .maps = &map, .nr_maps = 1,
-		.budget = budget,
+		.kfuncs = test_kfuncs, .scratch = MAP_SIZE, .budget = budget,
 	};
 	static struct run b;
 	enum run_outcome res;

@@ -15,9 +15,31 @@ static const char *path_find(const char *name, int nr, char **paths)
 	return NULL;
 }
 
+static u32 map_find(const char *section)
+{
+	u32 i;
+
+	for (i = 0; i < set.set.nr_maps; i++)
+		if (!strcmp(set.map_names[i], section))
+			return i;
+	return CTV_NONE;
+}
+
+/* As the loader does it; scratch memory follows. */
+static void maps_fill(void)
+{
+	u32 i;
+
+	memset(image_maps(), 0, set.state_pages * CTV_PAGE + CTV_SCRATCH_BYTES);
+	for (i = 0; i < set.set.nr_maps; i++)
+		if (set.map_data[i])
+			memcpy(image_maps() + set.maps[i].win, set.map_data[i], set.maps[i].size);
+}
+
 void *shipped_load(const char *name, size_t state_size, int nr, char **paths)
 {
 	const char *path = path_find(name, nr, paths);
+	u32 bss;
 	int err;
 
 	if (!path) {
@@ -29,12 +51,31 @@ void *shipped_load(const char *name, size_t state_size, int nr, char **paths)
 		err = object_check(&set);
 	if (!err)
 		err = image_compile(&set.set);
-	test_result(!err && set.set.nr_maps == 1 && !strcmp(set.map_names[0], ".bss") &&
-		    set.maps[0].size >= state_size,
+	bss = err ? CTV_NONE : map_find(".bss");
+	test_result(bss != CTV_NONE && set.maps[bss].size >= state_size &&
+		    set.set.nr_maps == (map_find(".rodata") == CTV_NONE ? 1 : 2),
 		    "%s: state is the only writable memory, at offset 0", name);
-	if (err)
+	if (bss == CTV_NONE)
 		return NULL;
-	return memset(image_maps(), 0, state_size);
+	maps_fill();
+	return image_maps() + set.maps[bss].win;
+}
+
+void *shipped_config(void)
+{
+	u32 i = map_find(".rodata");
+
+	return i == CTV_NONE ? NULL : image_maps() + set.maps[i].win;
+}
+
+u32 shipped_cost(void)
+{
+	u32 i, cost = 0;
+
+	for (i = 0; i < set.set.nr_progs; i++)
+		if (set.progs[i].cost > cost)
+			cost = set.progs[i].cost;
+	return cost;
 }
 
 void shipped_unload(void)

@@ -14,6 +14,10 @@
 /* Loads the object of set @name from @paths; its zeroed state, NULL (and a result) without. */
 void *shipped_load(const char *name, size_t state_size, int nr, char **paths);
 void shipped_unload(void);
+/* Constants that a loader sets; NULL without. */
+void *shipped_config(void);
+/* Worst case of its dearest handler. */
+u32 shipped_cost(void);
 
 /* One exit; the verdict. */
 int shipped_exit(const char *class, struct kvm_caretaker_exit *exit);

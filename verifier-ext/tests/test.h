@@ -40,11 +40,13 @@ int test_finish(void);
 #define JMP32_X(op, d, s, o)	INSN(CTV_JMP32 | (op) | CTV_X, d, s, o, 0)
 #define JA(o)			INSN(CTV_JMP | CTV_JA, 0, 0, o, 0)
 #define CALL(i)			INSN(CTV_JMP | CTV_CALL, 0, CTV_CALL_LOCAL, 0, i)
+#define KFUNC(n)		INSN(CTV_JMP | CTV_CALL, 0, CTV_CALL_KFUNC, 0, \
+				     test_kfunc_imm(CTV_KFUNC_##n))
 #define EXIT()			INSN(CTV_JMP | CTV_EXIT, 0, 0, 0, 0)
 
 /* ---- running programs ---- */
 
-#define CTX_SIZE	256
+#define CTX_SIZE	320
 #define MAP_ADDR	0xffffc90000100000ULL	/* as it stands in instructions */
 #ifndef MAP_SIZE
 #define MAP_SIZE	4096U
@@ -54,6 +56,7 @@ int test_finish(void);
  * struct run - what a program works on and leaves behind
  * @ctx:	the exit context
  * @map:	its memory
+ * @scratch:	its scratch memory
  * @result:	r0
  * @cost:	interpreter: cost units used
  * @insns:	interpreter: instructions executed
@@ -61,10 +64,15 @@ int test_finish(void);
 struct run {
 	u8 ctx[CTX_SIZE];
 	u8 map[MAP_SIZE];
+	u8 scratch[CTV_SCRATCH_BYTES];
 	u64 result;
 	u64 cost;
 	u64 insns;
 };
+
+/* What calls of kernel functions hold in imm in programs of these tests. */
+#define test_kfunc_imm(kfunc)	(((kfunc) + 1) * -0x1001)
+extern const s32 test_kfuncs[CTV_NR_KFUNCS];
 
 /* Reference interpreter. Returns 0, or -1 when the program did what it may not. */
 int interp_run(const struct ctv_prog *p, struct run *run);
@@ -74,6 +82,8 @@ int image_compile(struct ctv_set *set);
 void image_run(const struct ctv_prog *p, struct run *run);
 u64 image_call(u32 off, u64 *slot, u64 fuel);
 u8 *image_maps(void);
+/* The instructions that the processor executed in the image for one call. */
+unsigned long image_steps(const struct ctv_prog *p, struct run *run);
 
 enum run_outcome {
 	RUN_SAME,	/* both ways the same, and within the verified cost */
@@ -95,6 +105,7 @@ void test_vectors(void);
 void test_pairs(void);
 void test_refusals(void);
 void test_checker(void);
+void test_kfunc_calls(void);
 void test_kernel_vectors(void);
 void test_conformance(const char *dir);
 /* A program that a fuzzer's bytes decide on, run both ways. */
@@ -103,5 +114,6 @@ void test_random(unsigned long count, u64 seed);
 void test_objects(int nr, char **paths);
 void test_uart(int nr, char **paths);
 void test_handlers(int nr, char **paths);
+void test_timed(int nr, char **paths);
 
 #endif /* CTV_TEST_H */

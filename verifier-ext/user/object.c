@@ -63,7 +63,7 @@ static bool has_global(const struct elf *e, u32 section)
 static int object_map(struct object *o, struct elf *e, u32 section, u32 *pages)
 {
 	struct ctv_map *m = &o->maps[o->set.nr_maps];
-	u64 size = e->sh[section].sh_size;
+	u64 size = e->sh[section].sh_size, len;
 
 	if (o->set.nr_maps == OBJECT_MAX)
 		return problem(o, -EINVAL, "more than %u sections of global variables", OBJECT_MAX);
@@ -76,6 +76,9 @@ static int object_map(struct object *o, struct elf *e, u32 section, u32 *pages)
 	*pages += ctv_align((u32)size, CTV_PAGE) / CTV_PAGE;
 	snprintf(o->map_names[o->set.nr_maps], sizeof(o->map_names[0]), "%.31s",
 		 elf_section_name(e, section));
+	o->map_data[o->set.nr_maps] = elf_data(e, section, &len);
+	if (len != size)
+		o->map_data[o->set.nr_maps] = NULL;
 	e->map_of[section] = ++o->set.nr_maps;
 	return 0;
 }
@@ -91,6 +94,7 @@ static int object_maps(struct object *o, struct elf *e)
 			if (is_state(elf_section_name(e, i)) && e->sh[i].sh_size &&
 			    rw != !strncmp(elf_section_name(e, i), ".rodata", 7))
 				err = object_map(o, e, i, &pages);
+	o->state_pages = pages;
 	return err;
 }
 
@@ -231,11 +235,25 @@ static int build_callee(struct build *b, struct ctv_insn *insn, u32 i, u32 secti
 	return err;
 }
 
+/* A kernel's numbers would be other ones; 0 is none. */
+const s32 object_kfuncs[CTV_NR_KFUNCS] = { 1, 2, 3, 4 };
+
+static s32 object_kfunc_id(const char *name)
+{
+	u32 i;
+
+	for (i = 0; i < CTV_NR_KFUNCS; i++)
+		if (!strcmp(name, ctv_kfunc_name((enum ctv_kfunc)i)))
+			return object_kfuncs[i];
+	return 0;
+}
+
 static int link_call(struct build *b, struct ctv_insn *insn, u32 i, const struct func *f,
 		     const Elf64_Sym *sym)
 {
 	if (sym && !sym->st_shndx) {
 		insn->src = CTV_CALL_KFUNC;
+		insn->imm = object_kfunc_id(elf_string(b->e, b->e->symstr, sym->st_name));
 		return 0;
 	}
 	if (sym)
@@ -331,7 +349,8 @@ static int build_prog(struct build *b, struct func *main)
 static int build_scan(struct build *b)
 {
 	struct object *o = b->o;
-	int err = ctv_scan_raw(o->info[b->n].raw, o->info[b->n].raw_len, &o->set.refusal);
+	int err = ctv_scan_raw(o->info[b->n].raw, o->info[b->n].raw_len, object_kfuncs,
+			       &o->set.refusal);
 
 	if (!err && b->late_err) {
 		o->set.refusal = b->late;
@@ -405,6 +424,7 @@ static void object_init(struct object *o)
 	memset(o, 0, sizeof(*o));
 	o->set.progs = o->progs;
 	o->set.maps = o->maps;
+	o->set.kfuncs = object_kfuncs;
 	o->set.refusal.rule = CTV_NR_RULES;
 }
 
@@ -450,6 +470,8 @@ static int object_pages(struct object *o, u32 bytes)
 
 	for (i = 0; i < o->set.nr_maps; i++)
 		pages += ctv_align((u32)o->maps[i].size, CTV_PAGE) / CTV_PAGE;
+	if (o->set.used & 1U << CTV_KFUNC_SCRATCH)
+		pages += CTV_SCRATCH_BYTES / CTV_PAGE;
 	if (pages <= OBJECT_PAGES)
 		return 0;
 	return ctv_refuse(&o->set.refusal, CTV_RULE_SIZE, CTV_NONE, "%u pages of %s%u", pages,
@@ -462,6 +484,7 @@ int object_check(struct object *o)
 
 	if (!err)
 		err = ctv_set_check(&o->set);
+	o->set.scratch = o->state_pages * CTV_PAGE;
 	if (!err)
 		err = ctv_set_size(&o->set);
 	if (!err)

@@ -50,6 +50,8 @@ struct object_line {
  * @info:	more about them
  * @maps:	maps of @set: the sections of global variables
  * @map_names:	their sections
+ * @map_data:	what they hold at first, NULL for zeros; @maps[i].size bytes
+ * @state_pages: pages of all @maps; scratch memory follows them
  * @name:	name of the handler set
  * @rule:	section "expect": rule by which these passes must refuse it, "-" for none, empty
  *		when it is no test
@@ -64,6 +66,8 @@ struct object {
 	struct object_prog info[OBJECT_MAX];
 	struct ctv_map maps[OBJECT_MAX];
 	char map_names[OBJECT_MAX][32];
+	const u8 *map_data[OBJECT_MAX];
+	u32 state_pages;
 	char name[16];
 	char rule[32];
 	char problem[256];
@@ -71,6 +75,9 @@ struct object {
 	u32 nr_lines;
 	u8 *file;
 };
+
+/* Calls of kernel functions hold these in an object's instructions. */
+extern const s32 object_kfuncs[CTV_NR_KFUNCS];
 
 /**
  * object_open() - read a file and judge it up to the raw scan

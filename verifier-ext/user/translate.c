@@ -108,11 +108,6 @@ static void retarget(struct translation *t, u32 i)
 		insn->off = (s16)rel;
 }
 
-static bool is_local_call(const struct ctv_insn *insn)
-{
-	return ctv_is_call(insn->code) && insn->src == CTV_CALL_LOCAL;
-}
-
 static u32 translate(struct translation *t)
 {
 	struct ctv_insn g[GUARD_MAX + 2];
@@ -134,7 +129,7 @@ static u32 translate(struct translation *t)
 	}
 	t->new_of[i] = n;
 	for (i = 0; i < t->raw_len; i++) {
-		if (ctv_is_branch(t->raw[i].code) || is_local_call(&t->raw[i]))
+		if (ctv_is_branch(t->raw[i].code) || ctv_is_local_call(&t->raw[i]))
 			retarget(t, i);
 		else if (t->raw[i].code == CTV_LD_IMM64)
 			i++;

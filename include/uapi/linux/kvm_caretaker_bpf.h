@@ -41,6 +41,17 @@ enum kvm_caretaker_verdict {
 /* flags of struct kvm_caretaker_exit */
 #define KVM_CARETAKER_EXIT_DETACHED	(1ULL << 0)	/* no kernel serves this vCPU now */
 
+/* requests of struct kvm_caretaker_exit: what a handler asked for by a kfunc */
+#define KVM_CARETAKER_REQUEST_IRQ	(1U << 0)	/* bits in irr[] */
+#define KVM_CARETAKER_REQUEST_EMIT	(1U << 1)	/* an event in emit[] */
+
+/* Most bytes of an event by bpf_caretaker_emit(). */
+#define KVM_CARETAKER_EMIT_SIZE		64
+
+/* Memory of bpf_caretaker_scratch(): so many slots of so many bytes, for each vCPU its own. */
+#define KVM_CARETAKER_SCRATCH_SLOTS	16
+#define KVM_CARETAKER_SCRATCH_SIZE	256
+
 /* Order of gpr[]: the encoding order of the architecture, as in KVM. */
 #define KVM_CARETAKER_RAX	0
 #define KVM_CARETAKER_RCX	1
@@ -65,7 +76,16 @@ enum kvm_caretaker_verdict {
  * @gpr:	payload, at every exit (RAX and RSP: only before a handler is called); a handler may
  *		write all but RSP, and what it wrote counts only with HANDLED
  * @cr4:	payload, before a handler is called: guest CR4
- * @reserved:	zero
+ * @tsc_offset:	payload, before a handler is called: guest's TSC - bpf_caretaker_time()
+ * @requests:	kfuncs, in a handler: KVM_CARETAKER_REQUEST_*; payload, when the handler returned,
+ *		and attached the kernel, for interrupts: 0
+ * @emit_size:	bpf_caretaker_emit(), in a handler: bytes in @emit
+ * @irr:	bpf_caretaker_inject(), in a handler: interrupts for the guest, by vector; zeroed
+ *		with @requests
+ * @tsc:	payload, before a handler is called: the TSC at the #VMEXIT
+ * @guest_tsc:	payload, before a handler is called: TSC cycles that the vCPU spent in the guest up
+ *		to this exit, from its first Caretaker on: telemetry's TIME_GUEST
+ * @emit:	bpf_caretaker_emit(), in a handler: an event for the ring
  */
 struct kvm_caretaker_exit {
 	__u32 size;
@@ -79,7 +99,13 @@ struct kvm_caretaker_exit {
 	__u64 rflags;
 	__u64 gpr[16];
 	__u64 cr4;
-	__u64 reserved[8];
+	__u64 tsc_offset;
+	__u32 requests;
+	__u32 emit_size;
+	__u32 irr[8];
+	__u64 tsc;
+	__u64 guest_tsc;
+	__u64 emit[KVM_CARETAKER_EMIT_SIZE / 8];
 };
 
 /* SVM EXITINFO1 of a port I/O exit (APM volume 2, 15.10.2) */

@@ -6,7 +6,9 @@ __u64 sum;
 CARETAKER_HANDLER(io, reads_all_fields)
 {
 	sum = exit->size + exit->abi + exit->reason + exit->vcpu + exit->flags + exit->info1 +
-	      exit->info2 + exit->rip + exit->rflags + exit->cr4 + exit->reserved[7];
+	      exit->info2 + exit->rip + exit->rflags + exit->cr4 +
+	      exit->tsc_offset + exit->requests + exit->emit_size + exit->irr[0] + exit->irr[7] +
+	      exit->tsc + exit->guest_tsc + exit->emit[7];
 	return KVM_CARETAKER_NEXT;
 }
 

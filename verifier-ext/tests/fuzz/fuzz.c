@@ -60,7 +60,8 @@ static void fuzz_insns(const u8 *data, size_t len)
 	static const struct ctv_map map = { .addr = MAP_ADDR, .size = MAP_SIZE };
 	struct ctv_func funcs[4];
 	struct ctv_prog p = { .funcs = funcs };
-	struct ctv_set set = { .progs = &p, .nr_progs = 1, .maps = &map, .nr_maps = 1 };
+	struct ctv_set set = { .progs = &p, .nr_progs = 1, .maps = &map, .nr_maps = 1,
+			       .kfuncs = test_kfuncs, .scratch = MAP_SIZE };
 	struct ctv_insn *insns;
 	struct ctv_refusal r;
 
@@ -71,7 +72,7 @@ static void fuzz_insns(const u8 *data, size_t len)
 	memcpy(insns, data + 3, p.len * sizeof(*insns));
 	p.insns = insns;
 	p.nr_funcs = fuzz_funcs(funcs, data, p.len);
-	ctv_scan_raw(insns, p.len, &r);
+	ctv_scan_raw(insns, p.len, test_kfuncs, &r);
 	if (!ctv_set_check(&set))
 		compile(&set);
 	ctv_set_free(&set);

@@ -5,7 +5,7 @@
  * DOC: handlers
  *
  * An operator's handlers pass two stages. Stage 1 is BPF_PROG_LOAD: the kernel's verifier proves
- * memory safety; no helper is offered, writes to the exit context go through a table, and the
+ * memory safety; no helper is offered and few kfuncs (bpf_kfunc.c), writes to the exit context go through a table, and the
  * instructions are scanned for what the verifier would later rewrite beyond recognition. Stage 2
  * is KVM_SET_CARETAKER: it scans the very instructions that are compiled, bounds stack and
  * worst-case cost, binds the memory of global variables and compiles (bpf_build.c, ctv_*.c).
@@ -124,7 +124,8 @@ static int ops_check_member(const struct btf_type *t, const struct btf_member *m
 	if (prog->sleepable)
 		err = ctv_refuse(&r, CTV_RULE_SLEEP, CTV_NONE, "%s", "");
 	else
-		err = ctv_scan_raw((const struct ctv_insn *)prog->insnsi, prog->len, &r);
+		err = ctv_scan_raw((const struct ctv_insn *)prog->insnsi, prog->len,
+				   caretaker_kfunc_ids(), &r);
 	if (err) {
 		caretaker_refusal_text(text, sizeof(text), prog,
 				       btf_name_by_offset(prog->aux->attach_btf,
@@ -271,9 +272,17 @@ static struct bpf_struct_ops kvm_caretaker_struct_ops = {
 	.owner		= THIS_MODULE,
 };
 
+bool caretaker_is_handler(const struct bpf_prog *prog)
+{
+	return prog->aux->st_ops == &kvm_caretaker_struct_ops;
+}
+
 static int __init caretaker_bpf_init(void)
 {
-	int err = register_bpf_struct_ops(&kvm_caretaker_struct_ops, kvm_caretaker_ops);
+	int err = caretaker_kfunc_init();
+
+	if (!err)
+		err = register_bpf_struct_ops(&kvm_caretaker_struct_ops, kvm_caretaker_ops);
 
 	if (err)
 		pr_err("exit handlers are not available: registering struct_ops failed: %d\n", err);

@@ -67,11 +67,12 @@ struct kvm_caretaker_ops {
  * struct caretaker_handlers - a handler set, verified and compiled; never changes
  * @nr_pages:	all pages
  * @pages:	in the order in which they must follow each other in virtual memory: code, then
- *		read-only state, then writable state
+ *		read-only state, then writable state, then scratch memory
  * @nr_text:	pages of code, to be mapped read-only and executable
  * @nr_ro:	pages of read-only state
  * @nr_rw:	pages of writable state; they belong to the BPF maps of the programs' global
  *		variables and are shared with those who mmap the maps
+ * @nr_scratch:	pages of scratch memory, writable, of this set alone
  * @text_size:	bytes of code
  * @entry_off:	by class: offset of the handler from the first page, CARETAKER_HANDLERS_NONE
  * @fuel:	by class: value of R12 when the handler is called
@@ -89,6 +90,7 @@ struct caretaker_handlers {
 	unsigned int nr_text;
 	unsigned int nr_ro;
 	unsigned int nr_rw;
+	unsigned int nr_scratch;
 	u32 text_size;
 	u32 entry_off[KVM_CARETAKER_NR_CLASSES];
 	u32 fuel[KVM_CARETAKER_NR_CLASSES];
@@ -126,6 +128,14 @@ void caretaker_handlers_destroy(struct caretaker_handlers *h);
 /* Between bpf.c and bpf_build.c: stage 2 on the kernel's copy of a map's value, which is held. */
 struct caretaker_handlers *caretaker_handlers_build(struct kvm_caretaker_ops *ops, u32 budget,
 						    struct caretaker_log *log);
+
+/* bpf_kfunc.c: the functions that handlers may call, and by which number, by enum ctv_kfunc. */
+int caretaker_kfunc_init(void);
+const s32 *caretaker_kfunc_ids(void);
+void caretaker_kfunc_calls(s32 *imm);
+
+/* Whether a program is an exit handler, as soon as the BPF verifier knows. */
+bool caretaker_is_handler(const struct bpf_prog *prog);
 
 /* Words for a refusal, with the source line when the program came with line information. */
 void caretaker_refusal_text(char *buf, size_t size, const struct bpf_prog *prog, const char *class,

@@ -49,6 +49,7 @@ void caretaker_refusal_text(char *buf, size_t size, const struct bpf_prog *prog,
  * @bpf:	the programs
  * @progs:	the programs for the passes
  * @maps:	memory for the passes, in the order of @h->maps
+ * @kfuncs:	what calls of kernel functions hold
  * @set:	the set for the passes
  */
 struct handler_build {
@@ -58,6 +59,7 @@ struct handler_build {
 	struct bpf_prog *bpf[KVM_CARETAKER_NR_CLASSES];
 	struct ctv_prog progs[KVM_CARETAKER_NR_CLASSES];
 	struct ctv_map *maps;
+	s32 kfuncs[CTV_NR_KFUNCS];
 	struct ctv_set set;
 };
 
@@ -256,28 +258,40 @@ static int build_maps(struct handler_build *b)
 	return 0;
 }
 
+/* Pages of the set's own: code, and behind all state the scratch memory. */
+static int build_own_pages(struct caretaker_handlers *h)
+{
+	unsigned int i, scratch = h->nr_pages - h->nr_scratch;
+
+	for (i = 0; i < h->nr_pages; i++) {
+		if (i >= h->nr_text && i < scratch)
+			continue;
+		h->pages[i] = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+		if (!h->pages[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int build_pages(struct handler_build *b)
 {
 	struct caretaker_handlers *h = b->h;
 	unsigned int i;
+	int err;
 
 	h->text_size = b->set.text;
 	h->nr_text = PFN_UP(h->text_size);
-	h->nr_pages = h->nr_text + h->nr_ro + h->nr_rw;
+	h->nr_pages = h->nr_text + h->nr_ro + h->nr_rw + h->nr_scratch;
 	if (h->nr_pages > CARETAKER_HANDLERS_MAX_PAGES)
 		return ctv_refuse(&b->set.refusal, CTV_RULE_SIZE, CTV_NONE, "%u pages of %u",
 				  h->nr_pages, CARETAKER_HANDLERS_MAX_PAGES);
 	h->pages = kvcalloc(h->nr_pages, sizeof(*h->pages), GFP_KERNEL_ACCOUNT);
 	if (!h->pages)
 		return -ENOMEM;
-	for (i = 0; i < h->nr_text; i++) {
-		h->pages[i] = alloc_page(GFP_KERNEL_ACCOUNT);
-		if (!h->pages[i])
-			return -ENOMEM;
-	}
-	for (i = 0; i < h->nr_maps; i++)
+	err = build_own_pages(h);
+	for (i = 0; i < h->nr_maps && !err; i++)
 		build_map_pages(h, h->maps[i], h->nr_text + b->maps[i].win / PAGE_SIZE);
-	return 0;
+	return err;
 }
 
 static int build_text(struct handler_build *b)
@@ -326,7 +340,12 @@ static int build_compile(struct handler_build *b, u32 budget)
 	set->maps = b->maps;
 	set->nr_maps = b->h->nr_maps;
 	set->budget = budget;
+	set->kfuncs = b->kfuncs;
+	caretaker_kfunc_calls(b->kfuncs);
 	err = ctv_set_check(set);
+	set->scratch = (b->h->nr_ro + b->h->nr_rw) * PAGE_SIZE;
+	if (set->used & BIT(CTV_KFUNC_SCRATCH))
+		b->h->nr_scratch = PFN_UP(CTV_SCRATCH_BYTES);
 	if (!err)
 		err = ctv_set_size(set);
 	if (!err)
@@ -398,8 +417,8 @@ void caretaker_handlers_destroy(struct caretaker_handlers *h)
 
 	if (!h)
 		return;
-	for (i = 0; h->pages && i < h->nr_text; i++)
-		if (h->pages[i])
+	for (i = 0; h->pages && i < h->nr_pages; i++)
+		if (h->pages[i] && (i < h->nr_text || i >= h->nr_pages - h->nr_scratch))
 			__free_page(h->pages[i]);
 	for (i = 0; i < h->nr_maps; i++)
 		bpf_map_put(h->maps[i]);

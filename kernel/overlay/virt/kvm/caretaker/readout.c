@@ -74,7 +74,7 @@ static int get_copy_pages(const struct kvm_caretaker_get *get, struct caretaker_
 	u64 off, n;
 
 	first = b->va ? (h ? h->nr_text + h->nr_ro : 0) : b->ser->state_first;
-	nr = b->va ? (h ? h->nr_rw : 0) : b->ser->nr_handler_pages - first;
+	nr = b->va ? (h ? h->nr_rw + h->nr_scratch : 0) : b->ser->nr_handler_pages - first;
 	*total = (u64)nr * PAGE_SIZE;
 	for (*done = 0; *done < get->len && get->offset + *done < *total; *done += n) {
 		off = get->offset + *done;

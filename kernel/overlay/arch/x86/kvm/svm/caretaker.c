@@ -73,6 +73,7 @@ noinstr void caretaker_svm_run(struct vcpu_svm *svm)
 	ccb->meta = cpuid_settled(&svm->vcpu) ? b->va_meta : b->va_empty;
 	caretaker_svm_enter(b->va_entry, svm->vmcb01.pa, sd->save_area_pa);
 	gprs_copy((u64 *)svm->vcpu.arch.regs, (const unsigned long *)ccb->exit.gpr);
+	caretaker_svm_requests(&svm->vcpu, &ccb->exit);
 }
 
 /**

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "expect.bpf.h"
 
-CARETAKER_HANDLER(io, write_reserved)
+CARETAKER_HANDLER(io, write_tsc)
 {
-	exit->reserved[0] = 0;
+	exit->tsc = 0;
 	return KVM_CARETAKER_HANDLED;
 }
 
-CARETAKER_HANDLERS(set, .io = (void *)write_reserved);
+CARETAKER_HANDLERS(set, .io = (void *)write_tsc);
 EXPECT("-", "load", "may write only gpr[] but gpr[RSP]");

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+/* State goes into an object that has the same types, and into no other. KTAP; needs no kernel. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <bpf/libbpf.h>
+
+#include "carry.h"
+
+/* Objects that take the state of base, or the reason why they do not. */
+static const struct carry_case {
+	const char *name;
+	int err;
+	const char *why;
+} cases[] = {
+	{ "base", 0, "" },
+	{ "same", 0, "" },
+	{ "wider", -EINVAL, "bytes, now it has" },
+	{ "renamed", -EINVAL, "other types" },
+	{ "moved", -EINVAL, "other types" },
+	{ "longer", -EINVAL, "bytes, now it has" },
+	{ "other", -EINVAL, "other ones" },
+	{ "data", -EINVAL, "not in .data" },
+	{ "both", -EOPNOTSUPP, "keep all of it in .bss" },
+	{ "none", -ENODATA, "no state" },
+	{ "plain", -ENODATA, "no state" },	/* without types libbpf makes no such map */
+};
+
+#define NR_CASES	(sizeof(cases) / sizeof(cases[0]))
+
+static const char *dir;
+static unsigned int nr, failed;
+static char log[256];
+
+static void result(bool ok, const char *what, const char *name)
+{
+	if (!ok)
+		printf("# %s\n", log);
+	failed += !ok;
+	printf("%sok %u %s%s\n", ok ? "" : "not ", ++nr, what, name);
+}
+
+static struct bpf_object *open_one(const char *name)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s.bpf.o", dir, name);
+	return bpf_object__open_file(path, NULL);
+}
+
+static bool holds(struct bpf_object *obj, const unsigned char *state, size_t len)
+{
+	struct bpf_map *map;
+	size_t size;
+	void *value;
+
+	bpf_object__for_each_map(map, obj) {
+		value = bpf_map__initial_value(map, &size);
+		if (value && size == len && !memcmp(value, state, len))
+			return true;
+	}
+	return false;
+}
+
+static void one(const struct carry_case *c, const struct caretaker_state_type *type,
+		const unsigned char *state)
+{
+	struct bpf_object *obj = open_one(c->name);
+	int err;
+
+	log[0] = 0;
+	if (!obj) {
+		result(false, "no object ", c->name);
+		return;
+	}
+	err = carry_into(obj, type, state, type->bytes, log, sizeof(log));
+	result(err == c->err && (c->err ? !!strstr(log, c->why) : holds(obj, state, type->bytes)),
+	       c->err ? "refused: state of other types, " : "carried: state of the same types, ",
+	       c->name);
+	bpf_object__close(obj);
+}
+
+/* What is wrong with the note or the bytes, not with the object. */
+static void damaged(const struct caretaker_state_type *type, const unsigned char *state)
+{
+	struct bpf_object *obj = open_one("base");
+	struct caretaker_state_type t = *type;
+
+	result(carry_into(obj, type, state, type->bytes - 1, log, sizeof(log)) == -EINVAL &&
+	       strstr(log, "bytes of state were kept") && !holds(obj, state, type->bytes),
+	       "refused: too few bytes", "");
+	t.version++;
+	result(carry_into(obj, &t, state, t.bytes, log, sizeof(log)) == -EINVAL &&
+	       strstr(log, "another version"), "refused: a note of another version", "");
+	memset(&t, 0xff, sizeof(t));
+	t.size = sizeof(t);
+	t.version = CARETAKER_STATE_TYPE_VERSION;
+	result(carry_into(obj, &t, state, type->bytes, NULL, 0) == -EINVAL,
+	       "refused: a note that is damaged", "");
+	bpf_object__close(obj);
+}
+
+int main(int argc, char **argv)
+{
+	struct caretaker_state_type type;
+	unsigned char state[4096];
+	struct bpf_object *base;
+	unsigned int i;
+
+	if (argc != 2)
+		return 2;
+	dir = argv[1];
+	libbpf_set_print(NULL);
+	printf("KTAP version 1\n1..%zu\n", NR_CASES + 4);
+	for (i = 0; i < sizeof(state); i++)
+		state[i] = (unsigned char)(i * 7 + 1);
+	base = open_one("base");
+	result(base && !carry_type(base, &type, log, sizeof(log)) && type.bytes < sizeof(state) &&
+	       !strcmp(type.section, ".bss"), "the type of the state is noted", "");
+	if (failed)
+		return 1;
+	for (i = 0; i < NR_CASES; i++)
+		one(&cases[i], &type, state);
+	damaged(&type, state);
+	bpf_object__close(base);
+	return failed ? 1 : 0;
+}
