@@ -56,13 +56,15 @@ static const struct opt opts[] = {
 static const struct opt_usage usage = {
 	.line = "ctop [-b] [-n COUNT] [-d SECS] [-j|--csv|--openmetrics] [--gap] [OPTION]...",
 	.what = "Shows the exits of all vCPUs that have a Caretaker, by exit reason and by who served\n"
-		"them: the payload itself (native), an exit handler, KVM, or nobody (blocked). Without -b\n"
+		"them: the payload itself (native), an exit handler, KVM, or nobody (blocked), how long\n"
+		"they took, and what the time of each vCPU went to. Without -b\n"
 		"it fills the screen; the key h lists the keys.\n",
 	.examples = "examples:\n"
 		    "  ctop                           the screen: host, VM, vCPU, exit reason\n"
 		    "  ctop -b -n 1                   what happened since the Caretakers were installed\n"
 		    "  ctop -b -n 1 --gap             what they served while there was no kernel\n"
 		    "  ctop -b -d 5 -s rate -r 10     every 5 s the 10 highest rates\n"
+		    "  ctop -b -n 1 -s p99 -r 5       the 5 slowest by the 99th percentile\n"
 		    "  ctop -b -n 1 -j -e CPUID,IOIO  two exit reasons, as JSON\n"
 		    "  ctop -b -n 1 --openmetrics >f  for a textfile collector; then rename f\n",
 };

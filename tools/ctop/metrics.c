@@ -92,6 +92,8 @@ static void metric_counters(const struct ctele_set *set)
 	}
 }
 
+#define HISTOGRAM	"caretaker_exit_duration_seconds"
+
 static double seconds(uint64_t cycles, uint32_t khz)
 {
 	return khz ? cycles / (khz * 1e3) : 0;
@@ -116,37 +118,38 @@ static void vm_times_add(struct vm_times *vm, const struct ctele_vcpu *v,
 	}
 }
 
-static void histogram_begin(const char *what, const struct ctele_vcpu *v, unsigned int reason,
-			    unsigned int server)
+/* Ends of the buckets as text, made once: there are many lines. A cycle count is whole. */
+static const char *bucket_end(unsigned int bucket, uint32_t khz)
 {
-	char name[REASON_NAME_MAX];
+	static char ends[TIMES_NR][32];
+	static uint32_t of_khz;
+	unsigned int i;
 
-	printf("caretaker_exit_duration_seconds%s{vm=\"%016" PRIx64 "\"", what,
-	       (uint64_t)v->tele.vm_id);
-	label_text("reason", reason_name_index(reason, name));
-	printf(",server=\"%s\"", server_names[server]);
+	for (i = 0; of_khz != khz && i + 1 < TIMES_NR; i++)
+		snprintf(ends[i], sizeof(ends[i]), "%.9g",
+			 seconds(kvm_caretaker_bucket_from(i + 1) - 1, khz));
+	of_khz = khz;
+	return bucket + 1 < TIMES_NR ? ends[bucket] : "+Inf";
 }
 
-/* The same buckets in each look; a cycle count is whole, so the end of a bucket is in it. */
+/* The same buckets in each look */
 static void histogram_print(const struct times *x, const struct ctele_vcpu *v, unsigned int reason,
 			    unsigned int server)
 {
+	char name[REASON_NAME_MAX], labels[128];
 	uint64_t n = 0;
 	unsigned int i;
 
+	/* Names of reasons have no character that needs a backslash. */
+	snprintf(labels, sizeof(labels), "vm=\"%016" PRIx64 "\",reason=\"%s\",server=\"%s\"",
+		 (uint64_t)v->tele.vm_id, reason_name_index(reason, name), server_names[server]);
 	for (i = 0; i < TIMES_NR; i++) {
 		n += x->buckets[i];
-		histogram_begin("_bucket", v, reason, server);
-		if (i + 1 < TIMES_NR)
-			printf(",le=\"%.9g\"} %" PRIu64 "\n",
-			       seconds(kvm_caretaker_bucket_from(i + 1) - 1, x->khz), n);
-		else
-			printf(",le=\"+Inf\"} %" PRIu64 "\n", n);
+		printf(HISTOGRAM "_bucket{%s,le=\"%s\"} %" PRIu64 "\n", labels,
+		       bucket_end(i, x->khz), n);
 	}
-	histogram_begin("_sum", v, reason, server);
-	printf("} %.9f\n", seconds(x->cycles, x->khz));
-	histogram_begin("_count", v, reason, server);
-	printf("} %" PRIu64 "\n", n);
+	printf(HISTOGRAM "_sum{%s} %.9f\n" HISTOGRAM "_count{%s} %" PRIu64 "\n", labels,
+	       seconds(x->cycles, x->khz), labels, n);
 }
 
 static void vm_times_print(struct vm_times *vm, const struct ctele_vcpu *v)
@@ -171,7 +174,7 @@ static bool metric_times_of_exits(const struct ctele_set *set, const struct ctop
 		tool_err("summing up times: no memory");
 		return false;
 	}
-	metric_head("caretaker_exit_duration_seconds", "histogram",
+	metric_head(HISTOGRAM, "histogram",
 		    "Time of VM exits by VM, reason and server, of those that are over.");
 	for (i = 0; i < set->nr; i++) {
 		v = set->vcpus[i];

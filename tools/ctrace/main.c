@@ -36,7 +36,7 @@ static const struct {
 		    "name the cause of each pause over 10 us" } },
 	{ OF_GAP | OF_LIVE | OF_REPORT,
 	  { 'S', "summary", NULL, OPT_FLAG, &options.summary, 0,
-	    "only sums by exit reason, the longest stalled first" } },
+	    "only sums and times by exit reason, the longest stalled first" } },
 	{ OF_GAP, { 258, "html", "FILE", OPT_STRING, &options.html, 0,
 		    "write a page for a browser instead" } },
 	{ OF_GAP, { 259, "perfetto", "FILE", OPT_STRING, &options.perfetto, 0,
@@ -120,7 +120,8 @@ static const struct command commands[] = {
 		.run = ctrace_hist,
 		.usage = {
 			.line = "ctrace hist [OPTION]...",
-			.what = "Shows how long vCPUs stalled, by exit reason, in slots that double.\n",
+			.what = "Shows how long exits took, by exit reason and by who served them, and how long\n"
+				"vCPUs stalled, as histograms whose buckets double.\n",
 			.examples = "example:\n  ctrace hist -e IOIO,MSR    two exit reasons\n",
 		},
 	},
@@ -168,7 +169,7 @@ static const struct opt_usage main_usage = {
 	.line = "ctrace gap|list|hist|live|record|report [OPTION]...",
 	.what = "  gap      the last handover of each vCPU as a timeline, explained, as a page\n"
 		"  list     the VMs and vCPUs that have a Caretaker\n"
-		"  hist     how long vCPUs stalled\n"
+		"  hist     how long exits took, how long vCPUs stalled\n"
 		"  live     what happens now\n"
 		"  record   looks into a file\n"
 		"  report   what happened in recordings\n"

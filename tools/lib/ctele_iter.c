@@ -23,7 +23,7 @@
 #define ITER_CAP_PERFMON	38
 #define ITER_CAP_BPF		39
 
-/* Room for one row; each has its own read() at the latest */
+/* Some rows; the kernel gives out as many at a time as its own buffer holds */
 #define ITER_BUF	(4 * (sizeof(struct iter_row) + ITER_TELE_MAX))
 
 static const char *const iter_states[KVM_CARETAKER_NR_STATES] = {

@@ -250,6 +250,19 @@ def no_data_is_status_4_and_says_what_to_do():
     T.check_status(ctop(t, "-n", "1"), 4, "ABI 3", "reads ABI 1 to 2")
 
 
+def ways_to_live_data_are_told():
+    t = one()
+    T.check_status(ctop(t, "-n", "1", "-v"), 0, "reading " + t.dir)
+    T.check_status(ctop(t, "-n", "1", "-v", "--source", "debugfs"), 0, "reading " + t.dir)
+    T.check_status(ctop(t, "-n", "1", "--source", "nonsense"), 2, "auto, debugfs and bpf")
+    # Whatever this host's kernel is: without the capability the iterators are refused by name
+    r = ctop(t, "-n", "1", "--source", "bpf", tool=CTOP, drop_root=True)
+    if b"built without them" in r.stderr:
+        raise T.Skip("the tools were built without bpftool")
+    T.check_status(r, 3, "CAP_BPF is missing")
+    T.check_equal(r.stdout, b"")
+
+
 def output_that_cannot_be_written_is_status_1():
     with open("/dev/full", "wb") as full:
         T.check_status(ctop(one(), "-n", "1", stdout=full), 1, "writing the output")
@@ -542,7 +555,7 @@ T.main([counts_of_one_vcpu_equal_what_was_put_in, counts_of_500_vcpus_equal_what
         replaced_stall_records_are_told_as_lost, damaged_vcpu_does_not_hide_the_others,
         vcpu_without_caretaker_is_left_out, saved_file_is_read, names_in_json_are_escaped,
         usage_errors_are_status_2, help_and_version_are_status_0, missing_permission_is_status_3,
-        no_data_is_status_4_and_says_what_to_do, output_that_cannot_be_written_is_status_1,
+        no_data_is_status_4_and_says_what_to_do, ways_to_live_data_are_told, output_that_cannot_be_written_is_status_1,
         odd_files_are_refused, odd_directory_names_are_left_out,
         damaged_telemetry_does_not_crash_it, csv_has_what_json_has,
         odd_names_are_quoted_in_csv_and_metrics, metrics_count_what_json_counts,

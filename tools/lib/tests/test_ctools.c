@@ -7,6 +7,7 @@
 
 #include "ctele.h"
 #include "hist.h"
+#include "iter.h"
 #include "output.h"
 #include "pcpu.h"
 #include "reason.h"
@@ -466,6 +467,56 @@ static bool recording_with_any_bit_wrong_is_noticed(void)
 	return true;
 }
 
+static size_t iter_put(unsigned char *buf, unsigned int vcpu, uint64_t vm_id, unsigned int bytes)
+{
+	struct iter_row row = { .magic = ITER_MAGIC, .bytes = bytes, .state = 4, .pcpu = ~0U,
+				.apic_id = 7, .vcpu = vcpu, .vm_id = vm_id };
+	struct kvm_caretaker_telemetry t;
+
+	tele_init(&t);
+	t.vcpu = vcpu;
+	t.vm_id = vm_id;
+	memcpy(buf, &row, sizeof(row));
+	memcpy(buf + sizeof(row), &t, bytes < sizeof(t) ? bytes : sizeof(t));
+	return sizeof(row) + bytes;
+}
+
+static bool rows_of_the_iterator_are_taken(void)
+{
+	struct ctele_source all = { .debugfs = "", .pid = -1, .vcpu = -1 };
+	const size_t whole = sizeof(struct iter_row) + sizeof(struct kvm_caretaker_telemetry);
+	unsigned char *buf = malloc(4 * whole), *exact;
+	struct ctele_set set = { .nr = 0 };
+	size_t len, used, i;
+
+	len = iter_put(buf, 3, 0xab, sizeof(struct kvm_caretaker_telemetry));
+	len += iter_put(buf + len, 4, 0xab, 0);
+	len += iter_put(buf + len, 5, 0xab, 100);
+	/* Any cut, and a read past it would be seen: rows are taken whole. */
+	for (i = 0; i <= len; i += 37) {
+		exact = malloc(i ? i : 1);
+		memcpy(exact, buf, i);
+		CHECK(iter_rows_take(&set, &all, exact, i, &used) == TOOL_OK && used <= i);
+		CHECK(set.nr == (i >= whole) && (used == 0) == (i < whole));
+		ctele_free(&set);
+		free(exact);
+	}
+	CHECK(iter_rows_take(&set, &all, buf, len, &used) == TOOL_OK && used == len);
+	CHECK(set.nr == 1 && set.unreadable == 1 && set.status == TOOL_FAILED);
+	CHECK(set.vcpus[0]->pid == -1 && set.vcpus[0]->dir_vcpu == 3 && set.vcpus[0]->pcpu == -1);
+	CHECK(set.vcpus[0]->apic_id == 7 && !strcmp(set.vcpus[0]->state, "stalled"));
+	CHECK(set.vcpus[0]->tele.vm_id == 0xab && set.vcpus[0]->when_ns);
+	ctele_free(&set);
+	buf[0] ^= 1;
+	CHECK(iter_rows_take(&set, &all, buf, len, &used) == TOOL_FAILED);
+	buf[0] ^= 1;
+	((struct iter_row *)buf)->bytes = ITER_TELE_MAX + 1;
+	CHECK(iter_rows_take(&set, &all, buf, len, &used) == TOOL_FAILED);
+	ctele_free(&set);
+	free(buf);
+	return true;
+}
+
 static bool messages_are_held(void)
 {
 	tool_err_hold(true);
@@ -498,6 +549,7 @@ static const struct unit_case cases[] = {
 	CASE(synthetic_looks_are_the_same_each_time),
 	CASE(recording_that_is_cut_anywhere_is_readable),
 	CASE(recording_with_any_bit_wrong_is_noticed),
+	CASE(rows_of_the_iterator_are_taken),
 	CASE(messages_are_held),
 };
 
