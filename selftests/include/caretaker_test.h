@@ -13,6 +13,8 @@
 #define PAYLOAD_PATH	"/caretaker.elf"
 /* One that leaves a broken FPU image, see selftests/payloads */
 #define BAD_FPU_PAYLOAD	"/payloads/bad_fpu.elf"
+/* One whose telemetry says in the gap that it is of another version */
+#define BAD_TELEMETRY_PAYLOAD	"/payloads/bad_telemetry.elf"
 /* One that serves nothing and skips CPUID */
 #define FLOOR_PAYLOAD	"/payloads/floor.elf"
 #define PCPU		1U	/* host CPU for the gap in all tests */
