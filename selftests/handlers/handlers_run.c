@@ -15,6 +15,7 @@
 #include "console.h"
 #include "guest_script.h"
 #include "ktap.h"
+#include "ledger_test.h"
 #include "object.h"
 
 #define REASON_CPUID	0x72
@@ -105,6 +106,17 @@ static bool is_handler_leaf(const uint32_t out[4])
 	       out[2] == CARETAKER_CPUID_ECX && out[3] == CARETAKER_CPUID_EDX;
 }
 
+/* @calls of the handler of @class between the two readings; its time is the ledger's. */
+static enum ktap_result handler_used(unsigned int class, uint64_t calls)
+{
+	const struct kvm_caretaker_class_use *old = &before.classes[class];
+	const struct kvm_caretaker_class_use *new = &after.classes[class];
+
+	CHECK(new->calls == old->calls + calls, "%llu calls became %llu", old->calls, new->calls);
+	CHECK(new->cycles > old->cycles, "%llu cycles became %llu", old->cycles, new->cycles);
+	return ledger_cells(&after);
+}
+
 static enum ktap_result cpuid_mode(uint32_t flags)
 {
 	uint32_t out[4];
@@ -119,7 +131,7 @@ static enum ktap_result cpuid_mode(uint32_t flags)
 	CHECK(!caretaker_telemetry(&guest, &after), "no telemetry");
 	CHECK(kvm_caretaker_exits(&after, REASON_CPUID, KVM_CARETAKER_HANDLER) ==
 	      kvm_caretaker_exits(&before, REASON_CPUID, KVM_CARETAKER_HANDLER) + 1, "not counted");
-	return KTAP_PASS;
+	return handler_used(KVM_CARETAKER_CLASS_CPUID, 1);
 }
 
 static enum ktap_result cpuid_shared(void)
@@ -223,7 +235,7 @@ static enum ktap_result fuel(void)
 	CHECK(after.fuel_out == before.fuel_out + 1, "%llu became %llu", before.fuel_out,
 	      after.fuel_out);
 	ktap_diag("cut off after %lu turns", f[1] - 10);
-	return KTAP_PASS;
+	return handler_used(KVM_CARETAKER_CLASS_CPUID, 2);
 }
 
 static enum ktap_result replaced(void)

@@ -16,6 +16,8 @@
 /* One that faults, and one that sleeps on, when it is to take the vCPU */
 #define BAD_START_PAYLOAD "/payloads/bad_start.elf"
 #define DEAF_PAYLOAD	"/payloads/deaf.elf"
+/* One whose telemetry says in the gap that it is of another version */
+#define BAD_TELEMETRY_PAYLOAD	"/payloads/bad_telemetry.elf"
 /* One that serves nothing and skips CPUID */
 #define FLOOR_PAYLOAD	"/payloads/floor.elf"
 #define PCPU		1U	/* host CPU for the gap in all tests */

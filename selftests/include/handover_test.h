@@ -12,6 +12,7 @@ enum handover_guest {
 	HANDOVER_SLEEPS,	/* HLT until its timer, while there is no kernel */
 	HANDOVER_SHUTS_DOWN,	/* triple-faults in the next kernel, before it is adopted */
 	HANDOVER_BAD_FPU,	/* counts, on a payload that leaves a broken FPU image */
+	HANDOVER_BAD_TELEMETRY,	/* counts, on a payload whose telemetry is of another version */
 };
 
 /* Returns the exit status; stage 1 does not return when all went well. */

@@ -140,6 +140,8 @@ static int stage_1(void)
 		return ktap_skip_all(cases, ARRAY_SIZE(cases), missing);
 	if (guest_does == HANDOVER_BAD_FPU)
 		setenv("CARETAKER_PAYLOAD", BAD_FPU_PAYLOAD, 1);
+	if (guest_does == HANDOVER_BAD_TELEMETRY)
+		setenv("CARETAKER_PAYLOAD", BAD_TELEMETRY_PAYLOAD, 1);
 	status = ktap_run(cases, ARRAY_SIZE(cases), 60);
 	if (status)
 		return status;
@@ -516,6 +518,38 @@ static int stage_2_bad_fpu(void)
 	return ktap_run(cases, ARRAY_SIZE(cases), 200);
 }
 
+static enum ktap_result vcpu_refused(void)
+{
+	int fd;
+
+	CHECK(!retrieve_vm(session, &guest), "no VM");
+	fd = luo_retrieve(session, TOKEN_VCPU);
+	CHECK(fd == -EPROTONOSUPPORT, "retrieve of the vCPU gave %d", fd);
+	CHECK(klog_contains("its Caretaker cannot be taken over"), "the kernel does not say why");
+	CHECK(count_alive(&guest, 2000), "the guest does not count any more");
+	return KTAP_PASS;
+}
+
+static enum ktap_result stays_detached(void)
+{
+	CHECK(luo_finish(session) < 0, "FINISH went through while the vCPU is detached");
+	CHECK(pcpu_left_alone() == KTAP_PASS, "the pCPU");
+	CHECK(count_alive(&guest, 2000), "the guest does not count any more");
+	return KTAP_PASS;
+}
+
+static int stage_2_bad_telemetry(void)
+{
+	static const struct ktap_case cases[] = {
+		{ "session, state and RAM are retrieved", ram_retrieved, true },
+		{ "the guest counted in the gap and still does", counted_in_gap },
+		{ "the VM is retrieved, the vCPU with other telemetry is refused", vcpu_refused },
+		{ "the guest runs on, detached, and FINISH is refused", stays_detached },
+	};
+
+	return ktap_run(cases, ARRAY_SIZE(cases), 200);
+}
+
 static int stage_2(void)
 {
 	static struct ktap_case cases[] = {
@@ -550,6 +584,8 @@ int handover_main(enum handover_guest does)
 		return stage_2_fault();
 	case HANDOVER_BAD_FPU:
 		return stage_2_bad_fpu();
+	case HANDOVER_BAD_TELEMETRY:
+		return stage_2_bad_telemetry();
 	default:
 		return stage_2();
 	}
