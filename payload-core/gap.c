@@ -103,8 +103,8 @@ void payload_prepare(struct vmcb *vmcb)
 }
 
 /*
- * Makes the VMCB fit for VMRUN. GIF=0. A kick that comes after the check is a pending NMI, which ends the VMRUN at
- * once, so that none is lost. PAYLOAD_LEAVE when a kernel wants the vCPU.
+ * Makes the VMCB fit for VMRUN. GIF=0. A kick that comes after the check is a pending NMI, which
+ * ends the VMRUN at once, so that none is lost. PAYLOAD_LEAVE when a kernel wants the vCPU.
  */
 static u32 gap_reenter(struct vmcb *vmcb)
 {

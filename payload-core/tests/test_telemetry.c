@@ -4,7 +4,8 @@
  */
 #include "harness.h"
 
-#define NEXT_RIP	0x401001	/* what the CPU says for port I/O, else no handler is asked */
+/* What the CPU says for port I/O; without it no handler is asked */
+#define NEXT_RIP	0x401001
 
 #define ACCOUNT(name)	h.telemetry.ledger[KVM_CARETAKER_TIME_##name]
 
@@ -323,7 +324,7 @@ static void test_max(void)
 	expect_sound();
 }
 
-/* Reasons 0x10 and up, which are all KVM's: 31 get slots of their own, the others share the last. */
+/* Reasons 0x10 and up, all KVM's: 31 get slots of their own, the others share the last. */
 static void test_slots(void)
 {
 	const struct kvm_caretaker_slot *slot;
@@ -380,7 +381,8 @@ static void test_any(void)
 	h.vmcb.info2 = NEXT_RIP;
 	for (i = 0; i < 20000; i++) {
 		random = random * 1664525 + 1013904223;
-		handler_set(KVM_CARETAKER_CLASS_IO, random & 1 << 30 ? handler_block : handler_handled);
+		handler_set(KVM_CARETAKER_CLASS_IO,
+			    random & 1 << 30 ? handler_block : handler_handled);
 		handler_set(KVM_CARETAKER_CLASS_CPUID, random & 1 << 29 ? handler_next : NULL);
 		h.vmcb.exit_int_info = 0;
 		ccb.state = KVM_CARETAKER_ATTACHED;

@@ -201,7 +201,7 @@ int main(void)
 		{ "in the gap: a guest without exits has the time", counts_in_gap, true },
 		{ "in the gap: a stall has the time", stalls, true },
 		{ "in the gap: an idle guest is halted 95 % of the time", idles, true },
-		{ "a new payload goes on with the ledger, on isolated tables, too", isolated, true },
+		{ "a new payload goes on with the ledger, on isolated tables", isolated, true },
 		{ "at the end counts, histograms and times agree", at_the_end },
 	};
 	const char *missing = caretaker_missing();

@@ -30,11 +30,11 @@ enum kvm_caretaker_server {
 enum kvm_caretaker_account {
 	KVM_CARETAKER_TIME_GUEST    = 0, /* from VMRUN to #VMEXIT */
 	KVM_CARETAKER_TIME_NATIVE   = 1, /* from #VMEXIT to VMRUN, served by the payload core */
-	KVM_CARETAKER_TIME_HANDLER  = 2, /* from #VMEXIT to VMRUN, or to a verdict other than HANDLED */
-	KVM_CARETAKER_TIME_KVM	    = 3, /* attached: out of the payload, whatever KVM or VMM do then */
+	KVM_CARETAKER_TIME_HANDLER  = 2, /* #VMEXIT to VMRUN, or to a verdict but HANDLED */
+	KVM_CARETAKER_TIME_KVM	    = 3, /* attached: out of the payload, in KVM, VMM or idle */
 	KVM_CARETAKER_TIME_BLOCKED  = 4, /* from #VMEXIT to the end of the stall */
-	KVM_CARETAKER_TIME_HALTED   = 5, /* in the gap: the pCPU halts because the guest is in HLT */
-	KVM_CARETAKER_TIME_HANDOVER = 6, /* tsc_stop to tsc_run; leaving the payload to tsc_adopt */
+	KVM_CARETAKER_TIME_HALTED   = 5, /* in the gap: the pCPU halts with a guest in HLT */
+	KVM_CARETAKER_TIME_HANDOVER = 6, /* tsc_stop to tsc_run, last exit to tsc_adopt */
 	KVM_CARETAKER_NR_ACCOUNTS   = 7,
 };
 
@@ -70,8 +70,8 @@ enum kvm_caretaker_account {
  * @gap_cycles:	payload, detached: TSC cycles that they took
  * @max:	writer of the cycles: the longest of all these exits
  * @hist:	writer of the cycles: all these exits by length. Modulo 2^32: differences are exact
- *		as long as a reader looks once in 2^32 exits, and the sum of all buckets is that of the
- *		counts modulo 2^32
+ *		as long as a reader looks once in 2^32 exits, and all buckets add up to the counts
+ *		modulo 2^32
  *
  * Exits that go to KVM, block or halt are counted when they begin, and timed when they are
  * over: between them the cell that @pending of struct kvm_caretaker_telemetry names has one more
@@ -160,9 +160,9 @@ struct kvm_caretaker_stall {
  *		kernel, at preserve and when it takes the vCPU back: enum kvm_caretaker_account to
  *		which the time since @tsc_last will go. KVM_CARETAKER_TIME_GUEST also while the
  *		payload serves an exit that takes no longer than that
- * @pending:	payload, when an exit goes to KVM, blocks or halts, zeroed when it is over; kernel, at
- *		preserve: zeroed. The cell of that exit: slot * KVM_CARETAKER_NR_SERVERS + server
- *		+ 1; 0 for none
+ * @pending:	payload, when an exit goes to KVM, blocks or halts, zeroed when it is over;
+ *		kernel, at preserve: zeroed. The cell of that exit:
+ *		slot * KVM_CARETAKER_NR_SERVERS + server + 1; 0 for none
  * @nr_slots:	payload, at the first exit of a reason: slots in use, the shared one not counted
  * @reserved32:	zero
  * @reserved:	zero

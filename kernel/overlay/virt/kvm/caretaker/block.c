@@ -394,7 +394,9 @@ err_free:
 /* The running payload writes this struct, and the kernel that takes the vCPU does. */
 static int block_check_telemetry(const struct kvm_caretaker_telemetry *t)
 {
-	return t->abi == KVM_CARETAKER_TELEMETRY_ABI && t->size == sizeof(*t) ? 0 : -EPROTONOSUPPORT;
+	if (t->abi != KVM_CARETAKER_TELEMETRY_ABI || t->size != sizeof(*t))
+		return -EPROTONOSUPPORT;
+	return 0;
 }
 
 /* Ranges and versions that another kernel wrote: never trust them further than the page goes. */
