@@ -173,4 +173,7 @@ void bench_all(void)
 	bench("native", image_payload, NULL, 0);
 	bench("native, isolated", image_payload, NULL, KVM_CARETAKER_CCB_ISOLATE);
 	bench("shortest handler", image_payload, handler_least, 0);
+	test_events = 1U << KVM_CARETAKER_EVENT_EXIT;
+	bench("native, each an event", image_payload, NULL, 0);
+	test_events = 0;
 }

@@ -23,6 +23,7 @@
 
 struct kvm_caretaker_ccb *test_ccb;
 u32 test_vcpu;
+u32 test_events;
 
 static struct kvm_caretaker_ccb *test_ccbs[NR_VCPUS];
 
@@ -240,6 +241,8 @@ void setup(const u8 *image, u64 base, const u8 *guest, u32 flags)
 	C.handlers = (u64)&arena->handlers;
 	C.meta = (u64)&arena->meta;
 	C.telemetry = (u64)&arena->telemetry;
+	C.ring = (u64)&arena->ring;
+	C.events = test_events;
 	arena->telemetry.tsc_first = now();
 	arena->telemetry.tsc_last = arena->telemetry.tsc_first;
 	arena->telemetry.open = KVM_CARETAKER_TIME_KVM;

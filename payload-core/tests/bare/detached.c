@@ -140,6 +140,34 @@ static void test_block(void)
 	report("detached port write blocks with RIP on it", ok);
 }
 
+/* What the record number @n of the first sub-buffer is about; all of them have the same length. */
+static u32 event_id(u32 n)
+{
+	return *(u16 *)(arena->ring.subbuf[0].data + 4 +
+			n * (4 + sizeof(struct kvm_caretaker_event_at)));
+}
+
+static void test_events_of_gap(void)
+{
+	static const u8 wanted[] = {
+		KVM_CARETAKER_EVENT_RUN, KVM_CARETAKER_EVENT_STALL, KVM_CARETAKER_EVENT_RESUME,
+		KVM_CARETAKER_EVENT_PARK,
+	};
+	bool ok;
+	u32 i;
+
+	test_events = KVM_CARETAKER_EVENTS_ALL & ~(1U << KVM_CARETAKER_EVENT_EXIT);
+	ok = detach(guest_out, 0) && wait_state(STALLED) && adopt(KVM_CARETAKER_STALLED);
+	ok &= check("events", arena->ring.events, sizeof(wanted));
+	for (i = 0; i < sizeof(wanted); i++)
+		ok &= check("event", event_id(i), wanted[i]);
+	ok = ok && detach(guest_shutdown, 0) && wait_state(FAULTED) && wait_pcpu(HALTED);
+	ok &= check("events", arena->ring.events, 2);
+	ok &= check("event", event_id(1), KVM_CARETAKER_EVENT_FAULT);
+	test_events = 0;
+	report("run, stall, its end, park and a fault are written to the ring", ok);
+}
+
 static void test_stray_nmi(void)
 {
 	bool ok = detach(guest_cpuid_loop, 0) && wait_counter(10);
@@ -234,6 +262,7 @@ void test_detached(void)
 	test_hlt();
 	test_halted_at_detach();
 	test_block();
+	test_events_of_gap();
 	test_stray_nmi();
 	test_nmi_storm();
 	test_shutdown();

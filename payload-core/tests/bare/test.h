@@ -29,11 +29,14 @@ struct arena {
 	struct kvm_caretaker_handlers handlers;
 	struct kvm_caretaker_meta meta;
 	struct kvm_caretaker_telemetry telemetry __aligned(64);
+	struct kvm_caretaker_ring ring;
 } __aligned(4096);
 
 /* That of the vCPU under test, which is test_vcpu. */
 #define arena ((struct arena *)(u64)(ARENA_BASE + test_vcpu * ARENA_STEP))
 extern u32 test_vcpu;
+/* Events that setup() switches on */
+extern u32 test_events;
 
 /* boot.S */
 extern u8 image_payload[], image_floor[];
