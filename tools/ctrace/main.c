@@ -64,7 +64,7 @@ static const struct {
 	{ OF_SOURCE, { 256, "debugfs", "DIR", OPT_STRING, &options.source.debugfs, 0,
 		       "where debugfs is, or a copy of its kvm directory" } },
 	{ OF_SOURCE, { 262, "source", "WAY", OPT_STRING, &opt_source, 0,
-		       "live data by debugfs or bpf; default auto: bpf when there is no debugfs" } },
+		       "live data by debugfs or bpf; default auto: bpf without debugfs" } },
 	{ OF_SOURCE, { 'v', "verbose", NULL, OPT_FLAG, &options.source.verbose, 0,
 		       "tell where data comes from" } },
 	{ OF_SOURCE, { 'i', "input", "FILE", OPT_STRING, &options.source.file, 0,

@@ -13,7 +13,7 @@
 #include "reason.h"
 #include "record.h"
 #include "times.h"
-#include "tests/unit.h"
+#include "unit.h"
 
 static uint64_t random_state = 88172645463325252ULL;
 

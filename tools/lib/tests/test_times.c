@@ -7,7 +7,7 @@
 #include "ctele.h"
 #include "output.h"
 #include "times.h"
-#include "tests/unit.h"
+#include "unit.h"
 
 static void tele_init(struct kvm_caretaker_telemetry *t)
 {
