@@ -110,7 +110,10 @@ static void fix_entry(struct kvm_cpuid_entry2 *e, const struct topology *t)
 		e->ecx = (e->ecx & ~0xf0ffu) | t->shift << 12 | (t->nr - 1);
 		break;
 	case 0x8000000a:		/* features of SVM */
-		e->eax = e->ebx = e->ecx = e->edx = 0;
+		e->eax = 0;
+		e->ebx = 0;
+		e->ecx = 0;
+		e->edx = 0;
 		break;
 	case 0x8000001e:
 		e->eax = t->id;
