@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Two vCPUs that share a handler set live through a kexec: the set's state is one for both, in the
- * old kernel, in the gap and in the next one, and memory of a vCPU's own goes along.
+ * old kernel, in the gap and in the next one, and memory of a vCPU's own goes along. The set that
+ * the next kernel loads goes on from that state.
  */
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "carried.h"
 #include "counts.h"
 #include "ktap.h"
 #include "object.h"
@@ -171,12 +173,42 @@ static enum ktap_result counts_agree(void)
 	return KTAP_PASS;
 }
 
+static enum ktap_result carried_over(void)
+{
+	static struct handlers h;
+	struct counts_state old, now;
+	char why[256] = "";
+	unsigned int i;
+
+	CHECK(!state_get(1, 0, &old, sizeof(old)), "no state");
+	CHECK(!handlers_open(&h, corpus_find("accept/counts")), "no object");
+	CHECK(!handlers_load(&h), "not loaded: %.900s", h.log);
+	CHECK(!state_carried(h.obj, &old, sizeof(old), why, sizeof(why)), "not carried: %s", why);
+	CHECK(!handlers_attach(&h), "no link");
+	for (i = 0; i < VCPUS; i++)
+		CHECK(!install(i, &h), "not installed");
+	handlers_close(&h);
+	CHECK(smp_alive(&guest, SMP_ALIVE_MS), "the guest does not run");
+	CHECK(!state_get(0, 0, &now, sizeof(now)), "no state");
+	for (i = 0; i < VCPUS; i++)
+		CHECK(now.vcpu[i] > old.vcpu[i] && now.gap[i] == old.gap[i] &&
+		      now.scratch[i] && now.scratch[i] <= now.vcpu[i] - old.vcpu[i],
+		      "vCPU %u: %llu exits after %llu, %llu in its own memory", i, now.vcpu[i],
+		      old.vcpu[i], now.scratch[i]);
+	return KTAP_PASS;
+}
+
 static enum ktap_result ended(void)
 {
-	CHECK(smp_pcpus_online(&guest, SMP_ONLINE_MS), "a pCPU does not return");
 	CHECK(!luo_finish(session), "FINISH is refused");
 	close(session);
 	return smp_end(&guest);
+}
+
+static enum ktap_result pcpus_return(void)
+{
+	CHECK(smp_pcpus_online(&guest, SMP_ONLINE_MS), "a pCPU does not return");
+	return KTAP_PASS;
 }
 
 static int stage_2(void)
@@ -186,6 +218,8 @@ static int stage_2(void)
 		{ "both vCPUs' handlers go on in the gap, on one state", counts_in_gap },
 		{ "both are adopted", adopted, true },
 		{ "state, memory of a vCPU's own and telemetry agree", counts_agree },
+		{ "the pCPUs come online again", pcpus_return },
+		{ "a new set goes on from the state that was kept", carried_over },
 		{ "no interrupt was lost, all registers are intact", ended },
 	};
 
