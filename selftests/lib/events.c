@@ -16,7 +16,8 @@
 #include "ktap.h"
 #include "kvm_guest.h"
 
-#define QUIET_MS	600
+#define FIRST_MS	4000	/* wait for the first one, on a busy machine */
+#define QUIET_MS	600	/* and for another one after that */
 #define LONGEST_MS	20000
 #define TEXT_MAX	(8 << 20)
 
@@ -128,7 +129,7 @@ static int cat_until_quiet(const char *path, int out)
 		return -errno;
 	if (!pid)
 		child_cat(path, out);
-	while (quiet < QUIET_MS && all < LONGEST_MS && !waitpid(pid, NULL, WNOHANG)) {
+	while (quiet < (was ? QUIET_MS : FIRST_MS) && all < LONGEST_MS && !waitpid(pid, NULL, WNOHANG)) {
 		sleep_ms(50);
 		quiet = size_of(out) == was ? quiet + 50 : 0;
 		was = size_of(out);

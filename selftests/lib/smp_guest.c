@@ -293,6 +293,17 @@ bool smp_timers_set(struct smp_guest *g, unsigned int ms)
 	return true;
 }
 
+/* One too many: an interrupt came twice; one too few: it is under way, or lost. */
+static void describe_casts(struct smp_guest *g, unsigned int i)
+{
+	unsigned int k;
+
+	for (k = 0; k < g->nr; k++)
+		if (smp_area(g, i)->cast_due[k] != smp_area(g, k)->cast_got[i])
+			ktap_diag("vCPU %u: %lu broadcasts to vCPU %u, %lu came", i,
+				  smp_area(g, i)->cast_due[k], k, smp_area(g, k)->cast_got[i]);
+}
+
 void smp_describe(struct smp_guest *g)
 {
 	unsigned int i;
@@ -304,6 +315,10 @@ void smp_describe(struct smp_guest *g)
 			  i, a->rounds, a->waiting, a->in_hlt ? " in HLT" : "", a->ping_sent,
 			  a->ping_got, a->pong_got, a->self_sent, a->self_got, a->nmi_sent,
 			  a->nmi_got, a->cast_sent, a->timer_now, a->all_ticks);
+		describe_casts(g, i);
+		if (a->errors)
+			ktap_diag("vCPU %u: %lu errors of kinds %#lx, the first: %#lx instead of %#lx",
+				  i, a->errors, a->what, a->got, a->wanted);
 		if (a->exception)
 			ktap_diag("vCPU %u: exception %lu at %#lx, error code %#lx", i,
 				  a->exception - 1, a->exception_rip, a->exception_code);
@@ -322,8 +337,6 @@ bool smp_right(struct smp_guest *g)
 
 		if (!a->errors && !g->runner[i].error)
 			continue;
-		ktap_diag("vCPU %u: %lu errors of kinds %#lx, the first: %#lx instead of %#lx", i,
-			  a->errors, a->what, a->got, a->wanted);
 		right = false;
 	}
 	if (!right)
