@@ -21,9 +21,9 @@
 #include <linux/types.h>
 
 #define KVM_CARETAKER_RING_ABI		1
-#define KVM_CARETAKER_RING_BYTES	16384
+#define KVM_CARETAKER_RING_BYTES	8192
 #define KVM_CARETAKER_RING_SUBBUF	1024
-#define KVM_CARETAKER_RING_NR_SUBBUFS	15	/* and as much space as one for the header */
+#define KVM_CARETAKER_RING_NR_SUBBUFS	7	/* and as much space as one for the header */
 #define KVM_CARETAKER_RING_CAPACITY	(KVM_CARETAKER_RING_SUBBUF - 16)
 
 #define KVM_CARETAKER_RING_TIME_BITS	27
@@ -164,7 +164,7 @@ struct kvm_caretaker_ring {
 	__u64 lost;
 	__u64 reserved[6];
 	struct kvm_caretaker_ring_slot slot[KVM_CARETAKER_RING_NR_SUBBUFS];
-	__u64 pad[82];
+	__u64 pad[98];
 	struct kvm_caretaker_ring_subbuf subbuf[KVM_CARETAKER_RING_NR_SUBBUFS];
 };
 
