@@ -10,4 +10,4 @@ CARETAKER_HANDLER(io, read_across_end)
 }
 
 CARETAKER_HANDLERS(set, .io = (void *)read_across_end);
-EXPECT("-", "load", "access beyond struct kvm_caretaker_exit");
+EXPECT("-", "load", "access beyond the end of member");
