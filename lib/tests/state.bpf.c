@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
 /* State of handlers that changes from one build to the next: -DSTATE_base and so on. */
 typedef unsigned int u32;
 typedef unsigned long long u64;

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
 /* State goes into an object that has the same types, and into no other. KTAP; needs no kernel. */
 #include <errno.h>
 #include <stdbool.h>

@@ -155,7 +155,8 @@ static enum ktap_result overrun(void)
 	CHECK(caretaker_ring_overrun(&reader) == (50 - NR) * 84, "%lu overrun",
 	      caretaker_ring_overrun(&reader));
 	n = drain(&first, &good);
-	CHECK(n == NR * 84 && good && first == (52 - NR) * 84, "%u records from %u on", n, first);
+	CHECK(n == NR * 84 && good && first == (52 - NR) * 84, "%u records from %u on", n,
+	      first);
 	CHECK(reader.lost == (50 - NR) * 84 && ring.lost == (50 - NR) * 84, "%lu lost", reader.lost);
 	fill(20);
 	caretaker_ring_open(&reader, &ring);
@@ -294,7 +295,8 @@ static enum ktap_result damaged(void)
 		ring.read = rand() % 3 ? 0 : rand();
 		fill(rand() % (NR + 5));
 		for (j = rand() % 8; j; j--) {
-			at = rand() % (rand() % 2 ? offsetof(struct kvm_caretaker_ring, pad) : sizeof(ring));
+			at = rand() % 2 ? sizeof(ring) : offsetof(struct kvm_caretaker_ring, pad);
+			at = rand() % at;
 			((uint8_t *)&ring)[at] = rand();
 		}
 		caretaker_ring_open(&reader, &ring);
