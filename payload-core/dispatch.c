@@ -232,21 +232,38 @@ static noinline u32 attached_requests(u32 action)
 	return attached_forward(VMEXIT_INTR);
 }
 
-static inline u32 attached_verdict(u32 verdict)
+/* Apart, so that the path of HANDLED saves no registers. */
+static noinline u32 attached_not_handled(u32 verdict)
 {
-	struct vmcb *vmcb = payload_vmcb();
 	u32 index = payload_call.index;
 
-	if (likely(verdict == KVM_CARETAKER_HANDLED)) {
-		vmcb->rax = ccb.exit.gpr[KVM_CARETAKER_RAX];
-		return attached_enter(vmcb, index, payload_call.next, KVM_CARETAKER_HANDLER);
-	}
 	payload_verdict_edge();
 	if (verdict == KVM_CARETAKER_NEXT)
-		return attached_next(vmcb, index, payload_call.next);
+		return attached_next(payload_vmcb(), index, payload_call.next);
 	if (verdict == KVM_CARETAKER_FUEL)
 		payload_telemetry()->fuel_out++;
 	return attached_forward(index);
+}
+
+static __always_inline u32 attached_verdict(u32 verdict)
+{
+	struct vmcb *vmcb = payload_vmcb();
+
+	if (unlikely(verdict != KVM_CARETAKER_HANDLED))
+		return attached_not_handled(verdict);
+	vmcb->rax = ccb.exit.gpr[KVM_CARETAKER_RAX];
+	return attached_enter(vmcb, payload_call.index, payload_call.next, KVM_CARETAKER_HANDLER);
+}
+
+/* Apart, and by way of the same code, so that without requests nothing follows the verdict. */
+static noinline u32 attached_verdict_requests(u32 verdict)
+{
+	u32 requests = ccb.exit.requests, action;
+
+	ccb.exit.requests = 0;
+	action = payload_verdict_attached(verdict);
+	ccb.exit.requests = requests;
+	return attached_requests(action);
 }
 
 /**
@@ -260,9 +277,7 @@ static inline u32 attached_verdict(u32 verdict)
  */
 u32 payload_verdict_attached(u32 verdict)
 {
-	u32 action = attached_verdict(verdict);
-
-	if (likely(!ccb.exit.requests))
-		return action;
-	return attached_requests(action);
+	if (unlikely(ccb.exit.requests))
+		return attached_verdict_requests(verdict);
+	return attached_verdict(verdict);
 }
