@@ -17,23 +17,24 @@ struct latency_last {
 struct caretaker_latency_state latency_state;
 
 /* Bits from @n on: if there are any the result is so much more, and they are what is left. */
-#define LOG2_STEP(n)			\
+#define LOG2_STEP(n) do {		\
 	if (value >> (n)) {		\
 		value >>= (n);		\
 		log += (n);		\
-	}
+	}				\
+} while (0)
 
 static __always_inline __u32 latency_bucket(__u64 value)
 {
 	__u32 log = 0;
 
 	value |= 31;
-	LOG2_STEP(32)
-	LOG2_STEP(16)
-	LOG2_STEP(8)
-	LOG2_STEP(4)
-	LOG2_STEP(2)
-	LOG2_STEP(1)
+	LOG2_STEP(32);
+	LOG2_STEP(16);
+	LOG2_STEP(8);
+	LOG2_STEP(4);
+	LOG2_STEP(2);
+	LOG2_STEP(1);
 	log -= 4;
 	return log < CARETAKER_LATENCY_BUCKETS ? log : CARETAKER_LATENCY_BUCKETS - 1;
 }

@@ -56,7 +56,7 @@ struct caretaker_pmtimer_state {
 /* @tsc_khz: of the pCPU, as KVM_GET_CARETAKER says it; more than 3580 */
 static inline __u64 caretaker_pmtimer_ratio(__u32 tsc_khz)
 {
-	return (__u64)(((unsigned __int128)CARETAKER_PMTIMER_HZ << 64) / (tsc_khz * 1000ULL));
+	return (__u64)(((__uint128_t)CARETAKER_PMTIMER_HZ << 64) / (tsc_khz * 1000ULL));
 }
 #endif
 

@@ -5,7 +5,8 @@
  * What a handler may do: read the exit context, write gpr[] but gpr[RSP], use global variables
  * (they are its state, shared with whoever mmaps the maps, and outlive the kernel), call its own
  * static functions and the kfuncs of caretaker.bpf.h, loop. What it may not: call helpers or other
- * kernel functions, use other maps, follow pointers. Registers of the context need constant indices: exit->gpr[KVM_CARETAKER_RCX].
+ * kernel functions, use other maps, follow pointers. Registers of the context need constant
+ * indices: exit->gpr[KVM_CARETAKER_RCX].
  *
  * Verdicts: KVM_CARETAKER_HANDLED (RIP advances, the guest goes on), NEXT (the native code may
  * serve it), FORWARD and BLOCK (attached: KVM serves it; detached: the vCPU waits for the next

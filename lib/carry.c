@@ -221,7 +221,8 @@ int carry_into(struct bpf_object *obj, const struct caretaker_state_type *old, c
 		return err;
 	value = bpf_map__initial_value(map, &room);
 	if (!value || room < now.bytes)
-		return carry_refuse(log, size, -EINVAL, "section %.15s cannot be written", now.section);
+		return carry_refuse(log, size, -EINVAL, "section %.15s cannot be written",
+				    now.section);
 	memcpy(value, state, now.bytes);
 	return 0;
 }

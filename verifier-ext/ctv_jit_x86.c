@@ -5,7 +5,8 @@
  * Two passes of the same code: the first counts bytes, the second writes them. Jumps always have
  * 32-bit displacements, so sizes do not depend on distances. No indirect branch, no reference to
  * anything outside the image: memory of maps is addressed relative to RIP, calls go to functions
- * of the same handler, and the code of kernel functions stands where they are called. Only baseline instructions, since the image may outlive a kernel.
+ * of the same handler, and the code of kernel functions stands where they are called. Only
+ * baseline instructions, since the image may outlive a kernel.
  *
  * Registers: r0 to r10 in rax rdi rsi rdx rcx r8 rbx r13 r14 r15 rbp (the System V order of
  * arguments), the kernel's extra register in r10. r11 is scratch, r12 holds fuel, r9 the stack

@@ -14,11 +14,11 @@
 	X(TIME, bpf_caretaker_time, 30,							\
 	  "(exit): the pCPU's TSC at the call; plus exit->tsc_offset it is the guest's")	\
 	X(SCRATCH, bpf_caretaker_scratch, 14,						\
-	  "(exit, slot, size): 256 bytes of this vCPU's own, or NULL; slot is below 16, size a constant") \
+	  "(exit, slot, size): 256 bytes of this vCPU's own, or NULL; slot < 16, constant size") \
 	X(INJECT, bpf_caretaker_inject, 25,						\
 	  "(exit, vector): an edge-triggered interrupt for this vCPU, 16 to 255, or -EINVAL")	\
 	X(EMIT, bpf_caretaker_emit, 100,						\
-	  "(exit, data, size): an event of 8, 16 ... 64 bytes, or -EINVAL; one per exit, then -EBUSY")
+	  "(exit, data, size): event of 8, 16 ... 64 bytes, or -EINVAL; one per exit, then -EBUSY")
 
 #define CTV_KFUNC_ENUM(name, function, cost, what) CTV_KFUNC_##name,
 enum ctv_kfunc {

@@ -133,7 +133,8 @@ static enum ktap_result counts_in_gap(void)
 	CHECK(smp_alive(&guest, SMP_ALIVE_MS), "the guest does not run any more");
 	CHECK(!state_get(1, 0, &after, sizeof(after)), "no state");
 	for (i = 0; i < VCPUS; i++)
-		CHECK(before.gap[i] && after.gap[i] > before.gap[i] && before.vcpu[i] > before.gap[i],
+		CHECK(before.gap[i] && after.gap[i] > before.gap[i] &&
+		      before.vcpu[i] > before.gap[i],
 		      "vCPU %u: %llu of %llu exits in the gap, then %llu", i, before.gap[i],
 		      before.vcpu[i], after.gap[i]);
 	return KTAP_PASS;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Payload and handlers are replaced, 1000 times or as often as ct_updates says, on a guest whose vCPUs interrupt each other
- * all the time: no interrupt is lost, no exit is answered by another vCPU's handlers.
+ * Payload and handlers are replaced, 1000 times or as often as ct_updates says, on a guest whose
+ * vCPUs interrupt each other all the time: no interrupt is lost, no exit is answered by another vCPU's handlers.
  */
 #include <string.h>
 #include <sys/ioctl.h>
@@ -151,10 +151,12 @@ int main(void)
 		{ "no interrupt was lost, all registers are intact", nothing_lost },
 	};
 	const char *missing = caretaker_missing();
+	unsigned int secs;
 
 	if (missing)
 		return ktap_skip_all(cases, ARRAY_SIZE(cases), missing);
 	nr_updates = cmdline_number("ct_updates", 1000) / VCPUS * VCPUS;
 	ktap_diag("%u updates", nr_updates);
-	return ktap_run(cases, ARRAY_SIZE(cases), nr_updates < 1000 ? 900 : nr_updates * 9 / 10);
+	secs = nr_updates < 1000 ? 900 : nr_updates * 9 / 10;
+	return ktap_run(cases, ARRAY_SIZE(cases), secs);
 }

@@ -129,7 +129,8 @@ static int cat_until_quiet(const char *path, int out)
 		return -errno;
 	if (!pid)
 		child_cat(path, out);
-	while (quiet < (was ? QUIET_MS : FIRST_MS) && all < LONGEST_MS && !waitpid(pid, NULL, WNOHANG)) {
+	while (quiet < (was ? QUIET_MS : FIRST_MS) && all < LONGEST_MS &&
+	       !waitpid(pid, NULL, WNOHANG)) {
 		sleep_ms(50);
 		quiet = size_of(out) == was ? quiet + 50 : 0;
 		was = size_of(out);

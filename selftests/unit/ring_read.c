@@ -157,7 +157,8 @@ static enum ktap_result overrun(void)
 	n = drain(&first, &good);
 	CHECK(n == NR * 84 && good && first == (52 - NR) * 84, "%u records from %u on", n,
 	      first);
-	CHECK(reader.lost == (50 - NR) * 84 && ring.lost == (50 - NR) * 84, "%lu lost", reader.lost);
+	CHECK(reader.lost == (50 - NR) * 84 && ring.lost == (50 - NR) * 84, "%lu lost",
+	      reader.lost);
 	fill(20);
 	caretaker_ring_open(&reader, &ring);
 	n = drain(&first, &good);

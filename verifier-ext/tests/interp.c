@@ -299,7 +299,8 @@ static u64 emit(struct interp *in)
 		return (u64)-EINVAL;
 	if (load(in, at + CTV_EXIT_REQUESTS, 4) & CTV_REQUEST_EMIT)
 		return (u64)-EBUSY;
-	store(in, at + CTV_EXIT_REQUESTS, 4, load(in, at + CTV_EXIT_REQUESTS, 4) | CTV_REQUEST_EMIT);
+	store(in, at + CTV_EXIT_REQUESTS, 4,
+	      load(in, at + CTV_EXIT_REQUESTS, 4) | CTV_REQUEST_EMIT);
 	store(in, at + CTV_EXIT_EMIT_SIZE, 4, size);
 	for (i = 0; i < size; i++)
 		store(in, at + CTV_EXIT_EMIT + i, 1, load(in, in->reg[2] + i, 1));

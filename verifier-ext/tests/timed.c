@@ -14,7 +14,7 @@
 /* What the counter is at @tsc, by division. */
 static u64 pmtimer_exact(const struct caretaker_pmtimer_config *c, u64 tsc)
 {
-	return c->base_count + (u64)((unsigned __int128)(tsc - c->base_tsc) *
+	return c->base_count + (u64)((__uint128_t)(tsc - c->base_tsc) *
 				     CARETAKER_PMTIMER_HZ / (KHZ * 1000ULL));
 }
 

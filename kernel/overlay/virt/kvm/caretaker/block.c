@@ -411,7 +411,8 @@ static int block_check_ser(const struct caretaker_vcpu_ser *ser, u64 block_pa)
 	if (ser->ccb_off + sizeof(struct kvm_caretaker_ccb) > bytes ||
 	    ser->telemetry_off + sizeof(struct kvm_caretaker_telemetry) > bytes ||
 	    ser->ring_off + sizeof(struct kvm_caretaker_ring) > bytes ||
-	    !IS_ALIGNED(ser->ring_off, PAGE_SIZE) || ser->lapic_off + PAGE_SIZE > bytes || ser->vmcb_off + PAGE_SIZE > bytes ||
+	    !IS_ALIGNED(ser->ring_off, PAGE_SIZE) ||
+	    ser->lapic_off + PAGE_SIZE > bytes || ser->vmcb_off + PAGE_SIZE > bytes ||
 	    ser->fpu_off + CARETAKER_FPU_PAGES * PAGE_SIZE > bytes ||
 	    ser->nr_handler_pages > CARETAKER_MAX_HANDLER_PAGES ||
 	    ser->state_first > ser->nr_handler_pages)

@@ -16,10 +16,10 @@
 #include "bpf.h"
 #include "ctv.h"
 
-static_assert(CTV_EXIT_REQUESTS == offsetof(struct kvm_caretaker_exit, requests));
-static_assert(CTV_EXIT_IRR == offsetof(struct kvm_caretaker_exit, irr));
-static_assert(CTV_EXIT_EMIT_SIZE == offsetof(struct kvm_caretaker_exit, emit_size));
-static_assert(CTV_EXIT_EMIT == offsetof(struct kvm_caretaker_exit, emit));
+static_assert(offsetof(struct kvm_caretaker_exit, requests) == CTV_EXIT_REQUESTS);
+static_assert(offsetof(struct kvm_caretaker_exit, irr) == CTV_EXIT_IRR);
+static_assert(offsetof(struct kvm_caretaker_exit, emit_size) == CTV_EXIT_EMIT_SIZE);
+static_assert(offsetof(struct kvm_caretaker_exit, emit) == CTV_EXIT_EMIT);
 static_assert(CTV_EMIT_SIZE == KVM_CARETAKER_EMIT_SIZE);
 static_assert(CTV_REQUEST_EMIT == KVM_CARETAKER_REQUEST_EMIT);
 /* The BPF verifier takes any memory of that size for an exit context: code stays within it. */

@@ -3,8 +3,8 @@
  * KVM Caretaker on SVM: interrupts that exit handlers asked for while the vCPU is attached.
  *
  * They become bits of the vCPU's IRR, as __apic_accept_irq() sets them for an edge. By hand: GIF is
- * 0 and the guest's context tracking state is on, which is no place for code that may be traced, and
- * later would be too late for an exit that KVM serves on a fast path or that halts the vCPU.
+ * 0 and the guest's context tracking state is on, which is no place for code that may be traced,
+ * and later would be too late for an exit that KVM serves on a fast path or that halts the vCPU.
  */
 #include <linux/kvm_host.h>
 
