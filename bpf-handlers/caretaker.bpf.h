@@ -29,8 +29,9 @@
  * bpf_caretaker_inject():  makes interrupt @vector, 16 to 255, pending for this vCPU when the
  *			    handler returns, with any verdict. Returns 0 or -22 (EINVAL).
  * bpf_caretaker_emit():    an event of 8, 16 ... KVM_CARETAKER_EMIT_SIZE bytes for the ring,
- *			    written when the handler returns, if events of handlers are switched on. Returns
- *			    0, -22 (EINVAL) for other sizes, -16 (EBUSY) for more than one per exit.
+ *			    written when the handler returns, if events of handlers are switched
+ *			    on. Returns 0, -22 (EINVAL) for other sizes, -16 (EBUSY) for more than
+ *			    one per exit.
  */
 #define CARETAKER_KSYM extern __attribute__((section(".ksyms")))
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Payload and handlers are replaced, 1000 times or as often as ct_updates says, on a guest whose
- * vCPUs interrupt each other all the time: no interrupt is lost, no exit is answered by another vCPU's handlers.
+ * vCPUs interrupt each other all the time: no interrupt is lost, no exit is answered by another
+ * vCPU's handlers.
  */
 #include <string.h>
 #include <sys/ioctl.h>

@@ -6,9 +6,10 @@
  *
  * An operator's handlers pass two stages. Stage 1 is BPF_PROG_LOAD: the kernel's verifier proves
  * memory safety; no helper is offered and few kfuncs (bpf_kfunc.c), writes to the exit context go
- * through a table, and the instructions are scanned for what the verifier would later rewrite beyond recognition. Stage 2
- * is KVM_SET_CARETAKER: it scans the very instructions that are compiled, bounds stack and
- * worst-case cost, binds the memory of global variables and compiles (bpf_build.c, ctv_*.c).
+ * through a table, and the instructions are scanned for what the verifier would later rewrite
+ * beyond recognition. Stage 2 is KVM_SET_CARETAKER: it scans the very instructions that are
+ * compiled, bounds stack and worst-case cost, binds the memory of global variables and compiles
+ * (bpf_build.c, ctv_*.c).
  *
  * Creating a link only enters the set in a list, so that the ioctl can find it by the id of its
  * map. The kernel never calls a handler: bpf_struct_ops wants trampolines, nothing uses them.
