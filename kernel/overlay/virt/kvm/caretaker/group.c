@@ -37,7 +37,7 @@ static void group_go(struct kvm *kvm, unsigned long nr)
 }
 
 /* All vCPUs out of KVM_RUN, each vcpu->mutex taken. Called with kvm->lock. */
-static int group_stop(struct kvm *kvm)
+static int group_stop(struct kvm *kvm, bool last_try)
 {
 	struct kvm_vcpu *vcpu;
 	unsigned long i, stopped = 0;
@@ -53,10 +53,10 @@ static int group_stop(struct kvm *kvm)
 			continue;
 		}
 		r = caretaker_stop_wait(caretaker_of(vcpu), true, &kvm->lock);
-		if (r)
-			group_refuse(vcpu, r, "it does not stop: user space must complete its exit");
-		else
+		if (!r)
 			stopped++;
+		else if (r != -EAGAIN || last_try)
+			group_refuse(vcpu, r, "it does not stop: user space must complete its exit");
 	}
 	if (r)
 		group_go(kvm, stopped);
@@ -224,7 +224,7 @@ static int group_hand_over(struct caretaker_vm *vm, bool last_try)
 {
 	struct kvm_vcpu *who;
 	const char *why;
-	int r = group_stop(vm->kvm);
+	int r = group_stop(vm->kvm, last_try);
 
 	if (r)
 		return r;
