@@ -20,8 +20,12 @@ struct inner {
 #endif
 #ifdef STATE_wider
 	u64 flag;
+#elif defined(STATE_placed)
+	u32 flag : 3, : 1, rest : 28;
+#elif defined(STATE_cut)
+	u32 flag : 2, : 1, rest : 28;
 #else
-	u32 flag : 3, rest : 29;
+	u32 flag : 3, rest : 28;
 #endif
 };
 

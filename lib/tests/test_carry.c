@@ -19,6 +19,8 @@ static const struct carry_case {
 	{ "wider", -EINVAL, "bytes, now it has" },
 	{ "renamed", -EINVAL, "other types" },
 	{ "moved", -EINVAL, "other types" },
+	{ "placed", -EINVAL, "other types" },
+	{ "cut", -EINVAL, "other types" },
 	{ "longer", -EINVAL, "bytes, now it has" },
 	{ "other", -EINVAL, "other ones" },
 	{ "data", -EINVAL, "not in .data" },
