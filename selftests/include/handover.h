@@ -40,6 +40,18 @@ struct handover_state {
 int state_create(struct handover_state **s);
 int state_map(int fd, struct handover_state **s);
 int state_save(struct kvm_guest *g, struct handover_state *s);
+
+/* What both kernels' VMMs have open */
+struct handover_fds {
+	int luo;
+	int session;
+	int state;
+};
+
+/* A session with the notes in it; says what fails, and returns -errno then. */
+int handover_begin(struct handover_fds *fds, struct handover_state **s);
+/* In the next kernel: the session, the notes, and the guest's RAM; likewise. */
+int handover_retrieve(struct handover_fds *fds, struct handover_state **s, struct kvm_guest *g);
 int state_restore(struct kvm_guest *g, const struct handover_state *s);
 
 /* kexec_file_load() of @kernel with @initrd and this kernel's command line plus @more. */

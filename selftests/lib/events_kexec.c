@@ -27,7 +27,7 @@
 static struct kvm_guest guest;
 static struct guest_runner runner;
 static struct handover_state *state;
-static int luo = -1, session = -1, state_fd = -1;
+static struct handover_fds fds = { -1, -1, -1 };
 static bool bad_ring;
 
 static enum ktap_result cpuids(void)
@@ -57,13 +57,8 @@ static enum ktap_result preserved(void)
 	struct kvm_caretaker_info info;
 	struct event_ring r;
 
-	luo = luo_open();
-	CHECK(luo >= 0, "/dev/liveupdate: %s", strerror(-luo));
-	session = luo_session_create(luo, HANDOVER_SESSION);
-	CHECK(session >= 0, "no session: %s", strerror(-session));
-	state_fd = state_create(&state);
-	CHECK(state_fd >= 0 && !luo_preserve(session, state_fd, TOKEN_STATE), "no state");
-	CHECK(!luo_preserve_guest(session, &guest), "not preserved");
+	CHECK(!handover_begin(&fds, &state), "no session");
+	CHECK(!luo_preserve_guest(fds.session, &guest), "not preserved");
 	CHECK(cpuids() == KTAP_PASS, "no CPUID in the gap");
 	CHECK(!state_save(&guest, state), "the vCPU could not be saved");
 	CHECK(!caretaker_info(&guest, &info), "no information");
@@ -107,16 +102,10 @@ static int stage_1(void)
 static enum ktap_result orphan_retrieved(void)
 {
 	CHECK(!pin_to_cpu0(), "cannot stay on CPU 0");
-	luo = luo_open();
-	CHECK(luo >= 0, "/dev/liveupdate: %s", strerror(-luo));
-	session = luo_session_retrieve(luo, HANDOVER_SESSION);
-	CHECK(session >= 0, "no session: %s", strerror(-session));
-	state_fd = luo_retrieve(session, TOKEN_STATE);
-	CHECK(state_fd >= 0 && !state_map(state_fd, &state), "no state");
-	CHECK(!retrieve_ram(session, &guest), "no RAM");
+	CHECK(!handover_retrieve(&fds, &state, &guest), "nothing to take over");
 	CHECK(cpuids() == KTAP_PASS, "no CPUID in the gap");
-	CHECK(!retrieve_vm(session, &guest), "no VM");
-	CHECK(!retrieve_vcpu(session, &guest, state), "no vCPU");
+	CHECK(!retrieve_vm(fds.session, &guest), "no VM");
+	CHECK(!retrieve_vcpu(fds.session, &guest, state), "no vCPU");
 	return KTAP_PASS;
 }
 
@@ -208,8 +197,8 @@ static enum ktap_result new_caretaker(void)
 {
 	struct event_ring r;
 
-	CHECK(cpu_wait_online(PCPU, ONLINE_MS) && !luo_finish(session), "not finished");
-	close(session);
+	CHECK(cpu_wait_online(PCPU, ONLINE_MS) && !luo_finish(fds.session), "not finished");
+	close(fds.session);
 	CHECK(!events_choose("exit") && !events_write("tracing_on", "1"), "no tracing");
 	CHECK(!caretaker_install(&guest, 0) && cpuids() == KTAP_PASS, "no install");
 	CHECK(!events_write("tracing_on", "0"), "tracing is not switched off");

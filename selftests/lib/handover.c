@@ -291,3 +291,46 @@ unsigned long cmdline_number(const char *name, unsigned long otherwise)
 			otherwise = strtoul(word + len + 1, NULL, 0);
 	return otherwise;
 }
+
+static int handover_failed(const char *what, int err)
+{
+	ktap_diag("%s: %s", what, strerror(-err));
+	return err;
+}
+
+int handover_begin(struct handover_fds *fds, struct handover_state **s)
+{
+	int err;
+
+	fds->luo = luo_open();
+	if (fds->luo < 0)
+		return handover_failed("/dev/liveupdate", fds->luo);
+	fds->session = luo_session_create(fds->luo, HANDOVER_SESSION);
+	if (fds->session < 0)
+		return handover_failed("no session", fds->session);
+	fds->state = state_create(s);
+	if (fds->state < 0)
+		return handover_failed("no memfd for the state", fds->state);
+	err = luo_preserve(fds->session, fds->state, TOKEN_STATE);
+	return err ? handover_failed("the state is not preserved", err) : 0;
+}
+
+int handover_retrieve(struct handover_fds *fds, struct handover_state **s, struct kvm_guest *g)
+{
+	int err;
+
+	fds->luo = luo_open();
+	if (fds->luo < 0)
+		return handover_failed("/dev/liveupdate", fds->luo);
+	fds->session = luo_session_retrieve(fds->luo, HANDOVER_SESSION);
+	if (fds->session < 0)
+		return handover_failed("no session", fds->session);
+	fds->state = luo_retrieve(fds->session, TOKEN_STATE);
+	if (fds->state < 0)
+		return handover_failed("no state", fds->state);
+	err = state_map(fds->state, s);
+	if (err)
+		return handover_failed("the state cannot be mapped", err);
+	err = retrieve_ram(fds->session, g);
+	return err ? handover_failed("no RAM", err) : 0;
+}

@@ -28,7 +28,7 @@
 static struct kvm_guest guest;
 static struct guest_runner runner;
 static struct handover_state *state;
-static int luo = -1, session = -1, state_fd = -1;
+static struct handover_fds fds = { -1, -1, -1 };
 static enum handover_guest guest_does;
 
 static bool guest_waits(void)
@@ -95,14 +95,8 @@ static enum ktap_result preserved(void)
 {
 	struct kvm_caretaker_info info;
 
-	luo = luo_open();
-	CHECK(luo >= 0, "/dev/liveupdate: %s", strerror(-luo));
-	session = luo_session_create(luo, HANDOVER_SESSION);
-	CHECK(session >= 0, "no session: %s", strerror(-session));
-	state_fd = state_create(&state);
-	CHECK(state_fd >= 0, "no memfd for the state");
-	CHECK(!luo_preserve(session, state_fd, TOKEN_STATE), "the state is not preserved");
-	CHECK(!luo_preserve_guest(session, &guest), "not preserved");
+	CHECK(!handover_begin(&fds, &state), "no session");
+	CHECK(!luo_preserve_guest(fds.session, &guest), "not preserved");
 	CHECK(caretaker_state(&guest) == KVM_CARETAKER_RUNNING, "state %d",
 	      caretaker_state(&guest));
 	CHECK(count_alive(&guest, 2000), "the guest does not count detached");
@@ -158,14 +152,7 @@ static int stage_1(void)
 static enum ktap_result ram_retrieved(void)
 {
 	CHECK(!pin_to_cpu0(), "cannot stay on CPU 0");
-	luo = luo_open();
-	CHECK(luo >= 0, "/dev/liveupdate: %s", strerror(-luo));
-	session = luo_session_retrieve(luo, HANDOVER_SESSION);
-	CHECK(session >= 0, "no session: %s", strerror(-session));
-	state_fd = luo_retrieve(session, TOKEN_STATE);
-	CHECK(state_fd >= 0, "no state: %s", strerror(-state_fd));
-	CHECK(!state_map(state_fd, &state), "the state cannot be mapped");
-	CHECK(!retrieve_ram(session, &guest), "no RAM");
+	CHECK(!handover_retrieve(&fds, &state, &guest), "nothing to take over");
 	return KTAP_PASS;
 }
 
@@ -202,7 +189,7 @@ static enum ktap_result pcpu_left_alone(void)
 
 static enum ktap_result finish_refused(void)
 {
-	int err = luo_finish(session);
+	int err = luo_finish(fds.session);
 
 	CHECK(err < 0, "FINISH went through while the vCPU is detached");
 	CHECK(guest_as_it_should(), "FINISH changed the guest");
@@ -271,8 +258,8 @@ static enum ktap_result vcpu_retrieved(void)
 {
 	struct kvm_caretaker_info info;
 
-	CHECK(!retrieve_vm(session, &guest), "no VM");
-	CHECK(!retrieve_vcpu(session, &guest, state), "no vCPU");
+	CHECK(!retrieve_vm(fds.session, &guest), "no VM");
+	CHECK(!retrieve_vcpu(fds.session, &guest, state), "no vCPU");
 	CHECK(!caretaker_info(&guest, &info), "no information");
 	CHECK(info.flags & KVM_CARETAKER_INFO_ORPHAN, "flags %#x", info.flags);
 	CHECK(info.state == gap_state(), "state %u", info.state);
@@ -408,10 +395,10 @@ static enum ktap_result pcpu_returns(void)
 
 static enum ktap_result finished(void)
 {
-	int err = luo_finish(session);
+	int err = luo_finish(fds.session);
 
 	CHECK(!err, "FINISH: %s", strerror(-err));
-	close(session);
+	close(fds.session);
 	CHECK(count_alive(&guest, 2000), "the guest does not count any more");
 	return KTAP_PASS;
 }
@@ -465,9 +452,9 @@ static enum ktap_result given_up(void)
 	int err;
 
 	CHECK(cpu_wait_online(PCPU, ONLINE_MS), "the pCPU does not return");
-	err = luo_finish(session);
+	err = luo_finish(fds.session);
 	CHECK(!err, "FINISH: %s", strerror(-err));
-	close(session);
+	close(fds.session);
 	guest_destroy(&guest);
 	return KTAP_PASS;
 }
@@ -522,8 +509,8 @@ static enum ktap_result vcpu_refused(void)
 {
 	int fd;
 
-	CHECK(!retrieve_vm(session, &guest), "no VM");
-	fd = luo_retrieve(session, TOKEN_VCPU);
+	CHECK(!retrieve_vm(fds.session, &guest), "no VM");
+	fd = luo_retrieve(fds.session, TOKEN_VCPU);
 	CHECK(fd == -EPROTONOSUPPORT, "retrieve of the vCPU gave %d", fd);
 	CHECK(klog_contains("its Caretaker cannot be taken over"), "the kernel does not say why");
 	CHECK(count_alive(&guest, 2000), "the guest does not count any more");
@@ -532,7 +519,7 @@ static enum ktap_result vcpu_refused(void)
 
 static enum ktap_result stays_detached(void)
 {
-	CHECK(luo_finish(session) < 0, "FINISH went through while the vCPU is detached");
+	CHECK(luo_finish(fds.session) < 0, "FINISH went through while the vCPU is detached");
 	CHECK(pcpu_left_alone() == KTAP_PASS, "the pCPU");
 	CHECK(count_alive(&guest, 2000), "the guest does not count any more");
 	return KTAP_PASS;
