@@ -95,7 +95,8 @@ void print_rehearsal_metrics(const struct ctele_set *set, const struct ctop_opti
 		const char *help;
 		double (*value)(const struct ctele_rehearsal *h);
 	} gauges[] = {
-		{ "passed", "1 when the last rehearsal found nothing that would block.", verdict_of },
+		{ "passed", "1 when the last rehearsal found nothing that would block.",
+		  verdict_of },
 		{ "blocked_exits", "Exits in it that would block in a gap.", blocked_of },
 		{ "detached_seconds", "Time that the VM was detached in it.", detached_of },
 		{ "end_timestamp_seconds", "When it ended.", end_of },
