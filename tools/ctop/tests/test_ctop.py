@@ -598,6 +598,33 @@ def metrics_have_histograms():
     T.check_equal(found["caretaker_handler_calls_total", 'vm="4ba3f2d1c0ffee00",vcpu="0",class="io"'], 22)
 
 
+def metrics_have_histograms_by_class_and_by_server():
+    vm = 'vm="4ba3f2d1c0ffee00",'
+    t = T.timed()
+    # Two reasons of one class
+    t.gap_times[0x6E, T.NATIVE], t.gap_times[0x60, T.NATIVE] = [100] * 3, [70000] * 4
+    found = metrics(ctop(T.with_tree((231, 11, 0, t)), "-n", "1", "--openmetrics").stdout.decode())
+
+    def counts(family, label):
+        return {k[1].replace(vm, ""): v for k, v in found.items()
+                if k[0] == family + "_count" and label in k[1]}
+
+    T.check_equal(counts("caretaker_class_duration_seconds", 'class="'),
+                  {'class="cpuid",server="native"': 110, 'class="hlt",server="kvm"': 3,
+                   'class="io",server="handler"': 21, 'class="io",server="blocked"': 1,
+                   'class="other",server="native"': 7})
+    T.check_equal(counts("caretaker_server_duration_seconds", 'server="'),
+                  {'server="native"': 117, 'server="kvm"': 3, 'server="handler"': 21, 'server="blocked"': 1})
+    # What the handler of a class took is what its exits did
+    T.check_equal(found["caretaker_class_duration_seconds_sum", vm + 'class="io",server="handler"'],
+                  found["caretaker_handler_seconds_total", vm + 'vcpu="0",class="io"'])
+    for family in ("class", "server"):
+        name = "caretaker_%s_duration_seconds" % family
+        for key in [k for k in found if k[0] == name + "_count"]:
+            buckets = [v for k, v in found.items() if k[0] == name + "_bucket" and k[1].startswith(key[1] + ",")]
+            T.check_equal((len(buckets), buckets[-1], buckets == sorted(buckets)), (T.NR_BUCKETS, found[key], True))
+
+
 def old_telemetry_is_read_and_says_what_it_lacks():
     old = T.demo_like()
     old.abi = 1
@@ -675,7 +702,8 @@ T.main([counts_of_one_vcpu_equal_what_was_put_in, counts_of_500_vcpus_equal_what
         rehearsals_that_are_not_whole_are_told, promtool_takes_the_metrics, strict_makes_a_loss_an_exit_status,
         times_are_what_was_put_in, percentiles_are_bounds_of_what_was_put_in,
         gap_shows_times_of_gaps_alone, ledger_is_what_was_put_in,
-        residual_of_the_ledger_is_never_hidden, handlers_are_shown_by_class, metrics_have_histograms,
+        residual_of_the_ledger_is_never_hidden, handlers_are_shown_by_class, metrics_have_histograms, metrics_have_histograms_by_class_and_by_server,
+       
         old_telemetry_is_read_and_says_what_it_lacks, reasons_that_share_a_slot_have_one_row,
         slots_that_make_no_sense_are_told, invert_turns_the_rows_round, stalled_time_is_shown_by_reason, filters_fit_synthetic_data,
         one_form_at_a_time, binary_is_static])
