@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import tree as T
 
 CTOP, ASAN = sys.argv[1:3]
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../..")
 
 
 def ctop(t, *options, tool=ASAN, **how):
@@ -678,6 +679,37 @@ def filters_fit_synthetic_data():
     T.check_status(T.run(ASAN, "-b", "-n", "1", "--synthetic", "5", "-p", "7"), 4, "left out")
 
 
+def kernel_names(path, what, prefix):
+    """A table of names as a source has it: [CONSTANT] = "name", by constant"""
+    with open(os.path.join(TOP, path)) as f:
+        table = re.search(r"\b%s\[[A-Z_]+\] = \{(.*?)\};" % what, f.read(), re.S).group(1)
+    found = dict(re.findall(r'\[%s(\w+)\]\s*= "([^"]*)"' % prefix, table))
+    assert len(found) > 3, table
+    return found
+
+
+def names_are_those_that_the_kernel_prints():
+    debugfs = "kernel/overlay/virt/kvm/caretaker/debugfs.c"
+    if not os.path.exists(os.path.join(TOP, debugfs)):
+        raise T.Skip("no kernel sources here")
+    accounts = kernel_names(debugfs, "account_names", "KVM_CARETAKER_TIME_")
+    classes = kernel_names(debugfs, "class_names", "KVM_CARETAKER_CLASS_")
+    states = kernel_names(debugfs, "state_names", "KVM_CARETAKER_")
+    T.check_equal(kernel_names("verifier-ext/user/btf.c", "members", "KVM_CARETAKER_CLASS_"), classes)
+    # What ctop prints for data that has each account and each class once
+    t = T.timed()
+    t.classes = {i: (i + 1, 1) for i in range(len(classes))}
+    got = T.records(ctop(T.with_tree((1, 1, 0, t)), "-n", "1", "-j"))
+    T.check_equal([c["class"] for c in got["class"]], list(classes.values()))
+    T.check_equal([k[:-3] for k in got["ledger"][0] if k.endswith("_ns")][1:-1], list(accounts.values()))
+    tree = T.Tree()
+    for i, text in enumerate(states.values()):
+        tree.add(1, 1, i, T.Telemetry(i), text)
+    T.check_equal([v["state"] for v in T.records(ctop(tree, "-n", "1", "-j"))["vcpu"]],
+                  [s.replace("detached, running", "detached").replace("detached, stalled", "stalled")
+                   for s in states.values()])
+
+
 def one_form_at_a_time():
     for two in (["-j", "--csv"], ["--csv", "--openmetrics"], ["-j", "--openmetrics"]):
         T.check_status(T.run(ASAN, "-b", "--synthetic", "1", *two), 2, "only one")
@@ -706,4 +738,4 @@ T.main([counts_of_one_vcpu_equal_what_was_put_in, counts_of_500_vcpus_equal_what
        
         old_telemetry_is_read_and_says_what_it_lacks, reasons_that_share_a_slot_have_one_row,
         slots_that_make_no_sense_are_told, invert_turns_the_rows_round, stalled_time_is_shown_by_reason, filters_fit_synthetic_data,
-        one_form_at_a_time, binary_is_static])
+        one_form_at_a_time, names_are_those_that_the_kernel_prints, binary_is_static])
