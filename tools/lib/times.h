@@ -82,8 +82,8 @@ int64_t ledger_residual_ns(const struct ledger *l);
 const char *class_name(unsigned int class, char *buf, size_t len);
 
 /*
- * Classes as far as rows of exits tell them apart: reads and writes of MSRs are one, and the row that
- * reasons share is one of its own.
+ * Classes as far as rows of exits tell them apart: reads and writes of MSRs are one, and the row
+ * that reasons share is one of its own.
  */
 #define CLASS_GROUPS	9
 
