@@ -136,6 +136,9 @@ void print_csv(const struct ctele_set *set, const struct ctop_rows *rows, unsign
 bool print_ledgers(const struct ctele_set *set, const struct ctop_rows *rows);
 void json_ledger(const struct ctele_vcpu *v);
 void json_times(const struct ctop_row *row);
+void json_rehearsals(const struct ctele_set *set);
+void print_rehearsals(const struct ctele_set *set);
+void print_rehearsal_metrics(const struct ctele_set *set, const struct ctop_options *opts);
 bool print_openmetrics(const struct ctele_set *set, const struct ctop_options *opts);
 bool print_look(const struct ctele_set *set, const struct ctop_rows *rows,
 		const struct ctop_options *opts, unsigned long look);

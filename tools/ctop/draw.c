@@ -76,12 +76,26 @@ static int state_attr(const struct screen *s, const char *state)
 	return strncmp(state, "detached", 8) ? A_NORMAL : COLOR_PAIR(DRAW_DETACHED);
 }
 
+static void head_rehearsals(const struct screen *s, char *buf, size_t len)
+{
+	const struct ctele_set *set = &s->now;
+	unsigned int passed = 0;
+	size_t i;
+
+	for (i = 0; i < set->nr_rehearsals; i++)
+		passed += set->rehearsals[i].passed;
+	snprintf(buf, len, "%zu rehearsal%s, %u passed%s", set->nr_rehearsals,
+		 set->nr_rehearsals == 1 ? "" : "s", passed, s->view.gap ? "" : ", all exits");
+}
+
 static void head_what(const struct screen *s, char *buf, size_t len)
 {
 	struct ctop_gap g = gap_of_set(&s->now);
 	char ns[FMT_MAX], when[FMT_MAX];
 
-	if (s->base.nr)
+	if (s->now.nr_rehearsals)
+		head_rehearsals(s, buf, len);
+	else if (s->base.nr)
 		snprintf(buf, len, "exits%s since reset, %s", s->view.gap ? " in gaps" : "",
 			 fmt_ns(s->now.realtime_ns - s->base.realtime_ns, ns));
 	else if (!s->view.gap)

@@ -50,7 +50,8 @@ static bool ledgers_table(const struct ctele_set *set, const struct ctop_rows *r
 	struct table t;
 	size_t i;
 
-	printf("\ntime since install in %%, by who had the vCPU; residual is the time in no account\n");
+	printf("\ntime %s in %%, by who had the vCPU; residual is the time in no account\n",
+	       set->nr_rehearsals ? "of the rehearsal" : "since install");
 	table_begin(&t, 11, 0, "PID", "VCPU", "ELAPSED", "GUEST", "NATIVE", "HANDLER", "KVM",
 		    "BLOCKED", "HALTED", "HANDOVER", "RESIDUAL");
 	for (i = 0; i < set->nr; i++)
@@ -101,7 +102,8 @@ static bool classes_table(const struct ctele_set *set, const struct ctop_rows *r
 
 	if (!any_class(set, rows))
 		return true;
-	printf("\ncalls of handlers by exit class since install, whatever the verdict\n");
+	printf("\ncalls of handlers by exit class %s, whatever the verdict\n",
+	       set->nr_rehearsals ? "in the rehearsal" : "since install");
 	table_begin(&t, 6, 1 << 2, "PID", "VCPU", "CLASS", "CALLS", "TIME", "MEAN");
 	for (i = 0; i < set->nr; i++)
 		if (vcpu_shown(set->vcpus[i], rows))

@@ -6,6 +6,7 @@
 
 #include "ctop.h"
 #include "../lib/pace.h"
+#include "../lib/rehearsal.h"
 
 static struct ctop_options options = {
 	.source = { .debugfs = CTELE_DEBUGFS, .pid = -1, .vcpu = -1 },
@@ -16,6 +17,8 @@ static bool opt_batch;
 static bool opt_json;
 static bool opt_csv;
 static bool opt_openmetrics;
+static bool opt_rehearsal;
+static const char *opt_rehearsal_dir = REHEARSAL_DIR;
 static const char *opt_reasons;
 static const char *opt_key;
 static const char *opt_source;
@@ -30,6 +33,10 @@ static const struct opt opts[] = {
 	{ 259, "openmetrics", NULL, OPT_FLAG, &opt_openmetrics, 0,
 	  "metrics for a textfile collector (with -b)" },
 	{ 256, "gap", NULL, OPT_FLAG, &options.gap, 0, "only exits that were taken in gaps" },
+	{ 263, "rehearsal", NULL, OPT_FLAG, &opt_rehearsal, 0,
+	  "only exits of the last rehearsal of each VM" },
+	{ 264, "rehearsal-dir", "DIR", OPT_STRING, &opt_rehearsal_dir, 0,
+	  "where they are, default " REHEARSAL_DIR },
 	{ 'p', "pid", "PID", OPT_NUMBER, &options.source.pid, 0, "only VMs of this process" },
 	{ 'g', "vm", "ID", OPT_STRING, &options.source.vm, 0,
 	  "only the VM whose identity starts with these hex digits" },
@@ -64,6 +71,7 @@ static const struct opt_usage usage = {
 		    "  ctop                           the screen: host, VM, vCPU, exit reason\n"
 		    "  ctop -b -n 1                   what happened since the Caretakers were installed\n"
 		    "  ctop -b -n 1 --gap             what they served while there was no kernel\n"
+		    "  ctop -b --rehearsal            what would block in a gap\n"
 		    "  ctop -b -d 5 -s rate -r 10     every 5 s the 10 highest rates\n"
 		    "  ctop -b -n 1 -s p99 -r 5       the 5 slowest by the 99th percentile\n"
 		    "  ctop -b -n 1 -j -e CPUID,IOIO  two exit reasons, as JSON\n"
@@ -122,6 +130,22 @@ static int form_parse(void)
 	return -1;
 }
 
+/* The rehearsals that were made are one look; the screen looks again. */
+static int rehearsal_parse(void)
+{
+	if (!opt_rehearsal)
+		return -1;
+	if (options.gap || options.source.file || options.source.synthetic) {
+		tool_err("--rehearsal is a source of its own: leave out --gap, -i and --synthetic");
+		return TOOL_USAGE;
+	}
+	options.source.rehearsals = opt_rehearsal_dir;
+	options.gap = true;
+	if (opt_batch && !options.count)
+		options.count = 1;
+	return -1;
+}
+
 /* Return: -1 to go on, else the exit status */
 static int options_take(int argc, char **argv)
 {
@@ -133,6 +157,8 @@ static int options_take(int argc, char **argv)
 		r = reasons_parse();
 	if (r < 0 && !ctele_way_parse(opt_source, &options.source))
 		r = TOOL_USAGE;
+	if (r < 0)
+		r = rehearsal_parse();
 	if (r < 0)
 		r = form_parse();
 	return r;
@@ -157,7 +183,7 @@ static enum tool_status look_show(const struct ctele_set *now, const struct ctel
 	struct ctop_rows rows;
 	bool ok;
 
-	if (options.gap && look == 1 && !set_had_gap(now))
+	if (options.gap && !opt_rehearsal && look == 1 && !set_had_gap(now))
 		return TOOL_NODATA;
 	if (!rows_make(&rows, now, before, &options))
 		return TOOL_FAILED;

@@ -92,19 +92,70 @@ static void metric_counters(const struct ctele_set *set)
 	}
 }
 
-#define HISTOGRAM	"caretaker_exit_duration_seconds"
-
 static double seconds(uint64_t cycles, uint32_t khz)
 {
 	return khz ? cycles / (khz * 1e3) : 0;
 }
 
-/* Times of exits by reason and server, summed up over the vCPUs of one VM */
+/**
+ * struct family - histograms of all exits, put together in one way
+ * @name:	of the metric
+ * @help:	of the metric
+ * @group:	which of the histograms has the exits of a row
+ * @label:	writes the label of a group, with a comma behind it, or nothing
+ */
+struct family {
+	const char *name;
+	const char *help;
+	unsigned int (*group)(unsigned int row);
+	void (*label)(unsigned int group, char *buf, size_t len);
+};
+
+static unsigned int group_reason(unsigned int row)
+{
+	return row;
+}
+
+/* Names of reasons have no character that needs a backslash. */
+static void label_reason(unsigned int group, char *buf, size_t len)
+{
+	char name[REASON_NAME_MAX];
+
+	snprintf(buf, len, "reason=\"%s\",", reason_name_index(group, name));
+}
+
+static void label_class(unsigned int group, char *buf, size_t len)
+{
+	snprintf(buf, len, "class=\"%s\",", class_group_names[group]);
+}
+
+static unsigned int group_all(unsigned int row)
+{
+	return 0;
+}
+
+static void label_none(unsigned int group, char *buf, size_t len)
+{
+	*buf = '\0';
+}
+
+static const struct family families[] = {
+	{ "caretaker_exit_duration_seconds",
+	  "Time of VM exits by VM, reason and server, of those that are over.",
+	  group_reason, label_reason },
+	{ "caretaker_class_duration_seconds",
+	  "The same by exit class and server; server=handler: the handler of that class.",
+	  class_group, label_class },
+	{ "caretaker_server_duration_seconds", "The same by server, all reasons.",
+	  group_all, label_none },
+};
+
+/* Times of exits by group and server, summed up over the vCPUs of one VM */
 struct vm_times {
 	struct times by[CTELE_NR_ROWS][KVM_CARETAKER_NR_SERVERS];
 };
 
-static void vm_times_add(struct vm_times *vm, const struct ctele_vcpu *v,
+static void vm_times_add(struct vm_times *vm, const struct family *f, const struct ctele_vcpu *v,
 			 const struct ctop_options *opts)
 {
 	unsigned int r, s;
@@ -114,7 +165,7 @@ static void vm_times_add(struct vm_times *vm, const struct ctele_vcpu *v,
 		    !ctele_row_wanted(&v->tele, r, opts->reasons))
 			continue;
 		for (s = 0; s < KVM_CARETAKER_NR_SERVERS; s++)
-			times_add(&vm->by[r][s], &v->tele, NULL, r, s, opts->gap);
+			times_add(&vm->by[f->group(r)][s], &v->tele, NULL, r, s, opts->gap);
 	}
 }
 
@@ -133,55 +184,63 @@ static const char *bucket_end(unsigned int bucket, uint32_t khz)
 }
 
 /* The same buckets in each look */
-static void histogram_print(const struct times *x, const struct ctele_vcpu *v, unsigned int reason,
-			    unsigned int server)
+static void histogram_print(const struct family *f, const struct times *x,
+			    const struct ctele_vcpu *v, unsigned int group, unsigned int server)
 {
-	char name[REASON_NAME_MAX], labels[128];
+	char own[64], labels[128];
 	uint64_t n = 0;
 	unsigned int i;
 
-	/* Names of reasons have no character that needs a backslash. */
-	snprintf(labels, sizeof(labels), "vm=\"%016" PRIx64 "\",reason=\"%s\",server=\"%s\"",
-		 (uint64_t)v->tele.vm_id, reason_name_index(reason, name), server_names[server]);
+	f->label(group, own, sizeof(own));
+	snprintf(labels, sizeof(labels), "vm=\"%016" PRIx64 "\",%sserver=\"%s\"",
+		 (uint64_t)v->tele.vm_id, own, server_names[server]);
 	for (i = 0; i < TIMES_NR; i++) {
 		n += x->buckets[i];
-		printf(HISTOGRAM "_bucket{%s,le=\"%s\"} %" PRIu64 "\n", labels,
+		printf("%s_bucket{%s,le=\"%s\"} %" PRIu64 "\n", f->name, labels,
 		       bucket_end(i, x->khz), n);
 	}
-	printf(HISTOGRAM "_sum{%s} %.9f\n" HISTOGRAM "_count{%s} %" PRIu64 "\n", labels,
-	       seconds(x->cycles, x->khz), labels, n);
+	printf("%s_sum{%s} %.9f\n%s_count{%s} %" PRIu64 "\n", f->name, labels,
+	       seconds(x->cycles, x->khz), f->name, labels, n);
 }
 
-static void vm_times_print(struct vm_times *vm, const struct ctele_vcpu *v)
+static void vm_times_print(struct vm_times *vm, const struct family *f, const struct ctele_vcpu *v)
 {
-	unsigned int r, s;
+	unsigned int g, s;
 
-	for (r = 0; r < CTELE_NR_ROWS; r++)
+	for (g = 0; g < CTELE_NR_ROWS; g++)
 		for (s = 0; s < KVM_CARETAKER_NR_SERVERS; s++)
-			if (times_hist_known(&vm->by[r][s]) && v->tele.tsc_khz)
-				histogram_print(&vm->by[r][s], v, r, s);
+			if (times_hist_known(&vm->by[g][s]) && v->tele.tsc_khz)
+				histogram_print(f, &vm->by[g][s], v, g, s);
 	memset(vm, 0, sizeof(*vm));
 }
 
 /* The set is sorted: the vCPUs of a VM stand together. */
+static void metric_family(struct vm_times *vm, const struct family *f,
+			  const struct ctele_set *set, const struct ctop_options *opts)
+{
+	const struct ctele_vcpu *v;
+	size_t i;
+
+	metric_head(f->name, "histogram", f->help);
+	for (i = 0; i < set->nr; i++) {
+		v = set->vcpus[i];
+		vm_times_add(vm, f, v, opts);
+		if (i + 1 == set->nr || v->tele.vm_id != set->vcpus[i + 1]->tele.vm_id)
+			vm_times_print(vm, f, v);
+	}
+}
+
 static bool metric_times_of_exits(const struct ctele_set *set, const struct ctop_options *opts)
 {
 	struct vm_times *vm = calloc(1, sizeof(*vm));
-	const struct ctele_vcpu *v;
-	size_t i;
+	unsigned int i;
 
 	if (!vm) {
 		tool_err("summing up times: no memory");
 		return false;
 	}
-	metric_head(HISTOGRAM, "histogram",
-		    "Time of VM exits by VM, reason and server, of those that are over.");
-	for (i = 0; i < set->nr; i++) {
-		v = set->vcpus[i];
-		vm_times_add(vm, v, opts);
-		if (i + 1 == set->nr || v->tele.vm_id != set->vcpus[i + 1]->tele.vm_id)
-			vm_times_print(vm, v);
-	}
+	for (i = 0; i < TOOL_NELEM(families); i++)
+		metric_family(vm, &families[i], set, opts);
 	free(vm);
 	return true;
 }

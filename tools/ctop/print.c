@@ -62,6 +62,10 @@ static void header_what(const struct ctele_set *set, const struct ctop_options *
 	struct ctop_gap g = gap_of_set(set);
 	char buf[FMT_MAX];
 
+	if (set->nr_rehearsals) {
+		printf("last rehearsal of each VM, exits while detached");
+		return;
+	}
 	if (!opts->gap) {
 		printf("exits since install, gaps included");
 		return;
@@ -85,6 +89,7 @@ static void table_header(const struct ctele_set *set, const struct ctop_options 
 	if (set->untimed)
 		printf("  no times and no ledger for %u vCPUs (telemetry of ABI 1)", set->untimed);
 	printf("  lost %" PRIu64 "\n", ctele_set_lost(set));
+	print_rehearsals(set);
 }
 
 static void times_cells(struct table *t, const struct ctop_row *row)
@@ -160,8 +165,8 @@ static void json_header(const struct ctele_set *set, const struct ctop_rows *row
 	json_string("kernel", set->kernel[0] ? set->kernel : NULL);
 	json_number("look", look);
 	json_number("time_ns", set->realtime_ns);
-	json_string("exits", opts->gap ? "gap" : "all");
-	if (opts->gap) {
+	json_string("exits", set->nr_rehearsals ? "rehearsal" : opts->gap ? "gap" : "all");
+	if (opts->gap && !set->nr_rehearsals) {
 		json_number("gap_ns", g.ns);
 		json_number("in_gap", g.in_gap);
 		json_ns("gap_ended_ns", g.ended_ns);
@@ -236,6 +241,7 @@ static void print_json(const struct ctele_set *set, const struct ctop_rows *rows
 	size_t i;
 
 	json_header(set, rows, opts, look);
+	json_rehearsals(set);
 	for (i = 0; i < set->nr; i++) {
 		json_vcpu(set->vcpus[i]);
 		json_ledger(set->vcpus[i]);
@@ -264,7 +270,10 @@ bool print_look(const struct ctele_set *set, const struct ctop_rows *rows,
 		print_csv(set, rows, look);
 		return true;
 	case CTOP_OPENMETRICS:
-		return print_openmetrics(set, opts);
+		if (!set->nr_rehearsals)
+			return print_openmetrics(set, opts);
+		print_rehearsal_metrics(set, opts);
+		return true;
 	case CTOP_TABLE:
 		break;
 	}

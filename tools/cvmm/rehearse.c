@@ -7,8 +7,10 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../lib/reason.h"
+#include "../lib/rehearsal.h"
 #include "cvmm.h"
 
 #define ATTACHED_NS	(20 * 1000 * 1000)
@@ -16,6 +18,8 @@
 
 struct rehearsal {
 	struct caretaker_rehearsal r;
+	struct ctele_set before;
+	struct ctele_set after;
 	struct vm *vm;
 	int fds[MAX_VCPUS];
 	char *why;
@@ -96,6 +100,43 @@ static void json_write(const struct caretaker_rehearsal *r, FILE *f)
 	fprintf(f, "]}\n");
 }
 
+/* All vCPUs as they are now. Return: false when one cannot be read: then nothing is kept. */
+static bool look_take(struct vm *vm, struct ctele_set *set)
+{
+	struct ctele_vcpu v;
+	unsigned int i;
+
+	ctele_set_here(set);
+	for (i = 0; i < vm->nr_vcpus; i++) {
+		memset(&v, 0, sizeof(v));
+		v.pid = getpid();
+		v.fd = vm->fd;
+		v.dir_vcpu = vm->vcpu[i].id;
+		v.pcpu = -1;
+		v.apic_id = -1;
+		v.when_ns = ctele_clock();
+		strcpy(v.state, "attached");
+		if (caretaker_get_telemetry(vm->vcpu[i].fd, &v.tele) || !ctele_vcpu_add(set, &v))
+			return false;
+	}
+	return true;
+}
+
+static void rehearsal_keep(struct rehearsal *h)
+{
+	const struct ctele_rehearsal what = {
+		.want_ns = h->r.want_ns, .detached_ns = h->r.detached_ns, .rounds = h->r.rounds,
+		.blocked = h->r.nr_exits, .passed = caretaker_rehearsal_passed(&h->r),
+		.vm_id = h->before.nr ? h->before.vcpus[0]->tele.vm_id : 0,
+	};
+
+	tool_name = "cvmm";
+	if (h->before.nr == h->vm->nr_vcpus && look_take(h->vm, &h->after))
+		rehearsal_save(REHEARSAL_DIR, &h->before, &h->after, &what);
+	else
+		err("the telemetry cannot be read: the rehearsal is not kept for ctop");
+}
+
 static int rehearse_check(struct vm *vm, double seconds, char *why, size_t size)
 {
 	if (!(seconds > 0) || seconds > REHEARSE_MAX_SECONDS) {
@@ -153,13 +194,17 @@ int rehearse(struct vm *vm, double seconds, bool json, FILE *f, char *why, size_
 		.attached_ns = ATTACHED_NS,
 		.max_rounds = ROUNDS,
 	};
+	look_take(vm, &h->before);
 	ret = caretaker_rehearse(&h->r);
 	if (!ret) {
+		rehearsal_keep(h);
 		fprintf(f, "%s\n", caretaker_rehearsal_passed(&h->r) ? "ok" : "blocked");
 		(json ? json_write : text_write)(&h->r, f);
 	} else if (!why[0]) {
 		snprintf(why, size, "rehearse: %s", caretaker_strerror(ret));
 	}
+	ctele_free(&h->before);
+	ctele_free(&h->after);
 	free(h);
 	return ret;
 }

@@ -64,6 +64,7 @@ enum ctele_way {
  * @way:	by debugfs or by BPF iterators
  * @verbose:	tell which of them it is
  * @file:	one file of telemetry or a recording instead, NULL for none
+ * @rehearsals:	directory with the last rehearsal of each VM instead, NULL for none
  * @synthetic:	so many vCPUs that are made up instead, 0 for none
  * @pid:	only the VMs of this process, -1 for all
  * @vcpu:	only this vCPU of each VM, -1 for all
@@ -74,6 +75,7 @@ struct ctele_source {
 	enum ctele_way way;
 	bool verbose;
 	const char *file;
+	const char *rehearsals;
 	long synthetic;
 	long pid;
 	long vcpu;
@@ -117,6 +119,7 @@ struct ctele_vcpu {
  * @cycles:	time of the former in TSC cycles
  * @gap_cycles:	time of the latter
  * @max:	the longest of all
+ * @max_old:	... was as long at the earlier look that is taken off, see ctele_since()
  * @hist:	all by length; NULL: this telemetry does not time exits
  */
 struct ctele_cell {
@@ -125,7 +128,28 @@ struct ctele_cell {
 	uint64_t cycles;
 	uint64_t gap_cycles;
 	uint64_t max;
+	bool max_old;
 	const uint32_t *hist;
+};
+
+/**
+ * struct ctele_rehearsal - what the last rehearsal of a VM came to
+ * @vm_id:	the VM
+ * @ended_ns:	CLOCK_REALTIME of its end
+ * @want_ns:	time that the VM was to be detached
+ * @detached_ns: time that it was
+ * @rounds:	times that it was detached
+ * @blocked:	exits that would block in a gap
+ * @passed:	the whole time was reached and none did
+ */
+struct ctele_rehearsal {
+	uint64_t vm_id;
+	uint64_t ended_ns;
+	uint64_t want_ns;
+	uint64_t detached_ns;
+	uint64_t rounds;
+	uint64_t blocked;
+	bool passed;
 };
 
 /**
@@ -144,6 +168,8 @@ struct ctele_cell {
  * @realtime_ns: CLOCK_REALTIME when it was read
  * @tsc:	TSC at the same time, 0 when it is not the clock of the stamps
  * @kernel:	release of the kernel that was asked, empty when not known
+ * @rehearsals:	what they came to, when the set is of rehearsals
+ * @nr_rehearsals: their number
  */
 struct ctele_set {
 	struct ctele_vcpu **vcpus;
@@ -160,6 +186,8 @@ struct ctele_set {
 	uint64_t realtime_ns;
 	uint64_t tsc;
 	char kernel[CTELE_KERNEL_MAX];
+	struct ctele_rehearsal *rehearsals;
+	size_t nr_rehearsals;
 };
 
 struct ctele_reader;
@@ -214,7 +242,7 @@ struct ctele_gap {
 	uint64_t start;
 };
 
-extern const struct ctele_ops ctele_iter_ops;
+extern const struct ctele_ops ctele_iter_ops, ctele_rehearsal_ops;
 extern const struct ctele_ops ctele_scan_ops, ctele_file_ops, ctele_synth_ops, ctele_record_ops;
 
 enum tool_status ctele_open(struct ctele_reader *r, const struct ctele_source *src);
@@ -225,6 +253,7 @@ void ctele_free(struct ctele_set *set);
 bool ctele_here(const struct ctele_source *src);
 bool ctele_way_parse(const char *word, struct ctele_source *src);
 uint64_t ctele_clock(void);
+void ctele_set_here(struct ctele_set *set);
 enum tool_status iter_rows_take(struct ctele_set *set, const struct ctele_source *src,
 				const unsigned char *buf, size_t len, size_t *used);
 bool ctele_offer(struct ctele_set *set, const struct ctele_source *src,
@@ -245,6 +274,7 @@ bool ctele_row_wanted(const struct kvm_caretaker_telemetry *t, unsigned int row,
 		      const bool *reasons);
 bool ctele_row_shares(const struct kvm_caretaker_telemetry *t, unsigned int reason);
 const char *ctele_damage(const struct kvm_caretaker_telemetry *t);
+bool ctele_since(struct ctele_vcpu *v, const struct ctele_vcpu *before);
 
 bool ctele_gap(const struct kvm_caretaker_telemetry *t, struct ctele_gap *gap);
 uint64_t ctele_stalls_lost(const struct kvm_caretaker_telemetry *t);

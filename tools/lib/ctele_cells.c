@@ -55,8 +55,10 @@ bool ctele_cell(const struct kvm_caretaker_telemetry *t, unsigned int row, unsig
 	memset(cell, 0, sizeof(*cell));
 	if (t->abi != 1) {
 		slot = slot_of_row(t, row);
-		if (slot)
+		if (slot) {
 			cell_of_slot(cell, &slot->by[server]);
+			cell->max_old = slot->reserved >> server & 1;
+		}
 	} else if (row < KVM_CARETAKER_NR_REASONS) {
 		cell->count = old->exits[row][server];
 		cell->gap_count = old->gap_exits[row][server];

@@ -135,23 +135,42 @@ static enum tool_status set_nothing(const struct ctele_set *set)
 /* Does the data come from this host as it runs now? */
 bool ctele_here(const struct ctele_source *src)
 {
-	return !src->file && !src->synthetic &&
+	return !src->file && !src->synthetic && !src->rehearsals &&
 	       (src->way == CTELE_BY_BPF || !strcmp(src->debugfs, CTELE_DEBUGFS));
 }
 
-/* Only on this host the TSC is the clock of the stamps. */
-static void set_clocks(struct ctele_set *set, const struct ctele_source *src)
+static uint64_t set_realtime(void)
 {
 	struct timespec ts;
-	struct utsname u;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
-	set->realtime_ns = (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-	if (!ctele_here(src))
-		return;
+	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/**
+ * ctele_set_here() - begin a look at this host as it is now
+ * @set:	out: empty, with the clocks and the kernel's name
+ */
+void ctele_set_here(struct ctele_set *set)
+{
+	struct utsname u;
+
+	memset(set, 0, sizeof(*set));
+	set->realtime_ns = set_realtime();
 	set->tsc = __rdtsc();
 	if (!uname(&u))
 		snprintf(set->kernel, sizeof(set->kernel), "%.64s", u.release);
+}
+
+/* Only on this host the TSC is the clock of the stamps. */
+static void set_begin(struct ctele_set *set, const struct ctele_source *src)
+{
+	if (ctele_here(src)) {
+		ctele_set_here(set);
+	} else {
+		memset(set, 0, sizeof(*set));
+		set->realtime_ns = set_realtime();
+	}
 }
 
 /**
@@ -232,6 +251,8 @@ enum tool_status ctele_open(struct ctele_reader *r, const struct ctele_source *s
 	*r = (struct ctele_reader){ .src = src, .ops = &ctele_scan_ops };
 	if (src->synthetic)
 		r->ops = &ctele_synth_ops;
+	else if (src->rehearsals)
+		r->ops = &ctele_rehearsal_ops;
 	else if (src->file && record_is_file(src->file))
 		r->ops = &ctele_record_ops;
 	else if (src->file)
@@ -254,8 +275,7 @@ enum tool_status ctele_load(struct ctele_reader *r, struct ctele_set *set)
 {
 	enum tool_status status;
 
-	memset(set, 0, sizeof(*set));
-	set_clocks(set, r->src);
+	set_begin(set, r->src);
 	status = r->ops->load(r, set);
 	if (status != TOOL_OK || r->end)
 		return status;
@@ -333,6 +353,7 @@ void ctele_free(struct ctele_set *set)
 	for (i = 0; i < set->nr; i++)
 		free(set->vcpus[i]);
 	free(set->vcpus);
+	free(set->rehearsals);
 	memset(set, 0, sizeof(*set));
 }
 

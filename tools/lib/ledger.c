@@ -150,3 +150,21 @@ const char *class_name(unsigned int class, char *buf, size_t len)
 	snprintf(buf, len, "class%u", class);
 	return buf;
 }
+
+const char *const class_group_names[CLASS_GROUPS] = {
+	"other", "hlt", "cpuid", "msr", "io", "mmio", "hypercall", "pause", "shared",
+};
+
+/**
+ * class_group() - which of class_group_names the exits of a row belong to
+ * @row:	index of the reason, or CTELE_ROW_SHARED
+ */
+unsigned int class_group(unsigned int row)
+{
+	static const uint8_t groups[CTELE_NR_ROWS] = {
+		[0x72] = 2, [0x77] = 7, [0x78] = 1, [0x7b] = 4, [0x7c] = 3, [0x81] = 6,
+		[KVM_CARETAKER_REASON_NPF] = 5, [CTELE_ROW_SHARED] = 8,
+	};
+
+	return row < CTELE_NR_ROWS ? groups[row] : 0;
+}

@@ -177,6 +177,21 @@ bool record_write_look(struct record_writer *w, const struct ctele_set *set)
 }
 
 /**
+ * record_write_rehearsal() - the looks are those before and after a rehearsal
+ * @w:		the recording
+ * @h:		what it came to
+ */
+bool record_write_rehearsal(struct record_writer *w, const struct ctele_rehearsal *h)
+{
+	struct record_rehearsal block = {
+		.vm_id = h->vm_id, .want_ns = h->want_ns, .detached_ns = h->detached_ns,
+		.rounds = h->rounds, .blocked = h->blocked, .passed = h->passed,
+	};
+
+	return write_block(w, RECORD_REHEARSAL, &block, sizeof(block));
+}
+
+/**
  * record_write_end() - the recording is complete
  * @w:		the recording
  */

@@ -58,6 +58,7 @@ enum record_type {
 	RECORD_VCPU	= 2,	/* struct record_vcpu and runs of words */
 	RECORD_LOOK_END	= 3,	/* struct record_look_end */
 	RECORD_END	= 4,	/* struct record_end; nothing follows */
+	RECORD_REHEARSAL = 5,	/* struct record_rehearsal: the looks are before and after it */
 };
 
 /**
@@ -104,10 +105,21 @@ struct record_end {
 	uint64_t looks;
 };
 
+struct record_rehearsal {
+	uint64_t vm_id;
+	uint64_t want_ns;
+	uint64_t detached_ns;
+	uint64_t rounds;
+	uint64_t blocked;
+	uint32_t passed;
+	uint32_t zero;
+};
+
 _Static_assert(sizeof(struct record_head) == 128, "the format of the file");
 _Static_assert(sizeof(struct record_block) == 24, "the format of the file");
 _Static_assert(sizeof(struct record_look) == 24, "the format of the file");
 _Static_assert(sizeof(struct record_vcpu) == 96, "the format of the file");
+_Static_assert(sizeof(struct record_rehearsal) == 48, "the format of the file");
 
 enum record_got {
 	RECORD_GOT_LOOK,
@@ -124,6 +136,8 @@ enum record_got {
  * @head:	its start
  * @seq:	blocks so far
  * @looks:	complete looks so far
+ * @rehearsed:	there was a block of @rehearsal
+ * @rehearsal:	the latest
  * @buf:	content of the latest block
  * @room:	bytes in @buf
  */
@@ -133,6 +147,8 @@ struct record_reader {
 	struct record_head head;
 	uint64_t seq;
 	uint64_t looks;
+	bool rehearsed;
+	struct record_rehearsal rehearsal;
 	unsigned char *buf;
 	size_t room;
 };
@@ -161,6 +177,7 @@ void record_read_done(struct record_reader *r);
 
 bool record_write_head(struct record_writer *w, FILE *f, const struct ctele_set *set);
 bool record_write_look(struct record_writer *w, const struct ctele_set *set);
+bool record_write_rehearsal(struct record_writer *w, const struct ctele_rehearsal *h);
 bool record_write_end(struct record_writer *w);
 
 #endif /* CTOOLS_RECORD_H */

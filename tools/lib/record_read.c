@@ -182,6 +182,14 @@ static bool look_is_complete(const struct record_reader *r, uint32_t len,
 	return end.vcpus == set->nr + set->filtered;
 }
 
+static void take_rehearsal(struct record_reader *r, uint32_t len)
+{
+	if (len < sizeof(r->rehearsal))
+		return;
+	memcpy(&r->rehearsal, r->buf, sizeof(r->rehearsal));
+	r->rehearsed = true;
+}
+
 /**
  * record_read_look() - the next look
  * @r:		the recording
@@ -209,6 +217,8 @@ enum record_got record_read_look(struct record_reader *r, const struct ctele_sou
 			got = begun ? take_vcpu(r, src, b.len, set) : RECORD_GOT_DAMAGE;
 			if (got != RECORD_GOT_LOOK)
 				return got;
+		} else if (b.type == RECORD_REHEARSAL) {
+			take_rehearsal(r, b.len);
 		} else if (b.type == RECORD_LOOK_END) {
 			r->looks++;
 			return begun && look_is_complete(r, b.len, set) ? RECORD_GOT_LOOK :

@@ -81,6 +81,8 @@ void times_add(struct times *x, const struct kvm_caretaker_telemetry *t,
 		memcpy(buckets, c.hist, sizeof(buckets));
 	if (base && base->abi == t->abi && ctele_cell(base, row, server, &was))
 		cell_since(&c, &was, buckets);
+	if (c.max_old)
+		was.max = c.max;
 	if (!(gap ? c.gap_count : c.count + c.gap_count))
 		return;
 	x->count += c.gap_count + (gap ? 0 : c.count);

@@ -81,4 +81,14 @@ int64_t ledger_residual_ns(const struct ledger *l);
 /* Names of the exit classes that handlers are for; a number for those that are not known */
 const char *class_name(unsigned int class, char *buf, size_t len);
 
+/*
+ * Classes as far as rows of exits tell them apart: reads and writes of MSRs are one, and the row
+ * that reasons share is one of its own.
+ */
+#define CLASS_GROUPS	9
+
+extern const char *const class_group_names[CLASS_GROUPS];
+
+unsigned int class_group(unsigned int row);
+
 #endif /* CTOOLS_TIMES_H */

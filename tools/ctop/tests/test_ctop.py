@@ -8,15 +8,19 @@ import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import tempfile
 import time
+import zlib
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib/tests"))
 import tree as T
 
 CTOP, ASAN = sys.argv[1:3]
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../..")
 
 
 def ctop(t, *options, tool=ASAN, **how):
@@ -368,6 +372,115 @@ def promtool_takes_the_metrics():
         assert r.returncode == 0 and not r.stdout, r.stdout.decode()
 
 
+def block(kind, content, seq):
+    body = struct.pack("<2IQ", kind, len(content), seq) + content
+    return struct.pack("<2I", 0x4B425443, zlib.crc32(body)) + body
+
+
+def look(vcpus, ns, tsc):
+    """(type, content) of a look by the manual page: each vCPU as one run of words"""
+    found = [(1, struct.pack("<2Q2I", ns, tsc, 1, 0))]
+    for t in vcpus:
+        blob = t.pack()
+        head = struct.pack("<4qiIQ16s32s", 77, 5, t.vcpu, -1, -1, len(blob) // 8, 0, b"attached", b"")
+        found.append((2, head + struct.pack("<2H", 0, len(blob) // 8) + blob))
+    return found + [(3, struct.pack("<2I", len(vcpus), 0))]
+
+
+def rehearsal_file(directory, before, after, want=60, detached=60, rounds=2, blocked=0, passed=0, vm=None):
+    head = struct.pack("<8s6I2Q64s12x", b"CTRECORD", 1, 128, 0x01020304, 2, 1, 1, 0, 0, b"7.3-test")
+    data = head + struct.pack("<I", zlib.crc32(head))
+    vm = after[0].vm_id if vm is None else vm
+    what = struct.pack("<5Q2I", vm, want * 10 ** 9, detached * 10 ** 9, rounds, blocked, passed, 0)
+    blocks = look(before, 10 ** 18, 21000000) + look(after, 10 ** 18 + 10 ** 9, 41000000)
+    for seq, (kind, content) in enumerate(blocks + [(5, what), (4, struct.pack("<Q", 2))]):
+        data += block(kind, content, seq)
+    path = os.path.join(directory, "rehearsal-%016x.ctr" % vm)
+    with open(path, "wb") as f:
+        f.write(data)
+    return path
+
+
+def vcpu_after_rehearsal():
+    """What timed() did once more, in which two more exits blocked"""
+    t = T.timed()
+    t.times = {k: v * 2 for k, v in t.times.items()}
+    t.gap_times = {k: v * 2 for k, v in t.gap_times.items()}
+    t.gap_times[0x7C, T.BLOCKED] = [70000, 90000]
+    t.stalls = t.stalls + [(0x7C, 1, 0, 0x77, 30000000, 30070000),
+                           (0x7C, 1, 0, 0x77, 31000000, 31090000)]
+    t.ledger = {a: 2 * c for a, c in t.ledger.items()}
+    t.tsc_last, t.classes = 41000000, {4: (44, 110000), 1: (5, 0)}
+    return t
+
+
+def rehearsal(d, *options, tool=ASAN, **how):
+    return T.run(tool, "-b", "--rehearsal", "--rehearsal-dir", d, *options, **how)
+
+
+def rehearsal_shows_what_it_made_alone():
+    d = tempfile.mkdtemp(dir=T.Tree().dir)
+    rehearsal_file(d, [T.timed()], [vcpu_after_rehearsal()], detached=59, blocked=2)
+    r = rehearsal(d, "-j")
+    T.check_status(r, 0)
+    got = T.records(r)
+    T.check_equal({e["reason"]: [e[s] for s in T.SERVERS] for e in got["exit"]},
+                  {"CPUID": [10, 0, 0, 0], "IOIO": [0, 21, 0, 1], "MSR": [0, 0, 0, 2]})
+    by = {e["reason"]: e for e in got["exit"]}
+    # Both records are of the rehearsal; the one from before is not
+    T.check_equal([by["MSR"][k] for k in ("stalled_ns", "max_stall_ns", "blocked_ns", "max_ns", "max_exact")],
+                  [160000, 90000, 160000, 90000, True])
+    # An exit was as long before: the end of the bucket is a bound
+    T.check_equal((by["IOIO"]["handler_ns"], by["IOIO"]["max_exact"]), (55000, False))
+    T.check_equal((got["vcpu"][0]["stalls"], got["class"][0]["calls"], len(got["class"])), (2, 22, 1))
+    ledger, = got["ledger"]
+    T.check_equal((ledger["elapsed_ns"], ledger["residual_ns"]), (20000000, 0))
+    h, = got["rehearsal"]
+    T.check_equal([h[k] for k in ("vm", "detached_ns", "rounds", "blocked_exits", "passed", "verdict")],
+                  ["4ba3f2d1c0ffee00", 59 * 10 ** 9, 2, 2, False, "blocks"])
+    T.check_equal(got["header"][0]["exits"], "rehearsal")
+    text = rehearsal(d).stdout.decode()
+    for words in ("VM 4ba3f2d1c0ffee00  rehearsed until", "detached 59.000 of 60.000 s in 2 rounds",
+                  "would block: 2, verdict: blocks", "time of the rehearsal in %"):
+        assert words in text, text
+
+
+def rehearsals_of_several_vms_gate_an_update():
+    d = tempfile.mkdtemp(dir=T.Tree().dir)
+    for vm, passed, blocked, detached in ((1, 1, 0, 60), (2, 0, 3, 60), (3, 0, 0, 7)):
+        before, after = T.Telemetry(vm_id=vm), T.Telemetry(vm_id=vm, gap_exits={(0x72, T.NATIVE): vm})
+        rehearsal_file(d, [before], [after], passed=passed, blocked=blocked, detached=detached)
+    got = T.records(rehearsal(d, "-j"))
+    T.check_equal([(h["vm"][-1], h["verdict"]) for h in got["rehearsal"]],
+                  [("1", "pass"), ("2", "blocks"), ("3", "too short")])
+    found = metrics(rehearsal(d, "--openmetrics").stdout.decode())
+    T.check_equal([found["caretaker_rehearsal_passed", 'vm="%016x"' % vm] for vm in (1, 2, 3)], [1, 0, 0])
+    T.check_equal(found["caretaker_rehearsal_exits", 'vm="%016x",vcpu="0",reason="CPUID",server="native"' % 3], 3)
+    T.check_equal([h["vm"][-1] for h in T.records(rehearsal(d, "-j", "-g", "0000000000000002"))["rehearsal"]], ["2"])
+
+
+def rehearsals_that_are_not_whole_are_told():
+    d = tempfile.mkdtemp(dir=T.Tree().dir)
+    T.check_status(rehearsal(d), 4, "no rehearsal was made", "rehearse 60")
+    T.check_status(rehearsal(os.path.join(d, "nowhere")), 4, "no rehearsal was made")
+    T.check_status(rehearsal(d, "--gap"), 2, "source of its own")
+    path = rehearsal_file(d, [T.timed()], [vcpu_after_rehearsal()])
+    with open(path, "rb") as f:
+        data = f.read()
+    rng = T.seeded()
+    for cut in [0, 1, 127, 128, len(data) - 1] + [rng.randrange(len(data)) for _ in range(20)]:
+        with open(path, "wb") as f:
+            f.write(data[:cut])
+        T.check_status(rehearsal(d, "-j"), 1, "no complete rehearsal: make it anew")
+    for before, after, vm in (([vcpu_after_rehearsal()], [T.timed()], None),
+                              ([T.Telemetry(vm_id=5)], [T.timed()], None),
+                              ([T.timed()], [vcpu_after_rehearsal()], 99),
+                              ([T.timed()] * 2, [vcpu_after_rehearsal()], None)):
+        os.unlink(path)
+        path = rehearsal_file(d, before, after, vm=vm)
+        T.check_status(rehearsal(d, "-j"), 1, "no complete rehearsal")
+
+
 def strict_makes_a_loss_an_exit_status():
     T.check_status(T.run(ASAN, "-b", "-n", "1", "--synthetic", "50", "--strict"), 5,
                    "lost 6: 6 records of stalls", "0 vCPUs")
@@ -486,6 +599,33 @@ def metrics_have_histograms():
     T.check_equal(found["caretaker_handler_calls_total", 'vm="4ba3f2d1c0ffee00",vcpu="0",class="io"'], 22)
 
 
+def metrics_have_histograms_by_class_and_by_server():
+    vm = 'vm="4ba3f2d1c0ffee00",'
+    t = T.timed()
+    # Two reasons of one class
+    t.gap_times[0x6E, T.NATIVE], t.gap_times[0x60, T.NATIVE] = [100] * 3, [70000] * 4
+    found = metrics(ctop(T.with_tree((231, 11, 0, t)), "-n", "1", "--openmetrics").stdout.decode())
+
+    def counts(family, label):
+        return {k[1].replace(vm, ""): v for k, v in found.items()
+                if k[0] == family + "_count" and label in k[1]}
+
+    T.check_equal(counts("caretaker_class_duration_seconds", 'class="'),
+                  {'class="cpuid",server="native"': 110, 'class="hlt",server="kvm"': 3,
+                   'class="io",server="handler"': 21, 'class="io",server="blocked"': 1,
+                   'class="other",server="native"': 7})
+    T.check_equal(counts("caretaker_server_duration_seconds", 'server="'),
+                  {'server="native"': 117, 'server="kvm"': 3, 'server="handler"': 21, 'server="blocked"': 1})
+    # What the handler of a class took is what its exits did
+    T.check_equal(found["caretaker_class_duration_seconds_sum", vm + 'class="io",server="handler"'],
+                  found["caretaker_handler_seconds_total", vm + 'vcpu="0",class="io"'])
+    for family in ("class", "server"):
+        name = "caretaker_%s_duration_seconds" % family
+        for key in [k for k in found if k[0] == name + "_count"]:
+            buckets = [v for k, v in found.items() if k[0] == name + "_bucket" and k[1].startswith(key[1] + ",")]
+            T.check_equal((len(buckets), buckets[-1], buckets == sorted(buckets)), (T.NR_BUCKETS, found[key], True))
+
+
 def old_telemetry_is_read_and_says_what_it_lacks():
     old = T.demo_like()
     old.abi = 1
@@ -539,6 +679,37 @@ def filters_fit_synthetic_data():
     T.check_status(T.run(ASAN, "-b", "-n", "1", "--synthetic", "5", "-p", "7"), 4, "left out")
 
 
+def kernel_names(path, what, prefix):
+    """A table of names as a source has it: [CONSTANT] = "name", by constant"""
+    with open(os.path.join(TOP, path)) as f:
+        table = re.search(r"\b%s\[[A-Z_]+\] = \{(.*?)\};" % what, f.read(), re.S).group(1)
+    found = dict(re.findall(r'\[%s(\w+)\]\s*= "([^"]*)"' % prefix, table))
+    assert len(found) > 3, table
+    return found
+
+
+def names_are_those_that_the_kernel_prints():
+    debugfs = "kernel/overlay/virt/kvm/caretaker/debugfs.c"
+    if not os.path.exists(os.path.join(TOP, debugfs)):
+        raise T.Skip("no kernel sources here")
+    accounts = kernel_names(debugfs, "account_names", "KVM_CARETAKER_TIME_")
+    classes = kernel_names(debugfs, "class_names", "KVM_CARETAKER_CLASS_")
+    states = kernel_names(debugfs, "state_names", "KVM_CARETAKER_")
+    T.check_equal(kernel_names("verifier-ext/user/btf.c", "members", "KVM_CARETAKER_CLASS_"), classes)
+    # What ctop prints for data that has each account and each class once
+    t = T.timed()
+    t.classes = {i: (i + 1, 1) for i in range(len(classes))}
+    got = T.records(ctop(T.with_tree((1, 1, 0, t)), "-n", "1", "-j"))
+    T.check_equal([c["class"] for c in got["class"]], list(classes.values()))
+    T.check_equal([k[:-3] for k in got["ledger"][0] if k.endswith("_ns")][1:-1], list(accounts.values()))
+    tree = T.Tree()
+    for i, text in enumerate(states.values()):
+        tree.add(1, 1, i, T.Telemetry(i), text)
+    T.check_equal([v["state"] for v in T.records(ctop(tree, "-n", "1", "-j"))["vcpu"]],
+                  [s.replace("detached, running", "detached").replace("detached, stalled", "stalled")
+                   for s in states.values()])
+
+
 def one_form_at_a_time():
     for two in (["-j", "--csv"], ["--csv", "--openmetrics"], ["-j", "--openmetrics"]):
         T.check_status(T.run(ASAN, "-b", "--synthetic", "1", *two), 2, "only one")
@@ -559,10 +730,12 @@ T.main([counts_of_one_vcpu_equal_what_was_put_in, counts_of_500_vcpus_equal_what
         odd_files_are_refused, odd_directory_names_are_left_out,
         damaged_telemetry_does_not_crash_it, csv_has_what_json_has,
         odd_names_are_quoted_in_csv_and_metrics, metrics_count_what_json_counts,
-        promtool_takes_the_metrics, strict_makes_a_loss_an_exit_status,
+        rehearsal_shows_what_it_made_alone, rehearsals_of_several_vms_gate_an_update,
+        rehearsals_that_are_not_whole_are_told, promtool_takes_the_metrics, strict_makes_a_loss_an_exit_status,
         times_are_what_was_put_in, percentiles_are_bounds_of_what_was_put_in,
         gap_shows_times_of_gaps_alone, ledger_is_what_was_put_in,
-        residual_of_the_ledger_is_never_hidden, handlers_are_shown_by_class, metrics_have_histograms,
+        residual_of_the_ledger_is_never_hidden, handlers_are_shown_by_class, metrics_have_histograms, metrics_have_histograms_by_class_and_by_server,
+       
         old_telemetry_is_read_and_says_what_it_lacks, reasons_that_share_a_slot_have_one_row,
         slots_that_make_no_sense_are_told, invert_turns_the_rows_round, stalled_time_is_shown_by_reason, filters_fit_synthetic_data,
-        one_form_at_a_time, binary_is_static])
+        one_form_at_a_time, names_are_those_that_the_kernel_prints, binary_is_static])
