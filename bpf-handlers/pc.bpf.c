@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Exit handlers: the ports of a PC in the gap, in one set: console (uart), delay ports and port 0x61
- * (ports), ACPI PM timer (pmtimer), doorbells (doorbell). Each is as in its own file; each has its
- * state in a variable of its own, which the VMM finds by name.
+ * Exit handlers: the ports of a PC in the gap, in one set: console (uart), delay ports and port
+ * 0x61 (ports), ACPI PM timer (pmtimer), doorbells (doorbell). Each is as in its own file; each has
+ * its state in a variable of its own, which the VMM finds by name.
  */
 #define CARETAKER_PARTS
 #include "caretaker.bpf.h"

@@ -261,7 +261,8 @@ static int section_check(struct bpf_object *obj, const struct caretaker_state_se
 		return carry_refuse(log, size, -EINVAL, "%zu bytes of state were kept, %llu are needed",
 				    len, (unsigned long long)(old->offset + old->bytes));
 	if (!section_value(obj, old))
-		return carry_refuse(log, size, -EINVAL, "section %.15s cannot be written", old->name);
+		return carry_refuse(log, size, -EINVAL, "section %.15s cannot be written",
+				    old->name);
 	return 0;
 }
 

@@ -138,7 +138,8 @@ static const struct btf_var_secinfo *variable_find(const struct btf *btf,
 
 	for (i = 0; i < btf_vlen(sec); i++) {
 		var = btf__type_by_id(btf, v[i].type);
-		if (var && btf_is_var(var) && !strcmp(btf__name_by_offset(btf, var->name_off), name))
+		if (var && btf_is_var(var) &&
+		    !strcmp(btf__name_by_offset(btf, var->name_off), name))
 			return &v[i];
 	}
 	return NULL;
@@ -184,8 +185,8 @@ int caretaker_handlers_variable(const struct caretaker_handlers *h, const char *
  * @log: buffer for the reason of a refusal, or NULL
  * @log_size: bytes at @log
  *
- * Return: 0; -ENODATA: the set has no state; -E2BIG: it is in too many sections; -EINVAL: the object
- * has no types.
+ * Return: 0; -ENODATA: the set has no state; -E2BIG: it is in too many sections; -EINVAL: the
+ * object has no types.
  */
 int caretaker_handlers_state_type(const struct caretaker_handlers *h,
 				  struct caretaker_state_type *type, char *log, size_t log_size)

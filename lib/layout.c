@@ -52,7 +52,8 @@ static const struct bpf_map *map_new(struct layout *l, uint32_t id)
 }
 
 /* 0 when @wanted is among those that the program adds. */
-static int prog_place(struct layout *l, const struct bpf_program *prog, const struct bpf_map *wanted)
+static int prog_place(struct layout *l, const struct bpf_program *prog,
+		      const struct bpf_map *wanted)
 {
 	uint64_t page = sysconf(_SC_PAGESIZE);
 	uint32_t ids[MAX_MAPS], i;

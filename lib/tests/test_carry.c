@@ -96,7 +96,8 @@ static void one(const struct carry_case *c, const struct caretaker_state_type *t
 	}
 	err = carry_into(obj, place, obj, type, state, type->section[0].bytes, log,
 			 sizeof(log));
-	result(err == c->err && (c->err ? !!strstr(log, c->why) : holds(obj, state, type->section[0].bytes)),
+	result(err == c->err && (c->err ? !!strstr(log, c->why) :
+				 holds(obj, state, type->section[0].bytes)),
 	       c->err ? "refused: state of other types, " : "carried: state of the same types, ",
 	       c->name);
 	bpf_object__close(obj);
@@ -143,7 +144,8 @@ static void sections(const unsigned char *state)
 				 sizeof(log)) &&
 	       holds(obj, state + s[0].offset, s[0].bytes) &&
 	       holds(obj, state + s[1].offset, s[1].bytes), "carried: two sections", "");
-	result(ok && carry_into(base, place, base, &t, state, 2 * 4096, log, sizeof(log)) == -EINVAL &&
+	result(ok && carry_into(base, place, base, &t, state, 2 * 4096, log,
+				sizeof(log)) == -EINVAL &&
 	       strstr(log, "no section .data any more"), "refused: a section is gone", "");
 	result(carry_type(obj, place_none, obj, &t, log, sizeof(log)) == -ENODATA,
 	       "a section that no program uses is no state", "");

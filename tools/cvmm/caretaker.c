@@ -175,7 +175,7 @@ int vm_update(struct vm *vm, const char *payload, const char *handlers, char *wh
 	handlers_arm(vm, set.handlers);
 	caretaker_handlers_free(vm->handlers);
 	vm->handlers = set.handlers;
-	vm->replay_next = 0;	/* a new set counts from the start, or from what it says it drained */
+	vm->replay_next = 0;	/* a new set counts from the start, or from its @drained */
 	vm->may_carry = false;
 	vm->caretaker = true;
 	return 0;
