@@ -11,6 +11,9 @@
 
 top := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))/..)
 OUT ?= $(top)/out
+# One that is relative is so to the clone, in all rooms and scripts
+override OUT := $(if $(filter /%,$(OUT)),$(OUT),$(top)/$(OUT))
+export OUT
 KOUT ?= $(OUT)/kernel/fast
 room := $(patsubst $(top)/%,%,$(CURDIR))
 O := $(OUT)/$(room)

@@ -7,6 +7,7 @@
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034 # for those who source this
 out=${OUT:-$top/out}
+[[ $out == /* ]] || out=$top/$out
 
 msg()
 {

@@ -34,8 +34,8 @@
 #define MEM_MAX		(2048ULL << 20)
 #define CMDLINE_MAX	2048
 
-/* APIC ids are the vCPUs' numbers */
-#define MAX_VCPUS	64
+/* APIC ids are the vCPUs' numbers; a Caretaker's block has places for so many (NR_PEERS) */
+#define MAX_VCPUS	63
 
 /* I/O ports */
 #define PORT_COM1	0x3f8

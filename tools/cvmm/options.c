@@ -19,7 +19,7 @@ static const char run_text[] =
 	"  --kernel FILE     bzImage of a 64-bit Linux\n"
 	"  --initrd FILE     initramfs\n"
 	"  --mem SIZE        guest memory, 64M to 2G, default 256M\n"
-	"  --vcpus N         vCPUs, 1 to 64, default 1\n"
+	"  --vcpus N         vCPUs, 1 to 63, default 1\n"
 	"  --cmdline TEXT    kernel command line; cvmm adds cvmm.tsc_khz= and cvmm.mailbox=\n"
 	"  --payload FILE    payload ELF of the Caretaker\n"
 	"  --handlers FILE   BPF object with exit handlers\n"

@@ -91,17 +91,24 @@ static void step_count(int sig, siginfo_t *info, void *context)
 	steps += at < image_text_pages * CTV_PAGE;
 }
 
+/*
+ * Switches the trap flag, "btsq" on or "btrq" off. In assembly: compilers move writes of the flags
+ * over a call. The red zone of the caller's stack stays as it is.
+ */
+#define trap_flag(op)								\
+	asm volatile("lea -128(%%rsp), %%rsp; pushfq; " op " $8, (%%rsp); popfq; "	\
+		     "lea 128(%%rsp), %%rsp" : : : "memory", "cc")
+
 /* With the trap flag the processor tells after each instruction where it goes on. */
 unsigned long image_steps(const struct ctv_prog *p, struct run *run)
 {
 	struct sigaction act = { .sa_sigaction = step_count, .sa_flags = SA_SIGINFO }, old;
-	u64 flags = __builtin_ia32_readeflags_u64();
 
 	steps = 0;
 	sigaction(SIGTRAP, &act, &old);
-	__builtin_ia32_writeeflags_u64(flags | 0x100);
+	trap_flag("btsq");
 	image_run(p, run);
-	__builtin_ia32_writeeflags_u64(flags);
+	trap_flag("btrq");
 	sigaction(SIGTRAP, &old, NULL);
 	return steps;
 }

@@ -7,7 +7,11 @@ CARETAKER_KSYM int bpf_caretaker_inject(struct kvm_caretaker_exit *exit, __u32 v
 
 CARETAKER_HANDLER(io, address)
 {
-	if (bpf_caretaker_inject)
+	int (*inject)(struct kvm_caretaker_exit *exit, __u32 vector) = bpf_caretaker_inject;
+
+	/* Else some compilers take it for true that there is one */
+	asm volatile("" : "+r"(inject));
+	if (inject)
 		return bpf_caretaker_inject(exit, 0x40);
 	return KVM_CARETAKER_NEXT;
 }
