@@ -12,6 +12,7 @@
 #define _UAPI_LINUX_KVM_CARETAKER_H
 
 #include <linux/types.h>
+#include <linux/kvm_caretaker_assert.h>
 
 /* KVM_CHECK_EXTENSION on /dev/kvm or a VM: returns KVM_CARETAKER_ABI, or 0 without support. */
 #define KVM_CAP_CARETAKER		0x4354
@@ -146,5 +147,27 @@ struct kvm_caretaker_info {
 
 #define KVM_SET_CARETAKER	_IOWR(0xAE, 0xf0, struct kvm_caretaker_set)
 #define KVM_GET_CARETAKER	_IOWR(0xAE, 0xf1, struct kvm_caretaker_get)
+
+#ifndef __ASSEMBLER__
+KVM_CARETAKER_AT(kvm_caretaker_set, payload_fd, 0x08);
+KVM_CARETAKER_AT(kvm_caretaker_set, pcpu, 0x10);
+KVM_CARETAKER_AT(kvm_caretaker_set, log_buf, 0x18);
+KVM_CARETAKER_AT(kvm_caretaker_set, budget, 0x20);
+KVM_CARETAKER_AT(kvm_caretaker_set, verify_ns, 0x28);
+KVM_CARETAKER_AT(kvm_caretaker_set, reserved, 0x30);
+KVM_CARETAKER_ASSERT("set size", sizeof(struct kvm_caretaker_set) == 0x40);
+KVM_CARETAKER_AT(kvm_caretaker_get, offset, 0x08);
+KVM_CARETAKER_AT(kvm_caretaker_get, buf, 0x10);
+KVM_CARETAKER_AT(kvm_caretaker_get, len, 0x18);
+KVM_CARETAKER_AT(kvm_caretaker_get, total, 0x20);
+KVM_CARETAKER_ASSERT("get size", sizeof(struct kvm_caretaker_get) == 0x28);
+KVM_CARETAKER_AT(kvm_caretaker_info, state, 0x08);
+KVM_CARETAKER_AT(kvm_caretaker_info, apic_id, 0x10);
+KVM_CARETAKER_AT(kvm_caretaker_info, generation, 0x1c);
+KVM_CARETAKER_AT(kvm_caretaker_info, preserved_bytes, 0x20);
+KVM_CARETAKER_AT(kvm_caretaker_info, vm_id, 0x30);
+KVM_CARETAKER_AT(kvm_caretaker_info, tsc_khz, 0x38);
+KVM_CARETAKER_ASSERT("info size", sizeof(struct kvm_caretaker_info) == 0x40);
+#endif
 
 #endif /* _UAPI_LINUX_KVM_CARETAKER_H */

@@ -14,6 +14,7 @@
 #define _UAPI_LINUX_KVM_CARETAKER_CCB_H
 
 #include <linux/types.h>
+#include <linux/kvm_caretaker_assert.h>
 #include <linux/kvm_caretaker_bpf.h>
 #include <linux/kvm_caretaker_ring.h>
 #include <linux/kvm_caretaker_telemetry.h>
@@ -368,14 +369,6 @@ struct kvm_caretaker_ccb {
  * Detached: jumped to by the kernel on the pCPU, IF=0, GIF=1, CR4.PCIDE=0, CR4.PGE=0, with RDI =
  * CCB. Loads its own CR3, GDT, IDT, TSS and stack, then ARMED. Never returns.
  */
-
-#ifdef __cplusplus
-#define KVM_CARETAKER_ASSERT(name, cond) static_assert(cond, "kvm_caretaker ABI: " name)
-#else
-#define KVM_CARETAKER_ASSERT(name, cond) _Static_assert(cond, "kvm_caretaker ABI: " name)
-#endif
-#define KVM_CARETAKER_AT(type, field, off) \
-	KVM_CARETAKER_ASSERT(#type "." #field, __builtin_offsetof(struct type, field) == (off))
 
 #ifndef __ASSEMBLER__
 KVM_CARETAKER_AT(kvm_caretaker_ccb, state, 0x10);

@@ -3,6 +3,7 @@
 #define _LINUX_KHO_ABI_KVM_CARETAKER_H
 
 #include <linux/types.h>
+#include <linux/kvm_caretaker_assert.h>
 
 /**
  * DOC: KVM Caretaker, old kernel to next kernel
@@ -137,5 +138,42 @@ struct caretaker_vcpu_ser {
 	u32 reserved;
 	u64 handler_pa[CARETAKER_MAX_HANDLER_PAGES];
 } __packed;
+
+KVM_CARETAKER_AT(caretaker_cpu_ser, used, 0x04);
+KVM_CARETAKER_AT(caretaker_cpu_ser, block_pa, 0x08);
+KVM_CARETAKER_ASSERT("cpu size", sizeof(struct caretaker_cpu_ser) == 0x10);
+KVM_CARETAKER_AT(caretaker_cpus_ser, nr, 0x04);
+KVM_CARETAKER_AT(caretaker_cpus_ser, cpu, 0x10);
+KVM_CARETAKER_ASSERT("cpus size", sizeof(struct caretaker_cpus_ser) == 4096);
+KVM_CARETAKER_AT(caretaker_list_ser, nr, 0x08);
+KVM_CARETAKER_AT(caretaker_list_ser, pa, 0x10);
+KVM_CARETAKER_ASSERT("list size", sizeof(struct caretaker_list_ser) == 4096);
+KVM_CARETAKER_AT(caretaker_vm_ser, nr_vcpus, 0x04);
+KVM_CARETAKER_AT(caretaker_vm_ser, vm_id, 0x08);
+KVM_CARETAKER_AT(caretaker_vm_ser, vm_type, 0x10);
+KVM_CARETAKER_AT(caretaker_vm_ser, npt_root_pa, 0x18);
+KVM_CARETAKER_AT(caretaker_vm_ser, npt_list_pa, 0x20);
+KVM_CARETAKER_AT(caretaker_vm_ser, npt_pages, 0x28);
+KVM_CARETAKER_AT(caretaker_vm_ser, peers_pa, 0x30);
+KVM_CARETAKER_ASSERT("vm size", sizeof(struct caretaker_vm_ser) == 0x38);
+KVM_CARETAKER_AT(caretaker_vcpu_ser, ccb_abi, 0x04);
+KVM_CARETAKER_AT(caretaker_vcpu_ser, vcpu_id, 0x08);
+KVM_CARETAKER_AT(caretaker_vcpu_ser, apic_id, 0x0c);
+KVM_CARETAKER_AT(caretaker_vcpu_ser, vm_ser_pa, 0x10);
+KVM_CARETAKER_AT(caretaker_vcpu_ser, vm_id, 0x18);
+KVM_CARETAKER_AT(caretaker_vcpu_ser, block_pa, 0x20);
+KVM_CARETAKER_AT(caretaker_vcpu_ser, nr_pages, 0x28);
+KVM_CARETAKER_AT(caretaker_vcpu_ser, tsc_khz, 0x2c);
+KVM_CARETAKER_AT(caretaker_vcpu_ser, ccb_off, 0x30);
+KVM_CARETAKER_AT(caretaker_vcpu_ser, telemetry_off, 0x34);
+KVM_CARETAKER_AT(caretaker_vcpu_ser, lapic_off, 0x38);
+KVM_CARETAKER_AT(caretaker_vcpu_ser, fpu_off, 0x3c);
+KVM_CARETAKER_AT(caretaker_vcpu_ser, vmcb_off, 0x40);
+KVM_CARETAKER_AT(caretaker_vcpu_ser, vendor, 0x44);
+KVM_CARETAKER_AT(caretaker_vcpu_ser, nr_handler_pages, 0x48);
+KVM_CARETAKER_AT(caretaker_vcpu_ser, state_first, 0x4c);
+KVM_CARETAKER_AT(caretaker_vcpu_ser, ring_off, 0x50);
+KVM_CARETAKER_AT(caretaker_vcpu_ser, handler_pa, 0x58);
+KVM_CARETAKER_ASSERT("vcpu size", sizeof(struct caretaker_vcpu_ser) == 0x258);
 
 #endif /* _LINUX_KHO_ABI_KVM_CARETAKER_H */
