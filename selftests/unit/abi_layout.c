@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Offsets, sizes and numbers of the uapi headers, and of the header that old and next kernel share,
- * are what abi_layout_table.h says. Compiled as C and as C++. With -p it prints the layout that the headers have now.
+ * are what abi_layout_table.h says. Compiled as C and as C++. With -p it prints the layout that the
+ * headers have now.
  */
 #include <stddef.h>
 #include <stdio.h>

@@ -21,28 +21,47 @@
 #define KVM_CARETAKER_ABI		1
 
 /*
- * What the errno values of these ioctls, and of preserve and retrieve, mean. The kernel log and
- * the caller's log buffer name the object and the reason.
+ * What the errno values of these ioctls, of preserve and retrieve, and of KVM_RUN and kexec where a
+ * Caretaker is the reason, mean. The kernel log and the caller's log buffer name the object and the
+ * reason. Beside them errors of KVM_CREATE_VM, KVM_CREATE_VCPU, KHO, LUO and CPU hotplug come as
+ * they are.
  *
  * EPERM		caller lacks CAP_SYS_ADMIN, or an unsigned payload under lockdown
- * EINVAL		unknown flag, size, reserved field not zero, wrong kind of file descriptor
+ * EINVAL		unknown flag, size, reserved field not zero, wrong kind of file descriptor;
+ *			preserve, retrieve: the VM has to come before its vCPUs; retrieve: the data
+ *			of the old kernel are not sound; KVM_RUN: the VMM has not restored the vCPU,
+ *			which runs on, orphaned
  * E2BIG		the struct is larger than the kernel knows and the excess is not zero;
  *			payload or handler set larger than the limit; worst-case time over budget
- * EFAULT		a user pointer cannot be read or written
+ * EFAULT		a user pointer, or guest memory at preserve, cannot be read or written
  * EBADF		payload_fd or handlers_fd is not open
  * ETXTBSY		the payload file is open for writing somewhere
  * ENOEXEC		the payload is not an ELF file that the Caretaker accepts
  * EACCES		a handler uses an instruction, map or function that is not allowed
- * EPROTONOSUPPORT	payload or handlers speak another ABI version
- * EOPNOTSUPP		this VM, vCPU or CPU has something that cannot be carried
- * EBUSY		the vCPU is detached, or the pCPU belongs to another vCPU
- * ENODEV		the pCPU does not exist, is the boot CPU or cannot go offline
+ * EPROTONOSUPPORT	payload or handlers speak another ABI version; retrieve: so does the running
+ *			payload, the guest runs on, orphaned
+ * EOPNOTSUPP		this VM, vCPU or CPU has something that cannot be carried; preserve: the vCPU
+ *			has no Caretaker
+ * EBUSY		the vCPU is preserved or detached, or the pCPU belongs to another vCPU;
+ *			preserve: the vCPU is being updated, the pCPU is still on its way back, or
+ *			the VM got more vCPUs; kexec: a VM is not preserved as a whole, an orphan is
+ *			not adopted, a pCPU is on its way back, or the image takes no handover data
+ * ENODEV		the pCPU does not exist or is the boot CPU; preserve: it is offline
+ * ENOSPC		preserve: the set of CPUs that run a Caretaker is full
  * EAGAIN		the vCPU is in a passing state that cannot be carried; try again
- * ETIMEDOUT		a pCPU or vCPU did not answer in time; nothing was changed
- * EIO			the vCPU was lost, its Caretaker faulted (KVM_RUN); the kernel's own
- *			check of compiled handlers failed
+ * ETIMEDOUT		preserve: the pCPU left the host and did not come to the payload, the vCPU
+ *			runs on in KVM; KVM_RUN: the Caretaker does not give the vCPU back, which
+ *			stays ADOPTING, its memory in use, and is asked for again by the next KVM_RUN
+ * EIO			KVM_RUN, ioctls that change a vCPU, KVM_SET_CARETAKER: the vCPU is lost, its
+ *			Caretaker faulted or left an FPU image that is refused; KVM_SET_CARETAKER:
+ *			the kernel's own check of compiled handlers failed; preserve: a pCPU did not
+ *			take its vCPU in time, or its payload faulted before it ran the guest, the VM
+ *			runs on in KVM; retrieve: KHO has not kept the block or a page of the
+ *			handlers; kexec: a detached vCPU is neither RUNNING nor STALLED
  * ENOENT		no Caretaker on this vCPU
- * ENOMEM, EINTR	as usual
+ * EINTR		KVM_RUN: the vCPU is being stopped, or a signal came while it waited for the
+ *			other vCPUs of its VM; all: a signal that ends the process
+ * ENOMEM		as usual
  */
 
 /* flags of struct kvm_caretaker_set */
