@@ -40,8 +40,8 @@
  * EACCES		a handler uses an instruction, map or function that is not allowed
  * EPROTONOSUPPORT	payload or handlers speak another ABI version; retrieve: so does the running
  *			payload, the guest runs on, orphaned
- * EOPNOTSUPP		this VM, vCPU or CPU has something that cannot be carried; preserve: the vCPU
- *			has no Caretaker
+ * EOPNOTSUPP		this VM, vCPU or CPU has something that cannot be carried; preserve: the
+ *			vCPU has no Caretaker
  * EBUSY		the vCPU is preserved or detached, or the pCPU belongs to another vCPU;
  *			preserve: the vCPU is being updated, the pCPU is still on its way back, or
  *			the VM got more vCPUs; kexec: a VM is not preserved as a whole, an orphan is
@@ -51,12 +51,13 @@
  * EAGAIN		the vCPU is in a passing state that cannot be carried; try again
  * ETIMEDOUT		preserve: the pCPU left the host and did not come to the payload, the vCPU
  *			runs on in KVM; KVM_RUN: the Caretaker does not give the vCPU back, which
- *			stays ADOPTING, its memory in use, and is asked for again by the next KVM_RUN
+ *			stays ADOPTING, its memory in use, and is asked for again by the next
+ *			KVM_RUN
  * EIO			KVM_RUN, ioctls that change a vCPU, KVM_SET_CARETAKER: the vCPU is lost, its
  *			Caretaker faulted or left an FPU image that is refused; KVM_SET_CARETAKER:
  *			the kernel's own check of compiled handlers failed; preserve: a pCPU did not
- *			take its vCPU in time, or its payload faulted before it ran the guest, the VM
- *			runs on in KVM; retrieve: KHO has not kept the block or a page of the
+ *			take its vCPU in time, or its payload faulted before it ran the guest, the
+ *			VM runs on in KVM; retrieve: KHO has not kept the block or a page of the
  *			handlers; kexec: a detached vCPU is neither RUNNING nor STALLED
  * ENOENT		no Caretaker on this vCPU
  * EINTR		KVM_RUN: the vCPU is being stopped, or a signal came while it waited for the
@@ -82,7 +83,10 @@
  * @budget:	VMM: worst-case cost allowed per handler call, 0 for the default
  * @log_used:	kernel: bytes of text written to @log_buf, terminating 0 excluded
  * @verify_ns:	kernel: time spent in verification and compilation of the handlers
- * @reserved:	must be zero
+ * @reserved:	VMM: zero
+ *
+ * The VMM writes before the call; the kernel before it returns, unless it could not take the struct
+ * or the buffer themselves (EPERM, EFAULT, ENOMEM, a wrong size).
  *
  * The pCPU is only named and checked here; preserve takes it offline.
  */
@@ -114,6 +118,8 @@ struct kvm_caretaker_set {
  * @len:	VMM: bytes at @buf; kernel: bytes written, less at the end of the object
  * @total:	kernel: size of the whole object in bytes
  *
+ * The VMM writes before the call, the kernel before it returns 0.
+ *
  * Works attached, detached and after adoption: telemetry and handler state of the gap stay
  * readable until the next KVM_SET_CARETAKER or the end of the vCPU.
  */
@@ -133,7 +139,8 @@ struct kvm_caretaker_get {
 #define KVM_CARETAKER_INFO_ORPHAN	(1U << 3)	/* from an earlier kernel, not adopted */
 
 /**
- * struct kvm_caretaker_info - what the kernel knows about one Caretaker (all written by kernel)
+ * struct kvm_caretaker_info - what the kernel knows about one Caretaker (all written by the
+ *	kernel, at each KVM_GET_CARETAKER)
  * @size:	  sizeof(struct kvm_caretaker_info) of the kernel
  * @flags:	  KVM_CARETAKER_INFO_*
  * @state:	  enum kvm_caretaker_state (kvm_caretaker_ccb.h), read at the time of the call

@@ -20,7 +20,8 @@
  * layout. uapi/linux/kvm_caretaker_ccb.h is part of the contract with its own version
  * (@ccb_abi), because the next kernel talks to the running payload through the CCB.
  *
- * All structs are written by the old kernel at preserve time and only read by the next kernel.
+ * All fields are written by the old kernel, none later than at preserve of the last vCPU, and only
+ * read by the next kernel. "At install" is in KVM_SET_CARETAKER.
  * Names that end in _pa are physical addresses.
  */
 
@@ -32,7 +33,8 @@
 #define CARETAKER_MAX_HANDLER_PAGES	64
 
 /**
- * struct caretaker_cpu_ser - one CPU that runs a Caretaker
+ * struct caretaker_cpu_ser - one CPU that runs a Caretaker (all written at preserve of its vCPU,
+ *	before the CPU leaves the host; after a cancel @used is 0 again)
  * @apic_id:	physical APIC id
  * @used:	1 when the entry is valid
  * @block_pa:	its &struct caretaker_vcpu_ser
@@ -45,10 +47,10 @@ struct caretaker_cpu_ser {
 
 /**
  * struct caretaker_cpus_ser - the preserved CPU set, one page
- * @size:	bytes of this struct
- * @nr:		entries of @cpu that may be used
+ * @size:	at preserve of the first vCPU: bytes of this struct
+ * @nr:		at preserve of the first vCPU: entries of @cpu that may be used
  * @reserved:	zero
- * @cpu:	the CPUs
+ * @cpu:	see there
  */
 struct caretaker_cpus_ser {
 	u32 size;
@@ -60,7 +62,8 @@ struct caretaker_cpus_ser {
 #define CARETAKER_LIST_ENTRIES		510
 
 /**
- * struct caretaker_list_ser - one page of a list of single pages
+ * struct caretaker_list_ser - one page of a list of single pages (all written at preserve of the
+ *	VM, while its tables are built)
  * @next_pa:	the next page of the list, or 0
  * @nr:		used entries of @pa
  * @pa:		the pages
@@ -72,11 +75,11 @@ struct caretaker_list_ser {
 } __packed;
 
 /**
- * struct caretaker_vm_ser - one VM, one page
+ * struct caretaker_vm_ser - one VM, one page (all written at preserve of the VM)
  * @size:	bytes of this struct
  * @nr_vcpus:	vCPUs that the VM had
  * @vm_id:	identity of the VM, for telemetry
- * @vm_type:	argument of KVM_CREATE_VM
+ * @vm_type:	argument of KVM_CREATE_VM, 0
  * @npt_root_pa: root of the frozen nested page tables
  * @npt_list_pa: &struct caretaker_list_ser of all pages of these tables
  * @npt_pages:	number of them
@@ -95,26 +98,26 @@ struct caretaker_vm_ser {
 
 /**
  * struct caretaker_vcpu_ser - one vCPU; first page of its block
- * @size:	bytes of this struct
- * @ccb_abi:	KVM_CARETAKER_CCB_ABI of the payload in the block
- * @vcpu_id:	id of the vCPU in its VM
- * @apic_id:	physical APIC id of the pCPU
- * @vm_ser_pa:	its VM
- * @vm_id:	identity of the VM
- * @block_pa:	physical address of this page
- * @nr_pages:	contiguous pages of the block, this one included
- * @tsc_khz:	TSC frequency that the old kernel measured, for telemetry
- * @ccb_off:	CCB, bytes from this page
- * @telemetry_off: telemetry
- * @lapic_off:	LAPIC registers
- * @fpu_off:	XSAVE image
- * @vmcb_off:	the Caretaker's VMCB
- * @vendor:	1: AMD SVM
- * @nr_handler_pages: used entries of @handler_pa
- * @state_first: first entry of @handler_pa that holds writable handler state
- * @ring_off:	event ring, &struct kvm_caretaker_ring, page aligned
+ * @size:	at install: bytes of this struct
+ * @ccb_abi:	at install: KVM_CARETAKER_CCB_ABI of the payload in the block
+ * @vcpu_id:	at install: id of the vCPU in its VM
+ * @apic_id:	at install: physical APIC id of the pCPU
+ * @vm_ser_pa:	at preserve: its VM
+ * @vm_id:	at install: identity of the VM
+ * @block_pa:	at install: physical address of this page
+ * @nr_pages:	at install: contiguous pages of the block, this one included
+ * @tsc_khz:	at install: TSC frequency that the old kernel measured, for telemetry
+ * @ccb_off:	at install: CCB, bytes from this page
+ * @telemetry_off: at install: telemetry
+ * @lapic_off:	at install: LAPIC registers
+ * @fpu_off:	at install: XSAVE image
+ * @vmcb_off:	at install: the Caretaker's VMCB
+ * @vendor:	at install: 1: AMD SVM
+ * @nr_handler_pages: at preserve: used entries of @handler_pa
+ * @state_first: at preserve: first entry of @handler_pa that holds writable handler state
+ * @ring_off:	at install: event ring, &struct kvm_caretaker_ring, page aligned
  * @reserved:	zero
- * @handler_pa:	pages of the handler set: code, read-only data, writable state
+ * @handler_pa:	at preserve: pages of the handler set: code, read-only data, writable state
  */
 struct caretaker_vcpu_ser {
 	u32 size;
