@@ -173,6 +173,8 @@ int vm_update(struct vm *vm, const char *payload, const char *handlers, char *wh
 	caretaker_handlers_free(vm->handlers);
 	vm->handlers = set.handlers;
 	vm->replay_next = 0;	/* a new set counts from the start */
+	if (vm->caretaker)
+		vm->past.updates++;
 	vm->caretaker = true;
 	return 0;
 

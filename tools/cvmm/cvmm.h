@@ -13,6 +13,7 @@
 
 #include "caretaker.h"
 #include "guest/mailbox.h"
+#include "state.h"
 
 /* Exit status of the program */
 #define EXIT_RUNTIME	1
@@ -164,6 +165,7 @@ struct options {
  * @adopt_left: vCPUs that are not adopted yet
  * @adopt_error: one of them cannot be, or 0
  * @adopt_done: nothing is left to do before the guest may run in KVM
+ * @past: updates, cancels and kexecs so far, those before a kexec included
  * @clock_error: kvmclock after the adoption less what the guest's own page says, in ns
  */
 struct vm {
@@ -186,6 +188,7 @@ struct vm {
 	unsigned int adopt_left;
 	int adopt_error;
 	bool adopt_done;
+	struct cvmm_state_past past;
 	int64_t clock_error;
 	uint64_t replayed_bytes;
 	uint64_t replay_next;

@@ -209,6 +209,7 @@ int handover_cancel(struct vm *vm, char *why, size_t size)
 	threads_pause(vm);
 	caretaker_session_close(vm->session);
 	vm->session = NULL;
+	vm->past.cancels++;
 	if (replay_absorbed(vm, why, size))
 		note("%s", why);
 	threads_unpause(vm);

@@ -149,6 +149,7 @@ int state_save(struct vm *vm)
 	s->version = CVMM_STATE_VERSION;
 	s->ram_size = vm->ram_size;
 	s->stopped_tsc = vm->stamps.stopped;
+	s->past = vm->past;
 	ret = vm_save(vm, s);
 	for (i = 0; !ret && i < vm->nr_vcpus; i++)
 		ret = state_vcpu_save(&vm->vcpu[i], &s->vcpu[i]);

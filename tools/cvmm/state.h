@@ -11,7 +11,7 @@
 #include <linux/kvm.h>
 
 #define CVMM_STATE_MAGIC	0x4d4d5643	/* "CVMM" */
-#define CVMM_STATE_VERSION	2
+#define CVMM_STATE_VERSION	3
 
 /* flags */
 #define CVMM_STATE_COMPLETE	(1u << 0)	/* written last */
@@ -26,6 +26,18 @@ struct cvmm_state_serial {
 	uint8_t ier, lcr, mcr, scr, fcr, dll, dlm, thr_ipending;
 	uint8_t rx[64];
 	uint32_t rx_head, rx_len;
+};
+
+/**
+ * struct cvmm_state_past - what this VM went through since it was started
+ * @updates:	payload, handlers or both were replaced while it ran
+ * @cancels:	it was detached and came back to KVM in the same kernel, also in a rehearsal
+ * @kexecs:	the next kernel took it over
+ */
+struct cvmm_state_past {
+	uint64_t updates;
+	uint64_t cancels;
+	uint64_t kexecs;
 };
 
 /* flags of a vCPU */
@@ -73,6 +85,7 @@ struct cvmm_state {
 	uint64_t ram_size;
 	uint64_t clock_tsc;
 	uint64_t stopped_tsc;
+	struct cvmm_state_past past;
 	struct kvm_clock_data clock;
 	struct kvm_irqchip irqchip[CVMM_NR_IRQCHIPS];
 	struct kvm_pit_state2 pit;
