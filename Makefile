@@ -15,7 +15,7 @@ kernel_users := $(filter bpf-handlers lib tools selftests,$(present))
 
 .DEFAULT_GOAL := help
 .PHONY: help deps kernel kernel-debug payload handlers lib tools all demo test bench check smoke
-.PHONY: shell gdb clean distclean $(present)
+.PHONY: shell gdb qemu qemu-try clean distclean $(present)
 
 ##@ Build
 help:	## this list
@@ -33,6 +33,13 @@ kernel: deps	## the two kernels a and b, bpftool, libbpf, headers
 kernel-debug: deps	## the same with KASAN and lockdep
 	$(Q)kernel/build -1 debug
 
+qemu: deps	## the test hosts' emulator: QEMU with its SVM emulation repaired
+	$(Q)scripts/qemu-build
+
+# Without it test hosts run under the system's QEMU, which scripts/qemu-build then says
+qemu-try: deps
+	$(Q)scripts/qemu-build -o
+
 $(kernel_users): kernel
 $(present): deps
 	$(Q)$(MAKE) -C $@
@@ -47,13 +54,13 @@ handlers: $(filter bpf-handlers,$(present))	## the exit handlers (BPF)
 all: $(present)	## everything but the kernels' debug variant
 
 ##@ Run
-demo: all	## a Debian guest runs on while its host is replaced by kexec
+demo: all qemu-try	## a Debian guest runs on while its host is replaced by kexec
 	$(Q)scripts/demo
 
-test: all kernel-debug smoke	## all tests; the last line is the sum
+test: all kernel-debug qemu-try smoke	## all tests; the last line is the sum
 	$(Q)selftests/run
 
-bench: all	## instructions per exit
+bench: all qemu-try	## instructions per exit
 	$(Q)$(MAKE) -C selftests/bench
 	$(Q)selftests/bench/run
 

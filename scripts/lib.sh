@@ -48,6 +48,18 @@ work_dir()
 	echo "$(cache_dir)/work"
 }
 
+# Prints the QEMU that runs test hosts: $QEMU, else the one of scripts/qemu-build, else the system's
+qemu_path()
+{
+	if [ -n "${QEMU:-}" ]; then
+		echo "$QEMU"
+	elif [ -x "$out/qemu/qemu-system-x86_64" ]; then
+		echo "$out/qemu/qemu-system-x86_64"
+	else
+		echo qemu-system-x86_64
+	fi
+}
+
 # file_sha256 FILE: prints the digest alone
 file_sha256()
 {
