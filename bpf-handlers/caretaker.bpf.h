@@ -65,7 +65,7 @@ struct kvm_caretaker_ops {
  *
  * defines the program my_io for member io, with "struct kvm_caretaker_exit *exit" as argument.
  */
-#define CARETAKER_HANDLER(member, name)							\
+#define CARETAKER_PROGRAM(member, name)							\
 static __always_inline int name##_body(struct kvm_caretaker_exit *exit);		\
 SEC("struct_ops/" #member)								\
 int name(unsigned long long *ctx)							\
@@ -79,7 +79,7 @@ static __always_inline int name##_body(struct kvm_caretaker_exit *exit)
  *
  * defines the set that is loaded, and the license that a struct_ops program must have.
  */
-#define CARETAKER_HANDLERS(set, ...)							\
+#define CARETAKER_SET(set, ...)								\
 SEC(".struct_ops.link")									\
 struct kvm_caretaker_ops set = {							\
 	__VA_ARGS__,									\
@@ -87,6 +87,21 @@ struct kvm_caretaker_ops set = {							\
 	.name = #set,									\
 };											\
 char _license[] SEC("license") = "GPL"
+
+/*
+ * With CARETAKER_PARTS defined first, files of several handlers can be included into one: what
+ * they define are functions, my_io(exit), and no sets. The including file calls them from programs
+ * of a set, made by the two above, each until it says something else than KVM_CARETAKER_NEXT.
+ * pc.bpf.c is a model.
+ */
+#ifdef CARETAKER_PARTS
+#define CARETAKER_HANDLER(member, name)							\
+static __always_inline int name(struct kvm_caretaker_exit *exit)
+#define CARETAKER_HANDLERS(set, ...)	_Static_assert(sizeof(#set) > 1, "a part of a set")
+#else
+#define CARETAKER_HANDLER(member, name)	CARETAKER_PROGRAM(member, name)
+#define CARETAKER_HANDLERS(set, ...)	CARETAKER_SET(set, __VA_ARGS__)
+#endif
 
 static __always_inline int caretaker_detached(const struct kvm_caretaker_exit *exit)
 {

@@ -150,24 +150,53 @@ CARETAKER_API int caretaker_handlers_fd(const struct caretaker_handlers *h);
 CARETAKER_API int caretaker_handlers_attach(struct caretaker_handlers *h);
 CARETAKER_API void caretaker_handlers_free(struct caretaker_handlers *h);
 
-#define CARETAKER_STATE_TYPE_VERSION	1
+#define CARETAKER_STATE_TYPE_VERSION	2
+#define CARETAKER_STATE_SECTIONS	4
+
+/**
+ * struct caretaker_state_section - variables of a handler set that are in one section
+ * @offset:	where they are in the state
+ * @bytes:	bytes of the section
+ * @types:	digest of names, places and types of the variables
+ * @name:	the section's name
+ */
+struct caretaker_state_section {
+	uint64_t offset;
+	uint64_t bytes;
+	uint64_t types;
+	char name[16];
+};
 
 /**
  * struct caretaker_state_type - what the state of a handler set is, for the next kernel
  * @size:	sizeof(struct caretaker_state_type)
  * @version:	CARETAKER_STATE_TYPE_VERSION
- * @bytes:	bytes of the section
- * @types:	digest of names, places and types of its variables
- * @section:	its name
+ * @nr:		entries of @section
+ * @reserved:	0
+ * @section:	writable sections that the handlers use
  */
 struct caretaker_state_type {
 	uint32_t size;
 	uint32_t version;
-	uint64_t bytes;
-	uint64_t types;
-	char section[16];
+	uint32_t nr;
+	uint32_t reserved;
+	struct caretaker_state_section section[CARETAKER_STATE_SECTIONS];
 };
 
+/**
+ * struct caretaker_variable - a global variable of a handler set
+ * @value:	its memory: shared with the handlers from their installation on
+ * @offset:	where it is in what caretaker_get_state() gives
+ * @size:	its bytes
+ */
+struct caretaker_variable {
+	void *value;
+	uint64_t offset;
+	uint64_t size;
+};
+
+CARETAKER_API int caretaker_handlers_variable(const struct caretaker_handlers *h, const char *name,
+					      struct caretaker_variable *v);
 CARETAKER_API int caretaker_handlers_state_type(const struct caretaker_handlers *h,
 						struct caretaker_state_type *type,
 						char *log, size_t log_size);

@@ -130,99 +130,159 @@ static int digest_section(uint64_t *d, const struct btf *btf, const struct btf_t
 }
 
 /* Sections of global variables that programs may write become maps of this kind. */
-static bool map_is_state(const struct bpf_map *map)
+bool carry_is_state(const struct bpf_map *map)
 {
 	return bpf_map__is_internal(map) && bpf_map__type(map) == BPF_MAP_TYPE_ARRAY &&
 	       (bpf_map__map_flags(map) & BPF_F_MMAPABLE) &&
 	       !(bpf_map__map_flags(map) & BPF_F_RDONLY_PROG);
 }
 
-/* The order of several in the Caretaker's pages is not known here. */
-static int state_map(struct bpf_object *obj, struct bpf_map **found, char *log, size_t size)
-{
-	struct bpf_map *map;
-
-	*found = NULL;
-	bpf_object__for_each_map(map, obj) {
-		if (!map_is_state(map))
-			continue;
-		if (*found)
-			return carry_refuse(log, size, -EOPNOTSUPP,
-					    "state in %s and in %s: keep all of it in .bss",
-					    bpf_map__name(*found), bpf_map__name(map));
-		*found = map;
-	}
-	if (*found)
-		return 0;
-	return carry_refuse(log, size, -ENODATA, "the handlers have no state");
-}
-
-int carry_type(struct bpf_object *obj, struct caretaker_state_type *t, char *log, size_t size)
+/* The section of the object's BTF that a map is made of. */
+const struct btf_type *carry_section(const struct bpf_object *obj, const struct bpf_map *map)
 {
 	const struct btf *btf = bpf_object__btf(obj);
 	const struct btf_type *sec;
-	struct bpf_map *map;
-	int err;
 
-	memset(t, 0, sizeof(*t));
-	err = state_map(obj, &map, log, size);
-	if (err)
-		return err;
 	sec = btf ? btf__type_by_id(btf, bpf_map__btf_value_type_id(map)) : NULL;
-	if (!sec || !btf_is_datasec(sec) || digest_section(&t->types, btf, sec))
+	return sec && btf_is_datasec(sec) ? sec : NULL;
+}
+
+static int section_type(struct bpf_object *obj, const struct bpf_map *map,
+			struct caretaker_state_section *s, char *log, size_t size)
+{
+	const struct btf *btf = bpf_object__btf(obj);
+	const struct btf_type *sec = carry_section(obj, map);
+
+	if (!sec || digest_section(&s->types, btf, sec))
 		return carry_refuse(log, size, -EINVAL,
 				    "the types of %s are not known: build the object with -g",
 				    bpf_map__name(map));
+	s->bytes = bpf_map__value_size(map);
+	snprintf(s->name, sizeof(s->name), "%s", btf__name_by_offset(btf, sec->name_off));
+	return 0;
+}
+
+int carry_type(struct bpf_object *obj, carry_place place, void *arg,
+	       struct caretaker_state_type *t, char *log, size_t size)
+{
+	struct caretaker_state_section *s = t->section;
+	struct bpf_map *map;
+	uint64_t offset;
+	int err;
+
+	memset(t, 0, sizeof(*t));
+	bpf_object__for_each_map(map, obj) {
+		if (!carry_is_state(map) || place(arg, map, &offset))
+			continue;
+		if (s == t->section + CARETAKER_STATE_SECTIONS)
+			return carry_refuse(log, size, -E2BIG, "state in more than %u sections",
+					    CARETAKER_STATE_SECTIONS);
+		s->offset = offset;
+		err = section_type(obj, map, s++, log, size);
+		if (err)
+			return err;
+	}
 	t->size = sizeof(*t);
 	t->version = CARETAKER_STATE_TYPE_VERSION;
-	t->bytes = bpf_map__value_size(map);
-	snprintf(t->section, sizeof(t->section), "%s", btf__name_by_offset(btf, sec->name_off));
+	t->nr = s - t->section;
+	return t->nr ? 0 : carry_refuse(log, size, -ENODATA, "the handlers have no state");
+}
+
+static const struct caretaker_state_section *
+section_find(const struct caretaker_state_type *t, const char *name)
+{
+	uint32_t i;
+
+	for (i = 0; i < t->nr; i++)
+		if (!strncmp(t->section[i].name, name, sizeof(t->section[i].name)))
+			return &t->section[i];
+	return NULL;
+}
+
+static int section_compare(const struct caretaker_state_section *old,
+			   const struct caretaker_state_section *now, char *log, size_t size)
+{
+	if (!old)
+		return carry_refuse(log, size, -EINVAL, "there was no section %.15s", now->name);
+	if (old->bytes != now->bytes)
+		return carry_refuse(log, size, -EINVAL, "section %.15s had %llu bytes, now it has %llu",
+				    old->name, (unsigned long long)old->bytes,
+				    (unsigned long long)now->bytes);
+	if (old->types != now->types)
+		return carry_refuse(log, size, -EINVAL,
+				    "the variables in section %.15s are other ones, or have other types",
+				    old->name);
 	return 0;
 }
 
 static int type_compare(const struct caretaker_state_type *old,
 			const struct caretaker_state_type *now, char *log, size_t size)
 {
-	if (old->size != sizeof(*old) || old->version != CARETAKER_STATE_TYPE_VERSION)
+	uint32_t i;
+	int err = 0;
+
+	if (old->size != sizeof(*old) || old->version != CARETAKER_STATE_TYPE_VERSION ||
+	    old->nr > CARETAKER_STATE_SECTIONS)
 		return carry_refuse(log, size, -EINVAL,
 				    "its types were noted by another version of the library");
-	if (strncmp(old->section, now->section, sizeof(old->section)))
-		return carry_refuse(log, size, -EINVAL, "it was in section %.15s, not in %.15s",
-				    old->section, now->section);
-	if (old->bytes != now->bytes)
-		return carry_refuse(log, size, -EINVAL, "section %.15s had %llu bytes, now it has %llu",
-				    old->section, (unsigned long long)old->bytes,
-				    (unsigned long long)now->bytes);
-	if (old->types != now->types)
-		return carry_refuse(log, size, -EINVAL,
-				    "the variables in section %.15s are other ones, or have other types",
-				    old->section);
-	return 0;
+	for (i = 0; i < old->nr; i++)
+		if (!section_find(now, old->section[i].name))
+			return carry_refuse(log, size, -EINVAL, "there is no section %.15s any more",
+					    old->section[i].name);
+	for (i = 0; i < now->nr && !err; i++)
+		err = section_compare(section_find(old, now->section[i].name), &now->section[i],
+				      log, size);
+	return err;
 }
 
-int carry_into(struct bpf_object *obj, const struct caretaker_state_type *old, const void *state,
-	       size_t len, char *log, size_t size)
+/* Where the bytes of a section go, NULL when they cannot. */
+static void *section_value(struct bpf_object *obj, const struct caretaker_state_section *now)
 {
-	struct caretaker_state_type now;
+	const struct btf_type *sec;
 	struct bpf_map *map;
 	size_t room;
 	void *value;
+
+	bpf_object__for_each_map(map, obj) {
+		sec = carry_is_state(map) ? carry_section(obj, map) : NULL;
+		if (!sec || strncmp(btf__name_by_offset(bpf_object__btf(obj), sec->name_off),
+				    now->name, sizeof(now->name) - 1))
+			continue;
+		value = bpf_map__initial_value(map, &room);
+		return value && room >= now->bytes ? value : NULL;
+	}
+	return NULL;
+}
+
+static int section_check(struct bpf_object *obj, const struct caretaker_state_section *old,
+			 size_t len, char *log, size_t size)
+{
+	if (old->offset > len || old->bytes > len - old->offset)
+		return carry_refuse(log, size, -EINVAL, "%zu bytes of state were kept, %llu are needed",
+				    len, (unsigned long long)(old->offset + old->bytes));
+	if (!section_value(obj, old))
+		return carry_refuse(log, size, -EINVAL, "section %.15s cannot be written",
+				    old->name);
+	return 0;
+}
+
+int carry_into(struct bpf_object *obj, carry_place place, void *arg,
+	       const struct caretaker_state_type *old, const void *state, size_t len, char *log,
+	       size_t size)
+{
+	const struct caretaker_state_section *s = old->section;
+	struct caretaker_state_type now;
+	uint32_t i;
 	int err;
 
-	err = carry_type(obj, &now, log, size);
+	err = carry_type(obj, place, arg, &now, log, size);
 	if (!err)
 		err = type_compare(old, &now, log, size);
-	if (!err && len < now.bytes)
-		err = carry_refuse(log, size, -EINVAL, "%zu bytes of state were kept, %llu are needed",
-				   len, (unsigned long long)now.bytes);
-	if (!err)
-		err = state_map(obj, &map, log, size);
+	for (i = 0; !err && i < old->nr; i++)
+		err = section_check(obj, &s[i], len, log, size);
 	if (err)
 		return err;
-	value = bpf_map__initial_value(map, &room);
-	if (!value || room < now.bytes)
-		return carry_refuse(log, size, -EINVAL, "section %.15s cannot be written",
-				    now.section);
-	memcpy(value, state, now.bytes);
+	for (i = 0; i < old->nr; i++)
+		memcpy(section_value(obj, &s[i]), (const char *)state + s[i].offset, s[i].bytes);
 	return 0;
 }

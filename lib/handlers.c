@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "caretaker.h"
@@ -128,6 +129,55 @@ int caretaker_handlers_attach(struct caretaker_handlers *h)
 	return h->link ? 0 : -errno;
 }
 
+static const struct btf_var_secinfo *variable_find(const struct btf *btf,
+						   const struct btf_type *sec, const char *name)
+{
+	const struct btf_var_secinfo *v = btf_var_secinfos(sec);
+	const struct btf_type *var;
+	unsigned int i;
+
+	for (i = 0; i < btf_vlen(sec); i++) {
+		var = btf__type_by_id(btf, v[i].type);
+		if (var && btf_is_var(var) &&
+		    !strcmp(btf__name_by_offset(btf, var->name_off), name))
+			return &v[i];
+	}
+	return NULL;
+}
+
+/**
+ * caretaker_handlers_variable() - find a writable global variable of the handlers by its name
+ * @h: loaded set
+ * @name: its name in the source
+ * @v: filled in
+ *
+ * Return: 0, or -ENOENT: there is no such variable, or no handler uses its section.
+ */
+int caretaker_handlers_variable(const struct caretaker_handlers *h, const char *name,
+				struct caretaker_variable *v)
+{
+	const struct btf_var_secinfo *var;
+	const struct btf_type *sec;
+	struct bpf_map *map;
+	size_t room;
+	char *value;
+
+	bpf_object__for_each_map(map, h->obj) {
+		sec = carry_is_state(map) ? carry_section(h->obj, map) : NULL;
+		var = sec ? variable_find(bpf_object__btf(h->obj), sec, name) : NULL;
+		if (!var || layout_place(h->obj, map, &v->offset))
+			continue;
+		value = bpf_map__initial_value(map, &room);
+		if (!value || var->offset + (size_t)var->size > room)
+			continue;
+		v->value = value + var->offset;
+		v->offset += var->offset;
+		v->size = var->size;
+		return 0;
+	}
+	return -ENOENT;
+}
+
 /**
  * caretaker_handlers_state_type() - note what the state of a set is
  * @h: loaded set
@@ -135,13 +185,13 @@ int caretaker_handlers_attach(struct caretaker_handlers *h)
  * @log: buffer for the reason of a refusal, or NULL
  * @log_size: bytes at @log
  *
- * Return: 0; -ENODATA: the set has no state; -EOPNOTSUPP: it is in more than one section; -EINVAL:
- * the object has no types.
+ * Return: 0; -ENODATA: the set has no state; -E2BIG: it is in too many sections; -EINVAL: the
+ * object has no types.
  */
 int caretaker_handlers_state_type(const struct caretaker_handlers *h,
 				  struct caretaker_state_type *type, char *log, size_t log_size)
 {
-	return carry_type(h->obj, type, log, log_size);
+	return carry_type(h->obj, layout_place, h->obj, type, log, log_size);
 }
 
 /**
@@ -149,7 +199,7 @@ int caretaker_handlers_state_type(const struct caretaker_handlers *h,
  * @h: loaded set, not installed yet
  * @old: what caretaker_handlers_state_type() noted of the set that the state is of
  * @state: from caretaker_get_state() on one of the vCPUs, after their adoption
- * @len: bytes at @state; what is behind the section is ignored
+ * @len: bytes at @state; what is behind the sections is ignored
  * @log: buffer for the reason of a refusal, or NULL
  * @log_size: bytes at @log
  *
@@ -159,7 +209,7 @@ int caretaker_handlers_state_type(const struct caretaker_handlers *h,
 int caretaker_handlers_carry(struct caretaker_handlers *h, const struct caretaker_state_type *old,
 			     const void *state, size_t len, char *log, size_t log_size)
 {
-	return carry_into(h->obj, old, state, len, log, log_size);
+	return carry_into(h->obj, layout_place, h->obj, old, state, len, log, log_size);
 }
 
 /**

@@ -21,7 +21,8 @@ static int payload_open(const char *path, char *why, size_t size)
 	return fd;
 }
 
-static int handlers_load(const char *path, struct caretaker_handlers **h, char *why, size_t size)
+static int handlers_load(struct vm *vm, const char *path, struct caretaker_handlers **h, char *why,
+			 size_t size)
 {
 	static char log[16384];
 	int ret;
@@ -34,6 +35,7 @@ static int handlers_load(const char *path, struct caretaker_handlers **h, char *
 		snprintf(why, size, "handlers %s: load: %s: %.900s", path, strerror(-ret), log);
 		return ret;
 	}
+	handlers_carry(vm, *h);
 	ret = caretaker_handlers_attach(*h);
 	if (!ret)
 		return 0;
@@ -155,7 +157,7 @@ int vm_update(struct vm *vm, const char *payload, const char *handlers, char *wh
 	int ret = support_check(vm, why, size);
 
 	if (!ret)
-		ret = handlers_load(handlers, &set.handlers, why, size);
+		ret = handlers_load(vm, handlers, &set.handlers, why, size);
 	if (ret)
 		return ret;
 	if (payload) {
@@ -170,9 +172,11 @@ int vm_update(struct vm *vm, const char *payload, const char *handlers, char *wh
 		close(set.payload_fd);
 	if (ret)
 		goto err_free_handlers;
+	handlers_arm(vm, set.handlers);
 	caretaker_handlers_free(vm->handlers);
 	vm->handlers = set.handlers;
-	vm->replay_next = 0;	/* a new set counts from the start */
+	vm->replay_next = 0;	/* a new set counts from the start, or from its @drained */
+	vm->may_carry = false;
 	if (vm->caretaker)
 		vm->past.updates++;
 	vm->caretaker = true;

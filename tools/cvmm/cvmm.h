@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <linux/kvm.h>
 
+#include "bells.h"
 #include "caretaker.h"
 #include "guest/mailbox.h"
 #include "state.h"
@@ -56,6 +57,8 @@
  * @console: where the guest's output goes
  * @sent: bytes the guest wrote so far
  * @lost: bytes that could not be written to @console
+ * @gap: live state of the uart handler, NULL when the handlers have none
+ * @detached: the guest runs detached, thus @gap is the handler's to write
  */
 struct serial {
 	pthread_mutex_t lock;
@@ -68,6 +71,8 @@ struct serial {
 	uint8_t irq_level;
 	uint8_t rx[64];
 	uint32_t rx_head, rx_len;
+	struct caretaker_uart_state *gap;
+	bool detached;
 };
 
 /* What the vCPU thread is to do, and why it ended */
@@ -151,6 +156,7 @@ struct options {
 	struct cpu_list host_cpu;
 	bool isolate;
 	bool no_caretaker;
+	struct bells bells;
 };
 
 /**
@@ -165,6 +171,9 @@ struct options {
  * @adopt_left: vCPUs that are not adopted yet
  * @adopt_error: one of them cannot be, or 0
  * @adopt_done: nothing is left to do before the guest may run in KVM
+ * @replay_next: console bytes of the handlers' state that were replayed
+ * @may_carry: the vCPUs still have the state of the old kernel's handlers
+ * @carried_bytes: of the state that the handlers in this kernel went on from
  * @past: updates, cancels and kexecs so far, those before a kexec included
  * @clock_error: kvmclock after the adoption less what the guest's own page says, in ns
  */
@@ -192,6 +201,10 @@ struct vm {
 	int64_t clock_error;
 	uint64_t replayed_bytes;
 	uint64_t replay_next;
+	uint64_t replayed_bells;
+	uint64_t carried_bytes;
+	bool may_carry;
+	struct bells bells;
 	uint64_t beat_retrieved;
 	uint64_t beat_adopt;
 	struct stamps stamps;
@@ -226,6 +239,7 @@ int vm_setup(struct vm *vm);
 int vm_ram_create(struct vm *vm, uint64_t size);
 int vm_ram_map(struct vm *vm);
 struct mailbox *vm_mailbox(struct vm *vm);
+int vm_bells(struct vm *vm);
 void vm_close(struct vm *vm);
 
 /* caretaker.c */
@@ -256,6 +270,10 @@ void serial_write(struct serial *s, unsigned int reg, uint8_t val);
 void serial_input(struct serial *s, const uint8_t *buf, size_t len);
 void serial_replay(struct serial *s, const uint8_t *buf, size_t len);
 void serial_irq_refresh(struct serial *s);
+struct caretaker_uart_state;
+void serial_gap_set(struct serial *s, struct caretaker_uart_state *gap);
+void serial_gap_begin(struct serial *s);
+void serial_gap_end(struct serial *s, const struct caretaker_uart_state *g);
 
 /* state.c */
 int state_create(struct vm *vm);
@@ -287,6 +305,14 @@ void warm_up(int kvm_fd);
 
 /* replay.c */
 int replay_absorbed(struct vm *vm, char *why, size_t size);
+int replay_all(struct vm *vm, char *why, size_t size);
+
+/* carry.c */
+struct cvmm_state_handlers;
+struct caretaker_handlers;
+int handlers_note(const struct caretaker_handlers *h, struct cvmm_state_handlers *s);
+void handlers_arm(struct vm *vm, const struct caretaker_handlers *h);
+void handlers_carry(struct vm *vm, struct caretaker_handlers *h);
 
 /* control.c */
 int control_loop(struct vm *vm);

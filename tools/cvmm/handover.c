@@ -94,6 +94,7 @@ static int preserve_all(struct vm *vm, char *why, size_t size)
 	}
 	if (ret)
 		return ret;
+	serial_gap_begin(&vm->serial);
 	ret = state_save(vm);
 	if (ret)
 		return fail(why, size, ret, "state: save");
@@ -133,6 +134,20 @@ static bool stalled_at_once(struct vm *vm)
 	return false;
 }
 
+/* Nothing new may reach the console before what was absorbed. */
+static void taken_back(struct vm *vm)
+{
+	char why[512];
+
+	threads_pause(vm);
+	caretaker_session_close(vm->session);
+	vm->session = NULL;
+	if (replay_all(vm, why, sizeof(why)))
+		note("%s", why);
+	serial_gap_end(&vm->serial, NULL);
+	threads_unpause(vm);
+}
+
 /**
  * handover_detach() - one try to put the VM under a live update session
  * @vm: running VM
@@ -149,11 +164,8 @@ int handover_detach(struct vm *vm, char *why, size_t size)
 	if (ret)
 		return fail(why, size, ret, "session %s: create", vm->opt->session);
 	ret = preserve_all(vm, why, size);
-	if (ret) {
-		caretaker_session_close(vm->session);
-		vm->session = NULL;
-		threads_unpause(vm);
-	}
+	if (ret)
+		taken_back(vm);
 	return ret;
 }
 
@@ -205,14 +217,8 @@ int handover_cancel(struct vm *vm, char *why, size_t size)
 		return -ENOENT;
 	}
 	vm->stamps.cancel_start = rdtsc();
-	/* Nothing new may reach the console before what was absorbed. */
-	threads_pause(vm);
-	caretaker_session_close(vm->session);
-	vm->session = NULL;
+	taken_back(vm);
 	vm->past.cancels++;
-	if (replay_absorbed(vm, why, size))
-		note("%s", why);
-	threads_unpause(vm);
 	vm->stamps.cancelled = rdtsc();
 	return 0;
 }

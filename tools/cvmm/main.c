@@ -163,6 +163,8 @@ static int start_run(struct vm *vm)
 	if (!ret)
 		ret = vm_setup(vm);
 	if (!ret)
+		ret = vm_bells(vm);
+	if (!ret)
 		ret = vcpus_create(vm);
 	if (!ret)
 		ret = guest_cmdline(vm, cmdline, sizeof(cmdline));

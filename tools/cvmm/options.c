@@ -44,6 +44,9 @@ static const char common_text[] =
 	"  --console FILE    the guest's serial output is appended to FILE; - for this terminal\n"
 	"  --report FILE     JSON report, after each request and at the end\n"
 	"  --mailbox FILE    copy of the guest's mailbox, with the report\n"
+	"  --doorbell PORT[/BYTES]\n"
+	"                    a port whose writes of 1, 2 or 4 bytes (default 2) signal an eventfd; the\n"
+	"                    report counts them. Up to 16. In a gap the doorbell handler takes them.\n"
 	"  --host-cpu LIST   host CPUs for the threads of the vCPUs, in turn\n"
 	"  --help            this text\n"
 	"\n"
@@ -124,9 +127,30 @@ bad:
 	return -EINVAL;
 }
 
+/* "0x510", "0x510/4" */
+static int parse_doorbell(const char *text, struct bells *b)
+{
+	unsigned long port, len = 2;
+	char *end;
+
+	errno = 0;
+	port = strtoul(text, &end, 0);
+	if (*end == '/' && end != text)
+		len = strtoul(end + 1, &end, 10);
+	if (errno || *end || end == text || port > 0xffff || (len != 1 && len != 2 && len != 4) ||
+	    b->nr == CARETAKER_DOORBELLS) {
+		err("--doorbell %s: give a port, then /1, /2 or /4 if need be, %d at most", text,
+		    CARETAKER_DOORBELLS);
+		return -EINVAL;
+	}
+	b->bell[b->nr].port = port;
+	b->bell[b->nr++].len = len;
+	return 0;
+}
+
 enum { O_KERNEL = 256, O_INITRD, O_MEM, O_VCPUS, O_CMDLINE, O_NO_CARETAKER, O_PAYLOAD,
 	O_HANDLERS, O_PCPU, O_ISOLATE, O_SESSION, O_CONTROL, O_CONSOLE, O_REPORT, O_MAILBOX,
-	O_HOST_CPU, O_HELP };
+	O_HOST_CPU, O_DOORBELL, O_HELP };
 
 /* The first ones are for "run" alone. */
 #define NR_RUN_OPTIONS	6
@@ -148,6 +172,7 @@ static const struct option long_options[] = {
 	{ "report", required_argument, NULL, O_REPORT },
 	{ "mailbox", required_argument, NULL, O_MAILBOX },
 	{ "host-cpu", required_argument, NULL, O_HOST_CPU },
+	{ "doorbell", required_argument, NULL, O_DOORBELL },
 	{ "help", no_argument, NULL, O_HELP },
 	{ NULL, 0, NULL, 0 }
 };
@@ -197,6 +222,8 @@ static int option_apply(struct options *o, int opt, const char *arg)
 		return parse_cpus("--pcpu", arg, &o->pcpu);
 	case O_HOST_CPU:
 		return parse_cpus("--host-cpu", arg, &o->host_cpu);
+	case O_DOORBELL:
+		return parse_doorbell(arg, &o->bells);
 	case O_ISOLATE:
 		o->isolate = true;
 		return 0;

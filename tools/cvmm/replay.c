@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
 /*
- * Console output that the uart handler absorbed in the gap, brought to the console in order.
+ * What handlers absorbed in the gap is brought where it belongs: console output to the console, in
+ * order; registers of the UART to the device; writes to doorbells to their eventfds.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cvmm.h"
+#include "state.h"
 #include "uart.h"
 
 /* Is this the state of the uart handler, and does it make sense? */
@@ -22,6 +24,83 @@ static int state_is_uart(const struct caretaker_uart_state *s, size_t len)
 	return 1;
 }
 
+static int replay_console(struct vm *vm, const struct caretaker_uart_state *s, size_t len,
+			  char *why, size_t size)
+{
+	uint64_t i, from;
+	uint8_t *out;
+	int ret = state_is_uart(s, len);
+
+	if (ret < 0)
+		snprintf(why, size, "handler state: not what this cvmm knows: size %u version %u",
+			 s->size, s->version);
+	if (ret <= 0)
+		return ret;
+	out = malloc(CARETAKER_UART_RING);
+	if (!out)
+		return -ENOMEM;
+	from = vm->replay_next > s->drained ? vm->replay_next : s->drained;
+	for (i = from; i < s->head; i++)
+		out[i - from] = s->ring[i % CARETAKER_UART_RING];
+	serial_replay(&vm->serial, out, i - from);
+	vm->replayed_bytes += i - from;
+	vm->replay_next = i;
+	free(out);
+	return 0;
+}
+
+/* What is there of @place in @len bytes of state. */
+static size_t place_bytes(const struct cvmm_state_place *place, size_t len)
+{
+	if (place->offset > len || place->size > len - place->offset || place->offset % 8)
+		return 0;
+	return place->size;
+}
+
+static int replay_state(struct vm *vm, const char *state, size_t len, bool ended, char *why,
+			size_t size)
+{
+	const struct cvmm_state_handlers *h = &vm->state->handlers;
+	const void *uart = state + h->uart.offset;
+	size_t bytes = place_bytes(&h->uart, len);
+	int ret = bytes ? replay_console(vm, uart, bytes, why, size) : 0;
+
+	if (ret || !ended)
+		return ret;
+	if (bytes >= sizeof(struct caretaker_uart_state))
+		serial_gap_end(&vm->serial, uart);
+	bytes = place_bytes(&h->bells, len);
+	ret = bytes ? bells_replay(&vm->bells, (const void *)(state + h->bells.offset), bytes) : 0;
+	if (ret > 0)
+		vm->replayed_bells += ret;
+	if (ret >= 0)
+		return 0;
+	snprintf(why, size, "doorbells: signal what was absorbed: %s", strerror(-ret));
+	return ret;
+}
+
+/* @ended: the guest runs in KVM again, or is about to. */
+static int replay(struct vm *vm, bool ended, char *why, size_t size)
+{
+	void *state;
+	size_t len;
+	int ret;
+
+	if (!vm->caretaker || !(vm->state->flags & CVMM_STATE_HANDLERS))
+		return 0;
+	/* All vCPUs share it. */
+	ret = caretaker_get_state(vm->vcpu[0].fd, &state, &len);
+	if (ret == -ENOENT || (!ret && !state))
+		return 0;
+	if (ret) {
+		snprintf(why, size, "handler state: read: %s", caretaker_strerror(ret));
+		return ret;
+	}
+	ret = replay_state(vm, state, len, ended, why, size);
+	free(state);
+	return ret;
+}
+
 /**
  * replay_absorbed() - write the absorbed console bytes that were not written yet
  * @vm: VM; what its vCPUs write during the call may be missed
@@ -32,41 +111,18 @@ static int state_is_uart(const struct caretaker_uart_state *s, size_t len)
  */
 int replay_absorbed(struct vm *vm, char *why, size_t size)
 {
-	struct caretaker_uart_state *s;
-	uint64_t i, from;
-	uint8_t *out;
-	size_t len;
-	int ret;
+	return replay(vm, false, why, size);
+}
 
-	if (!vm->caretaker)
-		return 0;
-	/* All vCPUs share it. */
-	ret = caretaker_get_state(vm->vcpu[0].fd, (void **)&s, &len);
-	if (ret == -ENOENT || (!ret && !s))
-		return 0;
-	if (ret) {
-		snprintf(why, size, "handler state: read: %s", caretaker_strerror(ret));
-		return ret;
-	}
-	ret = state_is_uart(s, len);
-	if (ret < 0)
-		snprintf(why, size, "handler state: not what this cvmm knows: size %u version %u",
-			 s->size, s->version);
-	if (ret <= 0)
-		goto out;
-	from = vm->replay_next > s->drained ? vm->replay_next : s->drained;
-	ret = -ENOMEM;
-	out = malloc(CARETAKER_UART_RING);
-	if (!out)
-		goto out;
-	for (i = from; i < s->head; i++)
-		out[i - from] = s->ring[i % CARETAKER_UART_RING];
-	serial_replay(&vm->serial, out, i - from);
-	vm->replayed_bytes += i - from;
-	vm->replay_next = i;
-	free(out);
-	ret = 0;
-out:
-	free(s);
-	return ret;
+/**
+ * replay_all() - the gap is over: console bytes, registers of the UART, doorbells
+ * @vm: VM whose vCPUs are in KVM and do not run
+ * @why: buffer for the reason of a failure
+ * @size: its size
+ *
+ * Return: 0, also when there is nothing; or a negative errno.
+ */
+int replay_all(struct vm *vm, char *why, size_t size)
+{
+	return replay(vm, true, why, size);
 }

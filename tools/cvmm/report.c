@@ -108,6 +108,20 @@ static void clock_write(struct vm *vm, FILE *f)
 		vm->vcpu[0].tsc_khz, vm->vcpu[0].tsc_offset, rdtsc(), vm->clock_error);
 }
 
+/* @rung counts all, @replayed those of a gap among them. */
+static void bells_write(struct vm *vm, FILE *f)
+{
+	struct bells *b = &vm->bells;
+	unsigned int i;
+
+	bells_read(b);
+	fprintf(f, "  \"doorbells\": {\"replayed\": %" PRIu64 ", \"rung\": [", vm->replayed_bells);
+	for (i = 0; i < b->nr; i++)
+		fprintf(f, "%s{\"port\": %u, \"bytes\": %u, \"count\": %" PRIu64 "}", i ? ", " : "",
+			b->bell[i].port, b->bell[i].len, b->bell[i].rung);
+	fprintf(f, "]},\n");
+}
+
 /**
  * report_write() - write the JSON object
  * @vm: VM
@@ -127,6 +141,8 @@ void report_write(struct vm *vm, FILE *f)
 	fprintf(f, "  \"console\": {\"sent\": %" PRIu64 ", \"lost\": %" PRIu64
 		", \"replayed\": %" PRIu64 "},\n", vm->serial.sent, vm->serial.lost,
 		vm->replayed_bytes);
+	bells_write(vm, f);
+	fprintf(f, "  \"carried_bytes\": %" PRIu64 ",\n", vm->carried_bytes);
 	fprintf(f, "  \"loops_at_retrieve\": %" PRIu64 ", \"loops_at_adopt\": %" PRIu64 ",\n",
 		vm->beat_retrieved, vm->beat_adopt);
 	mailbox_write(vm, f);

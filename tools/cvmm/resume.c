@@ -65,6 +65,8 @@ static int retrieve_vm(struct vm *vm)
 		return ret;
 	vm->serial.vm_fd = vm->fd;
 	ret = vm_setup(vm);
+	if (!ret)
+		ret = vm_bells(vm);
 	for (i = 0; !ret && i < vm->nr_vcpus; i++)
 		ret = retrieve_vcpu(&vm->vcpu[i]);
 	return ret;
@@ -132,11 +134,12 @@ static void adopt_complete(struct vm *vm)
 	vm->stamps.adopted = rdtsc();
 	vm->past.kexecs++;
 	clock_settle(vm);
-	if (replay_absorbed(vm, why, sizeof(why)))
-		err("%s", why);
 	serial_irq_refresh(&vm->serial);
+	if (replay_all(vm, why, sizeof(why)))
+		err("%s", why);
 	vm->stamps.replayed = rdtsc();
 	vm->caretaker = false;	/* ended by the adoption */
+	vm->may_carry = true;
 }
 
 /* One vCPU cannot be adopted: the others' threads must not wait for it. */

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 
 #include "cvmm.h"
+#include "uart.h"
 
 #define IER_RX		0x01
 #define IER_THR		0x02
@@ -22,6 +23,7 @@
 #define IIR_NONE	0x01
 #define IIR_THR		0x02
 #define IIR_RX		0x04
+#define IIR_FIFO	0xc0
 #define FCR_ENABLE	0x01
 #define FCR_CLEAR_RX	0x02
 
@@ -59,9 +61,42 @@ static void irq_set(struct serial *s, uint8_t level)
 		err("serial: interrupt %d: %s", IRQ_COM1, strerror(errno));
 }
 
-static void irq_update(struct serial *s)
+static uint8_t msr_value(const struct serial *s)
+{
+	if (!(s->mcr & MCR_LOOP))
+		return MSR_CTS_DSR_DCD;
+	return (s->mcr & 1) << 5 | (s->mcr & 2) << 3 | (s->mcr & 4) << 4 | (s->mcr & 8) << 4;
+}
+
+/* What the handler has to know when a gap begins, which it may at any time. */
+static void gap_update(struct serial *s)
+{
+	struct caretaker_uart_state *g = s->gap;
+	uint32_t i;
+
+	if (!g || s->detached)
+		return;
+	g->flags = 0;
+	g->written = 0;
+	g->ier = s->ier;
+	g->lcr = s->lcr;
+	g->mcr = s->mcr;
+	g->scr = s->scr;
+	g->msr = msr_value(s);
+	g->iir = IIR_NONE | (s->fcr & FCR_ENABLE ? IIR_FIFO : 0);
+	for (i = 0; i < s->rx_len; i++)
+		g->rx[i] = s->rx[(s->rx_head + i) % sizeof(s->rx)];
+	g->rx_tail = 0;
+	g->rx_head = s->rx_len;
+	/* In loopback what is sent comes in again: that is left to KVM */
+	if (!(s->mcr & MCR_LOOP))
+		g->flags = CARETAKER_UART_REGS;
+}
+
+static void serial_changed(struct serial *s)
 {
 	irq_set(s, irq_pending(s) != IIR_NONE && !(s->mcr & MCR_LOOP));
+	gap_update(s);
 }
 
 static void console_write(struct serial *s, const uint8_t *buf, size_t len)
@@ -86,6 +121,11 @@ static void rx_push(struct serial *s, uint8_t c)
 	if (s->rx_len == sizeof(s->rx))
 		return;		/* overrun: as the hardware does, the new byte is lost */
 	s->rx[(s->rx_head + s->rx_len++) % sizeof(s->rx)] = c;
+	if (!s->gap || !s->detached)
+		return;
+	/* the handler reads it: byte, then its number */
+	s->gap->rx[s->gap->rx_head % CARETAKER_UART_RX] = c;
+	__atomic_store_n(&s->gap->rx_head, s->gap->rx_head + 1, __ATOMIC_RELEASE);
 }
 
 static uint8_t rx_pop(struct serial *s)
@@ -100,20 +140,13 @@ static uint8_t rx_pop(struct serial *s)
 	return c;
 }
 
-static uint8_t msr_value(const struct serial *s)
-{
-	if (!(s->mcr & MCR_LOOP))
-		return MSR_CTS_DSR_DCD;
-	return (s->mcr & 1) << 5 | (s->mcr & 2) << 3 | (s->mcr & 4) << 4 | (s->mcr & 8) << 4;
-}
-
 static uint8_t iir_read(struct serial *s)
 {
 	uint8_t why = irq_pending(s);
 
 	if (why == IIR_THR)
 		s->thr_ipending = 0;
-	return why | (s->fcr & FCR_ENABLE ? 0xc0 : 0);
+	return why | (s->fcr & FCR_ENABLE ? IIR_FIFO : 0);
 }
 
 static uint8_t register_read(struct serial *s, unsigned int reg)
@@ -151,7 +184,7 @@ uint8_t serial_read(struct serial *s, unsigned int reg)
 
 	pthread_mutex_lock(&s->lock);
 	val = register_read(s, reg);
-	irq_update(s);
+	serial_changed(s);
 	pthread_mutex_unlock(&s->lock);
 	return val;
 }
@@ -213,7 +246,7 @@ void serial_write(struct serial *s, unsigned int reg, uint8_t val)
 		s->scr = val;
 		break;
 	}
-	irq_update(s);
+	serial_changed(s);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -228,7 +261,7 @@ void serial_input(struct serial *s, const uint8_t *buf, size_t len)
 	pthread_mutex_lock(&s->lock);
 	while (len--)
 		rx_push(s, *buf++);
-	irq_update(s);
+	serial_changed(s);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -245,7 +278,67 @@ void serial_replay(struct serial *s, const uint8_t *buf, size_t len)
 	s->sent += len;
 	if (len)
 		s->thr_ipending = 1;
-	irq_update(s);
+	serial_changed(s);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/**
+ * serial_gap_set() - where the handler's state is that has to know what the registers hold
+ * @s: port
+ * @gap: live state of the uart handler, or NULL when there is none
+ */
+void serial_gap_set(struct serial *s, struct caretaker_uart_state *gap)
+{
+	pthread_mutex_lock(&s->lock);
+	s->gap = gap;
+	gap_update(s);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/**
+ * serial_gap_begin() - the guest runs detached: registers are the handler's
+ * @s: port
+ */
+void serial_gap_begin(struct serial *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->detached = true;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void registers_take(struct serial *s, const struct caretaker_uart_state *g)
+{
+	if (g->written & CARETAKER_UART_LCR)
+		s->lcr = g->lcr;
+	if (g->written & CARETAKER_UART_MCR)
+		s->mcr = g->mcr & 0x1f;
+	if (g->written & CARETAKER_UART_SCR)
+		s->scr = g->scr;
+	if (!(g->written & CARETAKER_UART_IER))
+		return;
+	/* It may have been off and on again, and nobody has raised what is due then */
+	if (g->ier & IER_THR)
+		s->thr_ipending = 1;
+	s->ier = g->ier & 0xf;
+}
+
+/**
+ * serial_gap_end() - take back what the guest did with the registers in a gap, raise what is due
+ * @s: port as it was when the gap began
+ * @g: state of the uart handler, read after the gap; NULL: it had none
+ */
+void serial_gap_end(struct serial *s, const struct caretaker_uart_state *g)
+{
+	uint64_t taken;
+
+	pthread_mutex_lock(&s->lock);
+	s->detached = false;
+	if (g && g->flags & CARETAKER_UART_REGS) {
+		for (taken = g->rx_tail; taken && s->rx_len; taken--)
+			rx_pop(s);
+		registers_take(s, g);
+	}
+	serial_changed(s);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -258,6 +351,6 @@ void serial_irq_refresh(struct serial *s)
 	pthread_mutex_lock(&s->lock);
 	s->irq_level = !s->irq_level;
 	irq_set(s, !s->irq_level);
-	irq_update(s);
+	serial_changed(s);
 	pthread_mutex_unlock(&s->lock);
 }

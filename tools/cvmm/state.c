@@ -150,6 +150,8 @@ int state_save(struct vm *vm)
 	s->ram_size = vm->ram_size;
 	s->stopped_tsc = vm->stamps.stopped;
 	s->past = vm->past;
+	if (vm->handlers && !handlers_note(vm->handlers, &s->handlers))
+		s->flags |= CVMM_STATE_HANDLERS;
 	ret = vm_save(vm, s);
 	for (i = 0; !ret && i < vm->nr_vcpus; i++)
 		ret = state_vcpu_save(&vm->vcpu[i], &s->vcpu[i]);

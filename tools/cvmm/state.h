@@ -10,12 +10,15 @@
 #include <stdint.h>
 #include <linux/kvm.h>
 
+#include "caretaker.h"
+
 #define CVMM_STATE_MAGIC	0x4d4d5643	/* "CVMM" */
 #define CVMM_STATE_VERSION	3
 
 /* flags */
 #define CVMM_STATE_COMPLETE	(1u << 0)	/* written last */
 #define CVMM_STATE_CARETAKER	(1u << 1)	/* VM and vCPUs were preserved, the guest runs */
+#define CVMM_STATE_HANDLERS	(1u << 2)	/* there is @handlers */
 
 #define CVMM_NR_MSRS		256
 #define CVMM_NR_CPUID		256
@@ -38,6 +41,26 @@ struct cvmm_state_past {
 	uint64_t updates;
 	uint64_t cancels;
 	uint64_t kexecs;
+};
+
+/**
+ * struct cvmm_state_place - where a variable is in the handlers' state; @size 0: nowhere
+ */
+struct cvmm_state_place {
+	uint64_t offset;
+	uint64_t size;
+};
+
+/**
+ * struct cvmm_state_handlers - what the state of the handlers is
+ * @type: for the handlers that the next kernel loads
+ * @uart: struct caretaker_uart_state
+ * @bells: struct caretaker_doorbell_state
+ */
+struct cvmm_state_handlers {
+	struct caretaker_state_type type;
+	struct cvmm_state_place uart;
+	struct cvmm_state_place bells;
 };
 
 /* flags of a vCPU */
@@ -74,6 +97,8 @@ struct cvmm_state_vcpu {
  * @nr_vcpus: entries of @vcpu; entry i is vCPU i
  * @clock_tsc: host TSC at which @clock was read
  * @stopped_tsc: host TSC when the vCPUs stopped (baseline), else 0
+ * @past: counters
+ * @handlers: with CVMM_STATE_HANDLERS
  */
 struct cvmm_state {
 	uint32_t size;
@@ -90,6 +115,7 @@ struct cvmm_state {
 	struct kvm_irqchip irqchip[CVMM_NR_IRQCHIPS];
 	struct kvm_pit_state2 pit;
 	struct cvmm_state_serial serial;
+	struct cvmm_state_handlers handlers;
 	struct cvmm_state_vcpu vcpu[];
 };
 

@@ -145,6 +145,27 @@ err:
 	return -EIO;
 }
 
+/**
+ * vm_bells() - the doorbells of the command line
+ * @vm: new or retrieved VM
+ *
+ * Return: 0 or a negative errno; the reason is on stderr.
+ */
+int vm_bells(struct vm *vm)
+{
+	const struct bells *b = &vm->opt->bells;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < b->nr && !ret; i++)
+		ret = bells_add(&vm->bells, b->bell[i].port, b->bell[i].len);
+	if (!ret)
+		ret = bells_listen(&vm->bells, vm->fd);
+	if (ret)
+		err("VM: doorbells: %s", strerror(-ret));
+	return ret;
+}
+
 static void fd_close(int fd)
 {
 	if (fd >= 0)
@@ -166,6 +187,7 @@ void vm_close(struct vm *vm)
 			munmap(vm->vcpu[i].run, vm->vcpu[i].run_size);
 		fd_close(vm->vcpu[i].fd);
 	}
+	bells_close(&vm->bells);
 	fd_close(vm->end_fd);
 	fd_close(vm->fd);
 	fd_close(vm->kvm_fd);
