@@ -248,6 +248,12 @@ def measure_of_pages_that_measures_nothing_is_wrong():
     m.judged(1, "MemTotal does not show what is preserved")
 
 
+def pages_that_are_too_many_are_wrong():
+    m = Made(gaps=2)
+    m.mem[2] = (EMPTY_KB - 5000, EMPTY_KB + 4)
+    T.check_equal(m.judged(1, "no owner")["memory"]["lost_pages"], -1)
+
+
 def pages_are_unknown_when_nobody_looked():
     m = Made()
     m.mem = {2: (100, 200)}
