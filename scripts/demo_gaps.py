@@ -140,7 +140,8 @@ def memory_of(directory, nr_gaps):
     What an earlier kernel preserved is kept back at boot and becomes managed memory (MemTotal) page
     by page when somebody restores it. So what nobody restored is missing against the same kernel
     after a kexec for which nothing was preserved; kernels take turns. That less memory is there
-    before the adoption shows that this measures. Fewer than none: the two cannot be compared."""
+    before the adoption shows that this measures. The kernel without a guest may have less, by
+    pages that the orchestrator takes back when it is first used: as many lost ones could hide."""
     last = nr_gaps + 1
     try:
         guest = {n: numbers(os.path.join(directory, "mem-%d.txt" % n)) for n in range(2, last + 1)}
@@ -148,6 +149,7 @@ def memory_of(directory, nr_gaps):
                  for n in (last + 1, last + 2)}
         missing = [[(empty[n % 2] - kb) // PAGE_KB for kb in guest[n]] for n in guest]
         return {"kept_back_pages": [before for before, _ in missing],
-                "lost_pages": max((after for _, after in missing), key=abs)}
+                "lost_pages": max(0, *[after for _, after in missing]),
+                "could_hide_pages": max(0, *[-after for _, after in missing])}
     except (OSError, ValueError):
-        return {"kept_back_pages": [], "lost_pages": None}
+        return {"kept_back_pages": [], "lost_pages": None, "could_hide_pages": None}

@@ -133,8 +133,9 @@ def text_past(run):
     lines = ["", "This guest went through, run %s:" % run.name,
              "  %(updates)d updates, %(cancels)d cancels, %(kexecs)d kexecs" % past]
     if memory["lost_pages"] is not None:
-        lines.append("  pages of preserved memory without an owner: %d, of up to %s" % (
-            memory["lost_pages"], "{:,}".format(max(memory["kept_back_pages"]))))
+        lines.append("  pages of preserved memory without an owner: %d, of up to %s; could hide: %d" % (
+            memory["lost_pages"], "{:,}".format(max(memory["kept_back_pages"])),
+            memory["could_hide_pages"]))
     lines += ["  in its kernel log: " + line for line in run.summary()["dmesg_bad_lines"]]
     if rehearsal:
         lines.append("  rehearsal of %.1f s: %d exits that would block" % (
