@@ -167,8 +167,8 @@ u32 payload_handler_enter(const struct vmcb *vmcb, u32 index, u64 next, u64 clas
 		     "call payload_handler_bare\n\t"
 		     "mov %1, %%rsp\n\t"
 		     "pop %%rbp"
-		     : "=a" (action), "+m" (rsp), "+D" (vmcb), "+S" (index), "+d" (next), "+c" (class),
-		       "+r" (r8)
+		     : "=a" (action), "+m" (rsp), "+D" (vmcb), "+S" (index), "+d" (next),
+		       "+c" (class), "+r" (r8)
 		     : : "rbx", "r9", "r10", "r11", "r12", "r13",
 		     "r14", "r15", "memory", "cc");
 	return action;
