@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The benchmark's shortest handler that does something: what KVM answers to a hypercall it does not
- * know.
- */
+/* The benchmark: a handler of one line gives what KVM answers to a hypercall it does not know. */
 #include "caretaker.bpf.h"
 
 #define KVM_ENOSYS	1000	/* of the guest's interface, linux/kvm_para.h */

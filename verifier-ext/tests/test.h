@@ -98,7 +98,7 @@ enum run_outcome {
  * leave. 0: of none.
  */
 extern unsigned int run_step_every;
-#define RUN_STEP_MAX		1000	/* no longer ones: a signal for each instruction takes its time */
+#define RUN_STEP_MAX		1000	/* no longer ones: each step is a signal */
 #define RUN_NATIVE_MAX(cost)	(2UL * (cost) + 8)
 /* Programs that were single-stepped, and the instructions that the processor executed in them. */
 extern unsigned long run_stepped, run_steps;
