@@ -100,6 +100,8 @@ next_kernel()
 {
 	local line
 
+	# Its last line: the first ones may be there before the others
+	wait_line 60 '^  ctrace gap; ' || return 1
 	shown 2 | grep -q '^cvmm resume ' || return 1
 	while IFS= read -r line; do
 		case $line in
