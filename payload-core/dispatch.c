@@ -84,7 +84,29 @@ static inline u32 reason_class(const struct vmcb *vmcb, u32 index)
 	return class;
 }
 
-static void exit_fill(const struct vmcb *vmcb)
+/**
+ * payload_handlers_begin() - what of the calls of handlers stays the same from one exit to the next
+ * @vmcb:	VMCB in use
+ *
+ * Context: before the first VMRUN on that VMCB: at each attached entry, and when a gap begins. The
+ * guest's TSC offset is KVM's to change while attached, nobody's in the gap.
+ */
+void payload_handlers_begin(const struct vmcb *vmcb)
+{
+	payload_call.exit = (u64)&ccb.exit;
+	ccb.exit.tsc_offset = vmcb->tsc_offset;
+}
+
+/**
+ * payload_enter_attached() - KVM gives the vCPU to the payload
+ */
+void payload_enter_attached(void)
+{
+	payload_handlers_begin(payload_vmcb());
+	payload_exit_ends();
+}
+
+static inline void exit_fill(const struct vmcb *vmcb, const struct kvm_caretaker_telemetry *t)
 {
 	struct kvm_caretaker_exit *exit = &ccb.exit;
 
@@ -94,45 +116,50 @@ static void exit_fill(const struct vmcb *vmcb)
 	exit->rip = vmcb->rip;
 	exit->rflags = vmcb->rflags;
 	exit->cr4 = vmcb->cr4;
-	exit->tsc_offset = vmcb->tsc_offset;
-	exit->tsc = payload_telemetry()->tsc_last;
-	exit->guest_tsc = payload_telemetry()->ledger[KVM_CARETAKER_TIME_GUEST];
+	exit->tsc = t->tsc_last;
+	exit->guest_tsc = t->ledger[KVM_CARETAKER_TIME_GUEST];
 	exit->gpr[KVM_CARETAKER_RAX] = vmcb->rax;
 	exit->gpr[KVM_CARETAKER_RSP] = vmcb->rsp;
 }
 
+/* The arguments are those of what it calls: the hot path moves none. */
 static noinline u32
-handler_prepare(const struct kvm_caretaker_handlers *handlers, u32 class, u32 index, u64 next)
+handler_call(const struct vmcb *vmcb, u32 index, u64 next, u64 class,
+	     const struct kvm_caretaker_handlers *handlers)
 {
-	payload_call.entry = handlers->entry[class];
-	payload_call.next = next;
-	payload_call.fuel = handlers->fuel[class];
-	payload_call.index = index;
-	payload_call.use = &payload_telemetry()->classes[class];
-	payload_call.use->calls++;
-	exit_fill(payload_vmcb());
-	return PAYLOAD_CALL;
+	struct kvm_caretaker_telemetry *t = payload_telemetry();
+	struct kvm_caretaker_class_use *use = payload_hide(&t->classes[class]);
+
+	payload_call.use = use;
+	use->calls++;
+	exit_fill(vmcb, t);
+	return payload_handler_enter(vmcb, index, next, class, handlers);
 }
 
 /**
- * payload_handler() - prepare the call of the handler for an exit, if there is one
+ * payload_has_handler() - whether there is a handler for an exit
  * @vmcb:	VMCB in use
  * @index:	reason index
+ */
+bool payload_has_handler(const struct vmcb *vmcb, u32 index)
+{
+	return payload_handlers()->entry[reason_class(vmcb, index)];
+}
+
+/**
+ * payload_handler() - give an exit to its handler
+ * @vmcb:	VMCB in use
+ * @index:	reason index, of an exit for which there is a handler
  * @next:	guest RIP after the exiting instruction, not 0
  *
  * A handler is only asked about exits whose instruction can be finished (@next is known): its
  * HANDLED could not be honoured otherwise, and what it did for the exit would be done twice.
  *
- * Return: PAYLOAD_CALL, or PAYLOAD_ENTER when there is no handler.
+ * Return: what the function that acts on the verdict returns.
  */
 u32 payload_handler(const struct vmcb *vmcb, u32 index, u64 next)
 {
-	const struct kvm_caretaker_handlers *handlers = payload_handlers();
-	u32 class = reason_class(vmcb, index);
-
-	if (!handlers->entry[class])
-		return PAYLOAD_ENTER;
-	return handler_prepare(handlers, class, index, next);
+	return handler_call(vmcb, index, next, reason_class(vmcb, index), payload_handlers());
 }
 
 static noinline u32 attached_forward(u32 index)
@@ -145,7 +172,7 @@ static noinline u32 attached_forward(u32 index)
 }
 
 static inline u32
-attached_finish(struct vmcb *vmcb, u32 index, u64 next, enum kvm_caretaker_server server)
+attached_finish(struct vmcb *vmcb, u64 index, u64 next, enum kvm_caretaker_server server)
 {
 	payload_skip(vmcb, next);
 	payload_reentry(vmcb, 0);
@@ -153,7 +180,7 @@ attached_finish(struct vmcb *vmcb, u32 index, u64 next, enum kvm_caretaker_serve
 }
 
 static noinline u32
-attached_finish_traced(struct vmcb *vmcb, u32 index, u64 next, enum kvm_caretaker_server server)
+attached_finish_traced(struct vmcb *vmcb, u64 index, u64 next, enum kvm_caretaker_server server)
 {
 	payload_ring_exit(vmcb, server);
 	return attached_finish(vmcb, index, next, server);
@@ -161,7 +188,7 @@ attached_finish_traced(struct vmcb *vmcb, u32 index, u64 next, enum kvm_caretake
 
 /* A tail call, so that the hot path saves no registers for the event. */
 static __always_inline u32
-attached_enter(struct vmcb *vmcb, u32 index, u64 next, enum kvm_caretaker_server server)
+attached_enter(struct vmcb *vmcb, u64 index, u64 next, enum kvm_caretaker_server server)
 {
 	if (payload_traces(EXIT))
 		return attached_finish_traced(vmcb, index, next, server);
@@ -215,7 +242,7 @@ u32 payload_exit_attached(void)
 	handlers = payload_handlers();
 	class = reason_class(vmcb, index);
 	if (unlikely(handlers->entry[class]))
-		return handler_prepare(handlers, class, index, next);
+		return handler_call(vmcb, index, next, class, handlers);
 	return attached_serve(vmcb, index, next);
 }
 
@@ -232,8 +259,7 @@ static noinline u32 attached_requests(u32 action)
 	return attached_forward(VMEXIT_INTR);
 }
 
-/* Apart, so that the path of HANDLED saves no registers. */
-static noinline u32 attached_not_handled(u32 verdict)
+static u32 attached_not_handled(u32 verdict)
 {
 	u32 index = payload_call.index;
 
@@ -245,39 +271,42 @@ static noinline u32 attached_not_handled(u32 verdict)
 	return attached_forward(index);
 }
 
-static __always_inline u32 attached_verdict(u32 verdict)
+/**
+ * payload_handled_attached() - the handler said HANDLED
+ *
+ * Context: after the handler, by payload_handler_enter(). Of what it wrote the GPRs other than RSP
+ * count; what it asked for by kfuncs counts with any verdict.
+ * Return: PAYLOAD_ENTER.
+ */
+u32 payload_handled_attached(void)
 {
 	struct vmcb *vmcb = payload_vmcb();
+	u64 index = payload_call.index;
 
-	if (unlikely(verdict != KVM_CARETAKER_HANDLED))
-		return attached_not_handled(verdict);
 	vmcb->rax = ccb.exit.gpr[KVM_CARETAKER_RAX];
-	return attached_enter(vmcb, payload_call.index, payload_call.next, KVM_CARETAKER_HANDLER);
-}
-
-/* Apart, and by way of the same code, so that without requests nothing follows the verdict. */
-static noinline u32 attached_verdict_requests(u32 verdict)
-{
-	u32 requests = ccb.exit.requests, action;
-
-	ccb.exit.requests = 0;
-	action = payload_verdict_attached(verdict);
-	ccb.exit.requests = requests;
-	return attached_requests(action);
+	return attached_enter(vmcb, payload_hide(index), payload_call.next, KVM_CARETAKER_HANDLER);
 }
 
 /**
- * payload_verdict_attached() - act on what the handler said
+ * payload_requests_attached() - the handler said HANDLED, and asked for something by kfuncs
+ *
+ * Return: PAYLOAD_ENTER or PAYLOAD_LEAVE.
+ */
+u32 payload_requests_attached(void)
+{
+	return attached_requests(payload_handled_attached());
+}
+
+/**
+ * payload_verdict_attached() - act on what the handler said when it is not HANDLED
  * @verdict:	enum kvm_caretaker_verdict, or any other value
  *
- * Context: after payload_call_handler(), for the exit that returned PAYLOAD_CALL. Of what the
- * handler wrote the GPRs other than RSP count, and those with HANDLED only; what it asked for by
- * kfuncs counts with any verdict.
+ * Context: as payload_handled_attached(). What the handler wrote to GPRs is undone.
  * Return: PAYLOAD_ENTER or PAYLOAD_LEAVE.
  */
 u32 payload_verdict_attached(u32 verdict)
 {
-	if (unlikely(ccb.exit.requests))
-		return attached_verdict_requests(verdict);
-	return attached_verdict(verdict);
+	u32 action = attached_not_handled(verdict);
+
+	return ccb.exit.requests ? attached_requests(action) : action;
 }

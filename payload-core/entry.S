@@ -11,31 +11,23 @@
  * #VMEXIT the CPU has RSP and RAX as they were at VMRUN, all other GPRs are the guest's
  * (APM volume 2, 15.6).
  */
-.macro RUN_LOOP mode, leave
+.macro RUN_LOOP mode
 881:
 	GUEST_LOAD
 	mov CCB(VMCB_PA), %rax
 	vmrun %rax
 	GUEST_STORE
 	call payload_exit_\mode
-882:
 	test %eax, %eax
 	jz 881b
-	cmp $ACTION_CALL, %eax
-	jne \leave
-	call payload_call_handler
-	mov %eax, %edi
-	call payload_verdict_\mode
-	jmp 882b
 .endm
 
 /* See linux/kvm_caretaker_ccb.h */
 FUNCTION entry_attached
 	endbr64
 	HOST_LEAVE
-	call payload_exit_ends
-	RUN_LOOP attached, attached_leave
-attached_leave:
+	call payload_enter_attached
+	RUN_LOOP attached
 	HOST_RETURN
 END entry_attached
 
@@ -53,8 +45,7 @@ END entry_detached
  */
 FUNCTION payload_run_loop
 	lea payload_stack_gap_top(%rip), %rsp
-	RUN_LOOP detached, detached_leave
-detached_leave:
+	RUN_LOOP detached
 	call payload_park
 END payload_run_loop
 

@@ -324,13 +324,36 @@ u32 payload_exit_detached(void)
 	payload_nmi_progress(vmcb);
 	if (unlikely(!next || payload_must_not_finish(vmcb)))
 		return gap_other(vmcb, index);
-	if (payload_handler(vmcb, index, next))
-		return PAYLOAD_CALL;
+	if (payload_has_handler(vmcb, index))
+		return payload_handler(vmcb, index, next);
 	return gap_serve(vmcb, index, next);
 }
 
+static void gap_requests(void)
+{
+	if (likely(!ccb.exit.requests))
+		return;
+	payload_emit_requested();
+	payload_inject_requested();
+}
+
 /**
- * payload_verdict_detached() - act on what the handler said
+ * payload_handled_detached() - the handler said HANDLED
+ *
+ * Context: as payload_handled_attached().
+ * Return: PAYLOAD_ENTER or PAYLOAD_LEAVE.
+ */
+u32 payload_handled_detached(void)
+{
+	struct vmcb *vmcb = payload_vmcb();
+
+	gap_requests();
+	vmcb->rax = ccb.exit.gpr[KVM_CARETAKER_RAX];
+	return gap_finish(vmcb, payload_call.index, payload_call.next, KVM_CARETAKER_HANDLER);
+}
+
+/**
+ * payload_verdict_detached() - act on what the handler said when it is not HANDLED
  * @verdict:	enum kvm_caretaker_verdict, or any other value
  *
  * Context: as payload_verdict_attached(). FORWARD blocks: there is no KVM to forward to.
@@ -338,24 +361,11 @@ u32 payload_exit_detached(void)
  */
 u32 payload_verdict_detached(u32 verdict)
 {
-	struct vmcb *vmcb = payload_vmcb();
-	u32 index = payload_call.index;
-
-	if (unlikely(ccb.exit.requests)) {
-		payload_emit_requested();
-		payload_inject_requested();
-	}
-	switch (verdict) {
-	case KVM_CARETAKER_HANDLED:
-		vmcb->rax = ccb.exit.gpr[KVM_CARETAKER_RAX];
-		return gap_finish(vmcb, index, payload_call.next, KVM_CARETAKER_HANDLER);
-	case KVM_CARETAKER_NEXT:
-		payload_verdict_edge();
-		return gap_serve(vmcb, index, payload_call.next);
-	case KVM_CARETAKER_FUEL:
-		payload_telemetry()->fuel_out++;
-		break;
-	}
+	gap_requests();
 	payload_verdict_edge();
-	return gap_block(vmcb, index);
+	if (verdict == KVM_CARETAKER_NEXT)
+		return gap_serve(payload_vmcb(), payload_call.index, payload_call.next);
+	if (verdict == KVM_CARETAKER_FUEL)
+		payload_telemetry()->fuel_out++;
+	return gap_block(payload_vmcb(), payload_call.index);
 }

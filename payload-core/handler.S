@@ -6,31 +6,41 @@
 
 	.text
 /*
- * u32 payload_call_handler(void)
+ * u32 payload_handler_enter(const struct vmcb *vmcb, u32 index, u64 next, u64 class,
+ *			     const struct kvm_caretaker_handlers *handlers)
  *
- * Calls payload_call.entry as described at struct kvm_caretaker_handlers and returns its verdict.
- * What it wrote to ccb.exit.gpr stays there with HANDLED (0) only. All other registers are lost:
- * the run loops keep nothing in them.
+ * Notes the exit in payload_call, calls the handler as described at struct kvm_caretaker_handlers and goes on with the
+ * function that acts on its verdict, whose result it returns. What the handler wrote to
+ * ccb.exit.gpr stays there with HANDLED (0) only. All other registers are lost: the run loops keep
+ * nothing in them, and in C this is the last thing that the exit functions do.
  */
-FUNCTION payload_call_handler
+FUNCTION payload_handler_enter
 	.irp n, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 	push GPR(\n)
 	.endr
-	lea CCB(EXIT), %rax
-	push %rax
-	mov %rsp, %rdi
-	mov payload_call + CALL_FUEL(%rip), %r12d
+	mov %esi, payload_call + CALL_INDEX(%rip)
+	mov %rdx, payload_call + CALL_NEXT(%rip)
+	mov HANDLERS_ENTRY(%r8, %rcx, 8), %rax
+	mov %rax, payload_call + CALL_ENTRY(%rip)
+	mov HANDLERS_FUEL(%r8, %rcx, 4), %r12d
+	lea payload_call + CALL_EXIT(%rip), %rdi
 	call *payload_call + CALL_ENTRY(%rip)
-	lea 8(%rsp), %rsp
 	test %eax, %eax
 	jnz 1f
 	add $(14 * 8), %rsp
-	ret
+	testl $EXIT_DETACHED, CCB(EXIT_FLAGS)
+	jnz payload_handled_detached
+	cmpl $0, CCB(EXIT_REQUESTS)
+	jne payload_requests_attached
+	jmp payload_handled_attached
 1:
 	.irp n, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 3, 2, 1
 	pop GPR(\n)
 	.endr
-	ret
-END payload_call_handler
+	mov %eax, %edi
+	testl $EXIT_DETACHED, CCB(EXIT_FLAGS)
+	jnz payload_verdict_detached
+	jmp payload_verdict_attached
+END payload_handler_enter
 
 	.section .note.GNU-stack, "", @progbits

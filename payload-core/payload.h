@@ -22,34 +22,39 @@
 enum payload_action {
 	PAYLOAD_ENTER	= 0,	/* VMRUN again */
 	PAYLOAD_LEAVE	= 1,	/* attached: to KVM; detached: park */
-	PAYLOAD_CALL	= 2,	/* call the handler in payload_call, then the verdict function */
 };
 
 /**
  * struct payload_call - an exit on its way through a handler
+ * @exit:	address of ccb.exit: the handler's argument is the address of this
  * @entry:	address of the compiled handler
  * @next:	guest RIP of the instruction after the exiting one
  * @use:	telemetry of the handler's class
- * @fuel:	fuel of the handler's class
  * @index:	index of the exit reason in the tables
  */
 struct payload_call {
+	u64 exit;
 	u64 entry;
 	u64 next;
 	struct kvm_caretaker_class_use *use;
-	u32 fuel;
 	u32 index;
 };
 
 extern struct kvm_caretaker_ccb ccb;
 extern struct payload_call payload_call;
 
-/* handler.S: calls the handler, undoes its GPR writes unless HANDLED, returns its verdict. */
-u32 payload_call_handler(void);
+/* handler.S: calls the handler, undoes its GPR writes unless HANDLED, acts on its verdict. */
+u32 payload_handler_enter(const struct vmcb *vmcb, u32 index, u64 next, u64 class,
+			  const struct kvm_caretaker_handlers *handlers);
 
 /* dispatch.c */
+void payload_handlers_begin(const struct vmcb *vmcb);
+void payload_enter_attached(void);
 u32 payload_exit_attached(void);
+u32 payload_handled_attached(void);
+u32 payload_requests_attached(void);
 u32 payload_verdict_attached(u32 verdict);
+bool payload_has_handler(const struct vmcb *vmcb, u32 index);
 u32 payload_handler(const struct vmcb *vmcb, u32 index, u64 next);
 u64 payload_next_rip(const struct vmcb *vmcb, u32 index);
 
@@ -117,6 +122,7 @@ void payload_apic_event(u32 vector);
 void payload_prepare(struct vmcb *vmcb);
 bool payload_wanted(void);
 u32 payload_exit_detached(void);
+u32 payload_handled_detached(void);
 u32 payload_verdict_detached(u32 verdict);
 void payload_halted(const struct vmcb *vmcb);
 void payload_event_begin(const struct vmcb *vmcb);

@@ -258,6 +258,7 @@ static bool run_begin(void)
 	ccb.vmcb = ccb.gap_vmcb;
 	ccb.vmcb_pa = ccb.gap_vmcb_pa;
 	ccb.exit.flags |= KVM_CARETAKER_EXIT_DETACHED;
+	payload_handlers_begin(vmcb);
 	payload_event_begin(vmcb);
 	payload_inject_begin(vmcb);
 	return true;

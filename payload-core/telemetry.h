@@ -62,8 +62,8 @@ static inline struct vmcb *payload_exit_begins(void)
 	return payload_vmcb();
 }
 
-/* An exit is over. @slot: as in slot_of, not 0. Returns the cycles that it took. */
-static inline u64
+/* An exit is over. @slot: as in slot_of, not 0. */
+static inline void
 payload_exit_book(struct kvm_caretaker_telemetry *t, u64 slot, enum kvm_caretaker_server server,
 		  bool gap)
 {
@@ -73,8 +73,9 @@ payload_exit_book(struct kvm_caretaker_telemetry *t, u64 slot, enum kvm_caretake
 	cell = payload_hide(cell);
 	*(gap ? &cell->gap_count : &cell->count) += 1;
 	*(gap ? &cell->gap_cycles : &cell->cycles) += cycles;
+	if (server == KVM_CARETAKER_HANDLER)
+		payload_call.use->cycles += cycles;
 	payload_time(cell, cycles);
-	return cycles;
 }
 
 /**
@@ -87,17 +88,14 @@ payload_exit_book(struct kvm_caretaker_telemetry *t, u64 slot, enum kvm_caretake
  *
  * Return: PAYLOAD_ENTER.
  */
-static inline u32 payload_exit_served(u32 index, enum kvm_caretaker_server server, bool gap)
+static inline u32 payload_exit_served(u64 index, enum kvm_caretaker_server server, bool gap)
 {
 	struct kvm_caretaker_telemetry *t = payload_telemetry();
 	u64 slot = t->slot_of[index];
-	u64 cycles;
 
 	if (unlikely(!slot))
 		return payload_exit_served_first(index, server, gap);
-	cycles = payload_exit_book(t, slot, server, gap);
-	if (server == KVM_CARETAKER_HANDLER)
-		payload_call.use->cycles += cycles;
+	payload_exit_book(t, slot, server, gap);
 	return PAYLOAD_ENTER;
 }
 

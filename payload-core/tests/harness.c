@@ -153,46 +153,47 @@ void lapic_bit_set(u32 bank, u32 vector)
 	*lapic_at(bank + vector / 32 * 16) |= 1U << (vector & 31);
 }
 
-/* payload_call_handler() keeps no register: as the run loops, this saves what the caller needs. */
-static u32 call_handler(void)
+/* That of handler.S keeps no register: as the run loops, this keeps what the callers need. */
+u32 payload_handler_enter(const struct vmcb *vmcb, u32 index, u64 next, u64 class,
+			  const struct kvm_caretaker_handlers *handlers)
 {
+	register const void *r8 asm("r8") = handlers;
 	static u64 rsp;
-	u32 verdict;
+	u32 action;
 
 	asm volatile("push %%rbp\n\t"
 		     "mov %%rsp, %1\n\t"
 		     "and $-16, %%rsp\n\t"
-		     "call payload_call_handler\n\t"
+		     "call payload_handler_bare\n\t"
 		     "mov %1, %%rsp\n\t"
 		     "pop %%rbp"
-		     : "=a" (verdict), "+m" (rsp)
-		     : : "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13",
+		     : "=a" (action), "+m" (rsp), "+D" (vmcb), "+S" (index), "+d" (next),
+		       "+c" (class), "+r" (r8)
+		     : : "rbx", "r9", "r10", "r11", "r12", "r13",
 		     "r14", "r15", "memory", "cc");
-	return verdict;
+	return action;
 }
 
-static u32 drive(u64 code, u32 (*exit)(void), u32 (*verdict)(u32))
+static u32 drive(u64 code, u32 (*exit)(void))
 {
-	u32 action;
-
 	h.vmcb.exit_code = code;
+	payload_handlers_begin(&h.vmcb);
 	if (setjmp(h.fault_jump))
 		return PAYLOAD_LEAVE;
-	action = exit();
-	while (action == PAYLOAD_CALL)
-		action = verdict(call_handler());
-	return action;
+	return exit();
 }
 
 u32 exit_attached(u64 code)
 {
-	return drive(code, payload_exit_attached, payload_verdict_attached);
+	ccb.exit.flags &= ~KVM_CARETAKER_EXIT_DETACHED;
+	return drive(code, payload_exit_attached);
 }
 
 u32 exit_detached(u64 code)
 {
 	ccb.state = ccb.state == KVM_CARETAKER_ATTACHED ? KVM_CARETAKER_RUNNING : ccb.state;
-	return drive(code, payload_exit_detached, payload_verdict_detached);
+	ccb.exit.flags |= KVM_CARETAKER_EXIT_DETACHED;
+	return drive(code, payload_exit_detached);
 }
 
 u32 wrmsr(u32 msr, u64 value)

@@ -24,6 +24,7 @@
 #define PAYLOAD_CORE	"/caretaker.elf"
 #define PAYLOAD_FLOOR	"/floor.elf"
 #define HANDLER		"/lib/caretaker/cpuid.bpf.o"
+#define HANDLER_LINE	"/lib/caretaker/one_line.bpf.o"
 #define PCPU		1
 
 #define CPUID_LEAF	1		/* version and features: a guest asks for it most */
@@ -72,7 +73,7 @@ struct server {
 	unsigned int forwarded;
 };
 
-enum { KVM_ALONE, FLOOR, NATIVE, BPF, NR_SERVERS };
+enum { KVM_ALONE, FLOOR, NATIVE, BPF, BPF_LINE, NR_SERVERS };
 
 static const struct server servers[NR_SERVERS] = {
 	[KVM_ALONE] = { "kvm", NULL, NULL, KVM_CARETAKER_KVM,
@@ -82,6 +83,8 @@ static const struct server servers[NR_SERVERS] = {
 	[NATIVE] = { "native", PAYLOAD_CORE, NULL, KVM_CARETAKER_NATIVE,
 	  BIT(EXIT_CPUID) | BIT(EXIT_RDMSR) | BIT(EXIT_PAUSE), BIT(EXIT_VMMCALL) },
 	[BPF] = { "bpf", PAYLOAD_CORE, HANDLER, KVM_CARETAKER_HANDLER, BIT(EXIT_CPUID), 0 },
+	[BPF_LINE] = { "one-line", PAYLOAD_CORE, HANDLER_LINE, KVM_CARETAKER_HANDLER,
+	  BIT(EXIT_VMMCALL), 0 },
 };
 
 #define NR_CR3		2
@@ -148,11 +151,11 @@ static int handlers_configure(struct handlers *h)
 	return 0;
 }
 
-static int handlers_load(struct handlers *h, const char *path)
+static int handlers_load(struct handlers *h, const struct server *server)
 {
 	struct bpf_map *map;
 
-	h->obj = bpf_object__open_file(path, NULL);
+	h->obj = bpf_object__open_file(server->handler, NULL);
 	if (!h->obj || bpf_object__load(h->obj))
 		return -errno;
 	bpf_object__for_each_map(map, h->obj)
@@ -161,7 +164,9 @@ static int handlers_load(struct handlers *h, const char *path)
 	if (!h->map)
 		return -ENOENT;
 	h->link = bpf_map__attach_struct_ops(h->map);
-	return h->link ? handlers_configure(h) : -errno;
+	if (!h->link)
+		return -errno;
+	return server == &servers[BPF] ? handlers_configure(h) : 0;
 }
 
 static int setup_install(struct setup *s)
@@ -199,7 +204,7 @@ static int setup_begin(struct setup *s, const struct server *server, unsigned in
 	if (err)
 		return err;
 	if (server->handler)
-		err = handlers_load(&s->handlers, server->handler);
+		err = handlers_load(&s->handlers, server);
 	if (!err && server->payload)
 		err = setup_install(s);
 	if (err)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Offsets, sizes and numbers of the uapi headers are what abi_layout_table.h says. Compiled as C
- * and as C++. With -p it prints the layout that the headers have now.
+ * Offsets, sizes and numbers of the uapi headers, and of the header that old and next kernel share,
+ * are what abi_layout_table.h says. Compiled as C and as C++. With -p it prints the layout that the
+ * headers have now.
  */
 #include <stddef.h>
 #include <stdio.h>
@@ -12,6 +13,14 @@
 #include <linux/kvm_caretaker_bpf.h>
 #include <linux/kvm_caretaker_ccb.h>
 #include <linux/kvm_caretaker_telemetry.h>
+
+/* What the header that two kernels share needs of a kernel */
+typedef __u32 u32;
+typedef __u64 u64;
+#ifndef __packed
+#define __packed __attribute__((__packed__))
+#endif
+#include "abi/kvm_caretaker.h"
 
 #include "ktap.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The layout of every struct of the uapi headers, written down by hand once: S(struct, size) and
- * F(struct, field, offset, size). A change here is a change of the ABI.
+ * The layout of every struct of the uapi headers and of linux/kho/abi/kvm_caretaker.h, written down
+ * by hand once: S(struct, size) and F(struct, field, offset, size). A change here is a change of
+ * the ABI.
  */
 
 S(kvm_caretaker_set, 0x40)
@@ -263,3 +264,51 @@ F(kvm_caretaker_ring, reserved, 0x50, 0x30)
 F(kvm_caretaker_ring, slot, 0x80, 0x70)
 F(kvm_caretaker_ring, pad, 0xf0, 0x310)
 F(kvm_caretaker_ring, subbuf, 0x400, 0x1c00)
+
+S(caretaker_cpu_ser, 0x10)
+F(caretaker_cpu_ser, apic_id, 0x0, 0x4)
+F(caretaker_cpu_ser, used, 0x4, 0x4)
+F(caretaker_cpu_ser, block_pa, 0x8, 0x8)
+
+S(caretaker_cpus_ser, 0x1000)
+F(caretaker_cpus_ser, size, 0x0, 0x4)
+F(caretaker_cpus_ser, nr, 0x4, 0x4)
+F(caretaker_cpus_ser, reserved, 0x8, 0x8)
+F(caretaker_cpus_ser, cpu, 0x10, 0xff0)
+
+S(caretaker_list_ser, 0x1000)
+F(caretaker_list_ser, next_pa, 0x0, 0x8)
+F(caretaker_list_ser, nr, 0x8, 0x8)
+F(caretaker_list_ser, pa, 0x10, 0xff0)
+
+S(caretaker_vm_ser, 0x38)
+F(caretaker_vm_ser, size, 0x0, 0x4)
+F(caretaker_vm_ser, nr_vcpus, 0x4, 0x4)
+F(caretaker_vm_ser, vm_id, 0x8, 0x8)
+F(caretaker_vm_ser, vm_type, 0x10, 0x8)
+F(caretaker_vm_ser, npt_root_pa, 0x18, 0x8)
+F(caretaker_vm_ser, npt_list_pa, 0x20, 0x8)
+F(caretaker_vm_ser, npt_pages, 0x28, 0x8)
+F(caretaker_vm_ser, peers_pa, 0x30, 0x8)
+
+S(caretaker_vcpu_ser, 0x258)
+F(caretaker_vcpu_ser, size, 0x0, 0x4)
+F(caretaker_vcpu_ser, ccb_abi, 0x4, 0x4)
+F(caretaker_vcpu_ser, vcpu_id, 0x8, 0x4)
+F(caretaker_vcpu_ser, apic_id, 0xc, 0x4)
+F(caretaker_vcpu_ser, vm_ser_pa, 0x10, 0x8)
+F(caretaker_vcpu_ser, vm_id, 0x18, 0x8)
+F(caretaker_vcpu_ser, block_pa, 0x20, 0x8)
+F(caretaker_vcpu_ser, nr_pages, 0x28, 0x4)
+F(caretaker_vcpu_ser, tsc_khz, 0x2c, 0x4)
+F(caretaker_vcpu_ser, ccb_off, 0x30, 0x4)
+F(caretaker_vcpu_ser, telemetry_off, 0x34, 0x4)
+F(caretaker_vcpu_ser, lapic_off, 0x38, 0x4)
+F(caretaker_vcpu_ser, fpu_off, 0x3c, 0x4)
+F(caretaker_vcpu_ser, vmcb_off, 0x40, 0x4)
+F(caretaker_vcpu_ser, vendor, 0x44, 0x4)
+F(caretaker_vcpu_ser, nr_handler_pages, 0x48, 0x4)
+F(caretaker_vcpu_ser, state_first, 0x4c, 0x4)
+F(caretaker_vcpu_ser, ring_off, 0x50, 0x4)
+F(caretaker_vcpu_ser, reserved, 0x54, 0x4)
+F(caretaker_vcpu_ser, handler_pa, 0x58, 0x200)

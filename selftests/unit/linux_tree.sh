@@ -46,9 +46,10 @@ links()
 # The tree with this clone's own parser, headers and tests in it
 tree_make()
 {
-	mkdir -p "$tree/virt/kvm" "$tree/include/uapi/linux" "$tests"
+	mkdir -p "$tree/virt/kvm" "$tree/include/uapi/linux" "$tree/include/linux/kho" "$tests"
 	cp -r "$top/kernel/overlay/virt/kvm/caretaker" "$tree/virt/kvm/"
 	cp "$top"/include/uapi/linux/kvm_caretaker*.h "$tree/include/uapi/linux/"
+	cp -r "$top/kernel/overlay/include/linux/kho/abi" "$tree/include/linux/kho/"
 	cp -r "$top/selftests" "$tests/caretaker"
 	links "$linux/tools/testing/selftests" "$tests"
 	links "$linux/tools/testing" "$tree/tools/testing"

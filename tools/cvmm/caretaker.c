@@ -177,6 +177,8 @@ int vm_update(struct vm *vm, const char *payload, const char *handlers, char *wh
 	vm->handlers = set.handlers;
 	vm->replay_next = 0;	/* a new set counts from the start, or from its @drained */
 	vm->may_carry = false;
+	if (vm->caretaker)
+		vm->past.updates++;
 	vm->caretaker = true;
 	return 0;
 

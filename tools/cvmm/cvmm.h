@@ -14,6 +14,7 @@
 #include "bells.h"
 #include "caretaker.h"
 #include "guest/mailbox.h"
+#include "state.h"
 
 /* Exit status of the program */
 #define EXIT_RUNTIME	1
@@ -173,6 +174,7 @@ struct options {
  * @replay_next: console bytes of the handlers' state that were replayed
  * @may_carry: the vCPUs still have the state of the old kernel's handlers
  * @carried_bytes: of the state that the handlers in this kernel went on from
+ * @past: updates, cancels and kexecs so far, those before a kexec included
  * @clock_error: kvmclock after the adoption less what the guest's own page says, in ns
  */
 struct vm {
@@ -195,6 +197,7 @@ struct vm {
 	unsigned int adopt_left;
 	int adopt_error;
 	bool adopt_done;
+	struct cvmm_state_past past;
 	int64_t clock_error;
 	uint64_t replayed_bytes;
 	uint64_t replay_next;

@@ -218,6 +218,7 @@ int handover_cancel(struct vm *vm, char *why, size_t size)
 	}
 	vm->stamps.cancel_start = rdtsc();
 	taken_back(vm);
+	vm->past.cancels++;
 	vm->stamps.cancelled = rdtsc();
 	return 0;
 }

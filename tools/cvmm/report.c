@@ -93,6 +93,14 @@ static void vm_write(struct vm *vm, FILE *f)
 		vm->session ? "true" : "false", vm->nr_vcpus, end_name[vm->ended]);
 }
 
+static void past_write(struct vm *vm, FILE *f)
+{
+	const struct cvmm_state_past *p = &vm->past;
+
+	fprintf(f, "  \"past\": {\"updates\": %" PRIu64 ", \"cancels\": %" PRIu64 ", \"kexecs\": %"
+		PRIu64 "},\n", p->updates, p->cancels, p->kexecs);
+}
+
 static void clock_write(struct vm *vm, FILE *f)
 {
 	fprintf(f, "  \"tsc_khz\": %u, \"tsc_offset\": %" PRIu64 ", \"tsc_now\": %" PRIu64
@@ -124,6 +132,7 @@ void report_write(struct vm *vm, FILE *f)
 	unsigned int i;
 
 	vm_write(vm, f);
+	past_write(vm, f);
 	host_write(f);
 	clock_write(vm, f);
 	stamps_write(f, &vm->stamps);

@@ -36,6 +36,7 @@ static int retrieve_memory(struct vm *vm)
 		return ret;
 	vm->ram_size = vm->state->ram_size;
 	vm->nr_vcpus = vm->state->nr_vcpus;
+	vm->past = vm->state->past;
 	vm->caretaker = vm->state->flags & CVMM_STATE_CARETAKER;
 	vm->may_stop = !vm->caretaker;
 	return vm_ram_map(vm);
@@ -131,6 +132,7 @@ static void adopt_complete(struct vm *vm)
 	char why[512];
 
 	vm->stamps.adopted = rdtsc();
+	vm->past.kexecs++;
 	clock_settle(vm);
 	serial_irq_refresh(&vm->serial);
 	if (replay_all(vm, why, sizeof(why)))
@@ -242,10 +244,12 @@ int handover_resume(struct vm *vm)
 	ret = state_restore(vm);
 	if (ret)
 		return ret;
-	if (vm->caretaker)
+	if (vm->caretaker) {
 		prefault(vm);
-	else
+	} else {
+		vm->past.kexecs++;
 		serial_irq_refresh(&vm->serial);
+	}
 	ret = clock_restore(vm);
 	if (ret)
 		return ret;

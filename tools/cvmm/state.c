@@ -149,6 +149,7 @@ int state_save(struct vm *vm)
 	s->version = CVMM_STATE_VERSION;
 	s->ram_size = vm->ram_size;
 	s->stopped_tsc = vm->stamps.stopped;
+	s->past = vm->past;
 	if (vm->handlers && !handlers_note(vm->handlers, &s->handlers))
 		s->flags |= CVMM_STATE_HANDLERS;
 	ret = vm_save(vm, s);

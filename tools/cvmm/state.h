@@ -32,6 +32,18 @@ struct cvmm_state_serial {
 };
 
 /**
+ * struct cvmm_state_past - what this VM went through since it was started
+ * @updates:	payload, handlers or both were replaced while it ran
+ * @cancels:	it was detached and came back to KVM in the same kernel, also in a rehearsal
+ * @kexecs:	the next kernel took it over
+ */
+struct cvmm_state_past {
+	uint64_t updates;
+	uint64_t cancels;
+	uint64_t kexecs;
+};
+
+/**
  * struct cvmm_state_place - where a variable is in the handlers' state; @size 0: nowhere
  */
 struct cvmm_state_place {
@@ -85,6 +97,7 @@ struct cvmm_state_vcpu {
  * @nr_vcpus: entries of @vcpu; entry i is vCPU i
  * @clock_tsc: host TSC at which @clock was read
  * @stopped_tsc: host TSC when the vCPUs stopped (baseline), else 0
+ * @past: counters
  * @handlers: with CVMM_STATE_HANDLERS
  */
 struct cvmm_state {
@@ -97,6 +110,7 @@ struct cvmm_state {
 	uint64_t ram_size;
 	uint64_t clock_tsc;
 	uint64_t stopped_tsc;
+	struct cvmm_state_past past;
 	struct kvm_clock_data clock;
 	struct kvm_irqchip irqchip[CVMM_NR_IRQCHIPS];
 	struct kvm_pit_state2 pit;

@@ -20,7 +20,11 @@ int main(int argc, char **argv)
 	}
 	setlinebuf(stdout);
 	puts("KTAP version 1");
+	run_step_every = 1;
 	test_vectors();
+	test_note("%lu programs single-stepped, %lu instructions of the processor", run_stepped,
+		  run_steps);
+	run_step_every = 0;
 	test_pairs();
 	test_refusals();
 	test_checker();

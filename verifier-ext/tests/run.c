@@ -138,7 +138,27 @@ static bool run_same(const struct run *a, const struct run *b)
 	return false;
 }
 
-static enum run_outcome run_set(struct ctv_set *set, struct run *a, struct run *b)
+unsigned int run_step_every;
+unsigned long run_stepped, run_steps;
+
+/* Whether the processor executes no more than the cost allows, from the same input. */
+static bool run_native(const struct ctv_prog *p, struct run *in, u64 insns)
+{
+	static unsigned long turn;
+	unsigned long n;
+
+	if (!run_step_every || insns > RUN_STEP_MAX || turn++ % run_step_every)
+		return true;
+	n = image_steps(p, in);
+	run_stepped++;
+	run_steps += n;
+	if (n && n <= RUN_NATIVE_MAX(p->cost))
+		return true;
+	test_note("%lu instructions of the processor, cost %u", n, p->cost);
+	return false;
+}
+
+static enum run_outcome run_set(struct ctv_set *set, struct run *a, struct run *b, struct run *c)
 {
 	struct ctv_prog *p = set->progs;
 	int err = ctv_set_check(set);
@@ -153,7 +173,7 @@ static enum run_outcome run_set(struct ctv_set *set, struct run *a, struct run *
 	if (!run_same(a, b))
 		return RUN_DIFFERENT;
 	if (a->cost <= p->cost && a->insns <= p->cost)
-		return RUN_SAME;
+		return run_native(p, c, a->insns) ? RUN_SAME : RUN_DIFFERENT;
 	test_note("cost %llu of %llu instructions is over the bound %u",
 		  (unsigned long long)a->cost, (unsigned long long)a->insns, p->cost);
 	return RUN_DIFFERENT;
@@ -167,12 +187,13 @@ enum run_outcome run_try(struct ctv_prog *p, const struct run *in, struct run *o
 		.progs = p, .nr_progs = 1, .maps = &map, .nr_maps = 1,
 		.kfuncs = test_kfuncs, .scratch = MAP_SIZE, .budget = budget,
 	};
-	static struct run b;
+	static struct run b, c;
 	enum run_outcome res;
 
 	*out = *in;
 	b = *in;
-	res = run_set(&set, out, &b);
+	c = *in;
+	res = run_set(&set, out, &b, &c);
 	*r = set.refusal;
 	ctv_set_free(&set);
 	return res;

@@ -92,6 +92,17 @@ enum run_outcome {
 	RUN_DIFFERENT,	/* notes say how */
 };
 
+/*
+ * Single-steps the compiled code of every so many-th program: the processor may execute two
+ * instructions for a unit of the verified cost (a comparison and its jump), and a few to enter and
+ * leave. 0: of none.
+ */
+extern unsigned int run_step_every;
+#define RUN_STEP_MAX		1000	/* no longer ones: each step is a signal */
+#define RUN_NATIVE_MAX(cost)	(2UL * (cost) + 8)
+/* Programs that were single-stepped, and the instructions that the processor executed in them. */
+extern unsigned long run_stepped, run_steps;
+
 enum run_outcome run_try(struct ctv_prog *p, const struct run *in, struct run *out, u32 budget,
 			 struct ctv_refusal *r);
 

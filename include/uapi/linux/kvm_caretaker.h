@@ -12,6 +12,7 @@
 #define _UAPI_LINUX_KVM_CARETAKER_H
 
 #include <linux/types.h>
+#include <linux/kvm_caretaker_assert.h>
 
 /* KVM_CHECK_EXTENSION on /dev/kvm or a VM: returns KVM_CARETAKER_ABI, or 0 without support. */
 #define KVM_CAP_CARETAKER		0x4354
@@ -20,28 +21,48 @@
 #define KVM_CARETAKER_ABI		1
 
 /*
- * What the errno values of these ioctls, and of preserve and retrieve, mean. The kernel log and
- * the caller's log buffer name the object and the reason.
+ * What the errno values of these ioctls, of preserve and retrieve, and of KVM_RUN and kexec where a
+ * Caretaker is the reason, mean. The kernel log and the caller's log buffer name the object and the
+ * reason. Beside them errors of KVM_CREATE_VM, KVM_CREATE_VCPU, KHO, LUO and CPU hotplug come as
+ * they are.
  *
  * EPERM		caller lacks CAP_SYS_ADMIN, or an unsigned payload under lockdown
- * EINVAL		unknown flag, size, reserved field not zero, wrong kind of file descriptor
+ * EINVAL		unknown flag, size, reserved field not zero, wrong kind of file descriptor;
+ *			preserve, retrieve: the VM has to come before its vCPUs; retrieve: the data
+ *			of the old kernel are not sound; KVM_RUN: the VMM has not restored the vCPU,
+ *			which runs on, orphaned
  * E2BIG		the struct is larger than the kernel knows and the excess is not zero;
  *			payload or handler set larger than the limit; worst-case time over budget
- * EFAULT		a user pointer cannot be read or written
+ * EFAULT		a user pointer, or guest memory at preserve, cannot be read or written
  * EBADF		payload_fd or handlers_fd is not open
  * ETXTBSY		the payload file is open for writing somewhere
  * ENOEXEC		the payload is not an ELF file that the Caretaker accepts
  * EACCES		a handler uses an instruction, map or function that is not allowed
- * EPROTONOSUPPORT	payload or handlers speak another ABI version
- * EOPNOTSUPP		this VM, vCPU or CPU has something that cannot be carried
- * EBUSY		the vCPU is detached, or the pCPU belongs to another vCPU
- * ENODEV		the pCPU does not exist, is the boot CPU or cannot go offline
+ * EPROTONOSUPPORT	payload or handlers speak another ABI version; retrieve: so does the running
+ *			payload, the guest runs on, orphaned
+ * EOPNOTSUPP		this VM, vCPU or CPU has something that cannot be carried; preserve: the
+ *			vCPU has no Caretaker
+ * EBUSY		the vCPU is preserved or detached, or the pCPU belongs to another vCPU;
+ *			preserve: the vCPU is being updated, the pCPU is still on its way back, or
+ *			the VM got more vCPUs; kexec: a VM is not preserved as a whole, an orphan is
+ *			not adopted, a pCPU is on its way back, or the image takes no handover data
+ * ENODEV		the pCPU does not exist or is the boot CPU; preserve: it is offline
+ * ENOSPC		preserve: the set of CPUs that run a Caretaker is full
  * EAGAIN		the vCPU is in a passing state that cannot be carried; try again
- * ETIMEDOUT		a pCPU or vCPU did not answer in time; nothing was changed
- * EIO			the vCPU was lost, its Caretaker faulted (KVM_RUN); the kernel's own
- *			check of compiled handlers failed
+ * ETIMEDOUT		preserve: the pCPU left the host and did not come to the payload, the vCPU
+ *			runs on in KVM; KVM_RUN: the Caretaker does not give the vCPU back, which
+ *			stays ADOPTING, its memory in use, and is asked for again by the next
+ *			KVM_RUN
+ * EIO			KVM_RUN, ioctls that change a vCPU, KVM_SET_CARETAKER: the vCPU is lost, its
+ *			Caretaker faulted or left an FPU image that is refused; KVM_SET_CARETAKER:
+ *			the kernel's own check of compiled handlers failed; preserve: a pCPU did not
+ *			take its vCPU in time, or its payload faulted before it ran the guest, the
+ *			VM runs on in KVM; retrieve: KHO has not kept the block or a page of the
+ *			handlers; kexec: a detached vCPU is neither RUNNING nor STALLED
  * ENOENT		no Caretaker on this vCPU
- * ENOMEM, EINTR	as usual
+ * EINTR		KVM_RUN: the vCPU is being stopped, or a signal came while it waited for the
+ *			other vCPUs of its VM; all: a signal that ends the process
+ * ENOMEM		as usual
  */
 
 /* flags of struct kvm_caretaker_set */
@@ -62,7 +83,10 @@
  * @budget:	VMM: worst-case cost allowed per handler call, 0 for the default
  * @log_used:	kernel: bytes of text written to @log_buf, terminating 0 excluded
  * @verify_ns:	kernel: time spent in verification and compilation of the handlers
- * @reserved:	must be zero
+ * @reserved:	VMM: zero
+ *
+ * The VMM writes before the call; the kernel before it returns, unless it could not take the struct
+ * or the buffer themselves (EPERM, EFAULT, ENOMEM, a wrong size).
  *
  * The pCPU is only named and checked here; preserve takes it offline.
  */
@@ -94,6 +118,8 @@ struct kvm_caretaker_set {
  * @len:	VMM: bytes at @buf; kernel: bytes written, less at the end of the object
  * @total:	kernel: size of the whole object in bytes
  *
+ * The VMM writes before the call, the kernel before it returns 0.
+ *
  * Works attached, detached and after adoption: telemetry and handler state of the gap stay
  * readable until the next KVM_SET_CARETAKER or the end of the vCPU.
  */
@@ -113,7 +139,8 @@ struct kvm_caretaker_get {
 #define KVM_CARETAKER_INFO_ORPHAN	(1U << 3)	/* from an earlier kernel, not adopted */
 
 /**
- * struct kvm_caretaker_info - what the kernel knows about one Caretaker (all written by kernel)
+ * struct kvm_caretaker_info - what the kernel knows about one Caretaker (all written by the
+ *	kernel, at each KVM_GET_CARETAKER)
  * @size:	  sizeof(struct kvm_caretaker_info) of the kernel
  * @flags:	  KVM_CARETAKER_INFO_*
  * @state:	  enum kvm_caretaker_state (kvm_caretaker_ccb.h), read at the time of the call
@@ -146,5 +173,27 @@ struct kvm_caretaker_info {
 
 #define KVM_SET_CARETAKER	_IOWR(0xAE, 0xf0, struct kvm_caretaker_set)
 #define KVM_GET_CARETAKER	_IOWR(0xAE, 0xf1, struct kvm_caretaker_get)
+
+#ifndef __ASSEMBLER__
+KVM_CARETAKER_AT(kvm_caretaker_set, payload_fd, 0x08);
+KVM_CARETAKER_AT(kvm_caretaker_set, pcpu, 0x10);
+KVM_CARETAKER_AT(kvm_caretaker_set, log_buf, 0x18);
+KVM_CARETAKER_AT(kvm_caretaker_set, budget, 0x20);
+KVM_CARETAKER_AT(kvm_caretaker_set, verify_ns, 0x28);
+KVM_CARETAKER_AT(kvm_caretaker_set, reserved, 0x30);
+KVM_CARETAKER_ASSERT("set size", sizeof(struct kvm_caretaker_set) == 0x40);
+KVM_CARETAKER_AT(kvm_caretaker_get, offset, 0x08);
+KVM_CARETAKER_AT(kvm_caretaker_get, buf, 0x10);
+KVM_CARETAKER_AT(kvm_caretaker_get, len, 0x18);
+KVM_CARETAKER_AT(kvm_caretaker_get, total, 0x20);
+KVM_CARETAKER_ASSERT("get size", sizeof(struct kvm_caretaker_get) == 0x28);
+KVM_CARETAKER_AT(kvm_caretaker_info, state, 0x08);
+KVM_CARETAKER_AT(kvm_caretaker_info, apic_id, 0x10);
+KVM_CARETAKER_AT(kvm_caretaker_info, generation, 0x1c);
+KVM_CARETAKER_AT(kvm_caretaker_info, preserved_bytes, 0x20);
+KVM_CARETAKER_AT(kvm_caretaker_info, vm_id, 0x30);
+KVM_CARETAKER_AT(kvm_caretaker_info, tsc_khz, 0x38);
+KVM_CARETAKER_ASSERT("info size", sizeof(struct kvm_caretaker_info) == 0x40);
+#endif
 
 #endif /* _UAPI_LINUX_KVM_CARETAKER_H */

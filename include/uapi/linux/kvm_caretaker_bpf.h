@@ -3,7 +3,7 @@
  * KVM Caretaker: interface between the Caretaker and exit handlers.
  *
  * An exit handler gets one flat struct kvm_caretaker_exit: fixed offsets, no pointers, no CO-RE
- * needed. The same struct is the first part of the CCB, so that calling a handler copies nothing.
+ * needed. The same struct is the last part of the CCB, so that calling a handler copies nothing.
  */
 #ifndef _UAPI_LINUX_KVM_CARETAKER_BPF_H
 #define _UAPI_LINUX_KVM_CARETAKER_BPF_H
@@ -68,13 +68,15 @@ enum kvm_caretaker_verdict {
  * @abi:	kernel, at install: KVM_CARETAKER_BPF_ABI
  * @reason:	payload, before a handler is called: exit code of the hardware (SVM: EXITCODE)
  * @vcpu:	kernel, at install: vCPU id
- * @flags:	payload, when it changes: KVM_CARETAKER_EXIT_*
+ * @flags:	payload, when it takes and when it parks the vCPU, kernel, when KVM runs it again:
+ *		KVM_CARETAKER_EXIT_*
  * @info1:	payload, before a handler is called: SVM EXITINFO1
  * @info2:	payload, before a handler is called: SVM EXITINFO2
  * @rip:	payload, before a handler is called: guest RIP of the exiting instruction
  * @rflags:	payload, before a handler is called: guest RFLAGS
- * @gpr:	payload, at every exit (RAX and RSP: only before a handler is called); a handler may
- *		write all but RSP, and what it wrote counts only with HANDLED
+ * @gpr:	kernel, before each attached entry (not RAX and RSP) and at detach; payload, at
+ *		every exit (RAX and RSP: only before a handler is called) and when it serves one; a
+ *		handler may write all but RSP, and what it wrote counts only with HANDLED
  * @cr4:	payload, before a handler is called: guest CR4
  * @tsc_offset:	payload, before a handler is called: guest's TSC - bpf_caretaker_time()
  * @requests:	kfuncs, in a handler: KVM_CARETAKER_REQUEST_*; payload, when the handler returned,

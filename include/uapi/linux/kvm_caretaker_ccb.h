@@ -14,6 +14,7 @@
 #define _UAPI_LINUX_KVM_CARETAKER_CCB_H
 
 #include <linux/types.h>
+#include <linux/kvm_caretaker_assert.h>
 #include <linux/kvm_caretaker_bpf.h>
 #include <linux/kvm_caretaker_ring.h>
 #include <linux/kvm_caretaker_telemetry.h>
@@ -38,7 +39,7 @@ enum kvm_caretaker_state {
 	KVM_CARETAKER_ATTACHED	= 1,	/* KVM runs the vCPU through the payload */
 	KVM_CARETAKER_DETACHING	= 2,	/* pCPU armed, vCPU stopped, state being copied */
 	KVM_CARETAKER_RUNNING	= 3,	/* detached, guest runs */
-	KVM_CARETAKER_STALLED	= 4,	/* detached, spin-wait in a blocking exit */
+	KVM_CARETAKER_STALLED	= 4,	/* detached, halts in a blocking exit */
 	KVM_CARETAKER_ADOPTING	= 5,	/* a kernel asked for the vCPU */
 	KVM_CARETAKER_PARKED	= 6,	/* payload saved the vCPU and let go of it */
 	KVM_CARETAKER_FAULTED	= 7,	/* payload hit an exception it cannot survive */
@@ -104,14 +105,15 @@ enum kvm_caretaker_doorbell {
 };
 
 /**
- * struct kvm_caretaker_cpuid - one CPUID leaf in the metadata
- * @function:	kernel: EAX input
- * @index:	kernel: ECX input, 0 when it does not matter
- * @flags:	kernel: KVM_CARETAKER_CPUID_*
- * @eax:	kernel: result
- * @ebx:	kernel: result
- * @ecx:	kernel: result
- * @edx:	kernel: result
+ * struct kvm_caretaker_cpuid - one CPUID leaf in the metadata (all written by the kernel, with
+ *	@cpuid of struct kvm_caretaker_meta)
+ * @function:	EAX input
+ * @index:	ECX input, 0 when it does not matter
+ * @flags:	KVM_CARETAKER_CPUID_*
+ * @eax:	result
+ * @ebx:	result
+ * @ecx:	result
+ * @edx:	result
  * @pad:	zero
  */
 struct kvm_caretaker_cpuid {
@@ -137,10 +139,11 @@ struct kvm_caretaker_cpuid {
 #define KVM_CARETAKER_CPUID_HASH(fn)	((__u32)((fn) * 0x9e3779b1U) >> 25)
 
 /**
- * struct kvm_caretaker_msr - one MSR in the metadata
- * @msr:	kernel: MSR number
- * @flags:	kernel: KVM_CARETAKER_MSR_*
- * @value:	kernel: what RDMSR returns
+ * struct kvm_caretaker_msr - one MSR in the metadata (all written by the kernel, with @msrs of
+ *	struct kvm_caretaker_meta)
+ * @msr:	MSR number
+ * @flags:	KVM_CARETAKER_MSR_*
+ * @value:	what RDMSR returns
  */
 struct kvm_caretaker_msr {
 	__u32 msr;
@@ -154,10 +157,14 @@ struct kvm_caretaker_msr {
 
 /**
  * struct kvm_caretaker_meta - shared configuration metadata of one vCPU
- * @size:	kernel: sizeof(struct kvm_caretaker_meta)
- * @nr_msrs:	kernel: used entries of @msrs
- * @cpuid:	kernel: CPUID table; written only while the vCPU is not in the payload
- * @msrs:	kernel: MSR policy; as @cpuid
+ * @size:	kernel, at install: sizeof(struct kvm_caretaker_meta)
+ * @nr_msrs:	kernel, with @msrs: used entries of it
+ * @reserved:	zero
+ * @cpuid:	kernel, before the first attached entry and each after which CPUID or MSRs may have
+ *		changed, and at detach: CPUID table
+ * @msrs:	kernel, as @cpuid: MSR policy
+ *
+ * Never written while the vCPU is in the payload.
  */
 struct kvm_caretaker_meta {
 	__u32 size;
@@ -169,9 +176,11 @@ struct kvm_caretaker_meta {
 
 /**
  * struct kvm_caretaker_handlers - the installed handler set
- * @entry:	kernel: address of the compiled handler of each class, 0 for none
- * @fuel:	kernel: value of R12 when the handler is called (see docs/abi)
- * @generation:	kernel: changes with each set
+ * @entry:	kernel, when the set is installed: address of the compiled handler of each class, 0
+ *		for none
+ * @fuel:	kernel, when the set is installed: value of R12 when the handler is called
+ *		(docs/abi)
+ * @generation:	kernel, when the set is installed: changes with each set
  *
  * Never written after it was published through ccb.handlers: a new set is a new table.
  * Calling convention of a handler: System V, RDI = address of one __u64 that holds the address
@@ -193,12 +202,14 @@ struct kvm_caretaker_handlers {
  * struct kvm_caretaker_mailbox - where the vCPUs of a VM leave interrupts for one of them
  * @x2apic_id:	kernel, at detach: x2APIC ID of the vCPU
  * @host_apic_id: kernel, at detach: physical APIC ID of its pCPU
- * @open:	kernel: 1 from before the doorbell until the vCPU was imported
- * @pending:	senders (payloads): KVM_CARETAKER_PEND_*, set by a locked OR after the bits in @irr;
- *		owner's payload: exchanged with 0 before it reads @irr; kernel, when all payloads
- *		of the VM are parked: what is left
- * @irr:	senders: fixed interrupts that wait, by vector, set by a locked OR; owner's payload:
- *		exchanged with 0; kernel, as for @pending
+ * @open:	kernel, at detach, before the doorbell: 1; when the vCPU is imported: 0
+ * @pending:	kernel, at detach: 0; senders (payloads), when they send: KVM_CARETAKER_PEND_*, set
+ *		by a locked OR after the bits in @irr; owner's payload, when it finds something:
+ *		exchanged with 0 before it reads @irr, and at park an UNHALT that is not used up;
+ *		kernel, when all payloads of the VM are parked: takes what is left
+ * @irr:	kernel, at detach: 0; senders, when they send: fixed interrupts that wait, by
+ *		vector, set by a locked OR; owner's payload: exchanged with 0; kernel, as for
+ *		@pending
  * @reserved:	zero
  *
  * No wake-up is lost: a sender that finds a bit of @pending set need not kick, because the owner
@@ -219,10 +230,10 @@ struct kvm_caretaker_mailbox {
 
 /**
  * struct kvm_caretaker_peers - one page that the Caretakers of all vCPUs of a VM share
- * @size:	kernel: sizeof(struct kvm_caretaker_peers)
- * @nr:		kernel: used entries of @box, one per vCPU of the VM
+ * @size:	kernel, at preserve of the VM: sizeof(struct kvm_caretaker_peers)
+ * @nr:		kernel, at preserve of the VM: used entries of @box, one per vCPU of the VM
  * @reserved:	zero
- * @box:	mailboxes, in the order of the vCPUs
+ * @box:	see there; in the order of the vCPUs
  */
 struct kvm_caretaker_peers {
 	__u32 size;
@@ -239,71 +250,88 @@ struct kvm_caretaker_peers {
 #define KVM_CARETAKER_VECTOR_KICK	0xf1
 #define KVM_CARETAKER_VECTOR_SPURIOUS	0xff
 
-/* flags of the CCB */
+/*
+ * flags of the CCB. Kernel, at install (ISOLATE), whenever it attaches (NRIPS), or at detach (all
+ * others); those that say "both" also the payload, when they change while detached. When it
+ * attaches the kernel clears HALTED.
+ */
 #define KVM_CARETAKER_CCB_ISOLATE	(1U << 0)	/* kernel: attached on isolated tables */
 #define KVM_CARETAKER_CCB_TSC_AUX	(1U << 1)	/* kernel: CPU has RDTSCP/RDPID */
 #define KVM_CARETAKER_CCB_XSAVE		(1U << 2)	/* kernel: FPU image in XSAVE form */
 #define KVM_CARETAKER_CCB_NRIPS		(1U << 3)	/* kernel: CPU writes next_rip */
-#define KVM_CARETAKER_CCB_PKU		(1U << 4)	/* kernel: reserved */
-#define KVM_CARETAKER_CCB_HALTED	(1U << 5)	/* both: in HLT at detach or park */
+#define KVM_CARETAKER_CCB_PKU		(1U << 4)	/* reserved, zero */
+#define KVM_CARETAKER_CCB_HALTED	(1U << 5)	/* both: in HLT */
 #define KVM_CARETAKER_CCB_X2APIC	(1U << 6)	/* kernel: guest uses x2APIC mode */
-#define KVM_CARETAKER_CCB_NMI_MASKED	(1U << 7)	/* both: NMI in progress then */
-#define KVM_CARETAKER_CCB_NMI_PENDING	(1U << 8)	/* both: an NMI waits then */
+#define KVM_CARETAKER_CCB_NMI_MASKED	(1U << 7)	/* both: NMI in progress */
+#define KVM_CARETAKER_CCB_NMI_PENDING	(1U << 8)	/* both: an NMI waits */
 
 /**
  * struct kvm_caretaker_ccb - Caretaker Control Block
  * @magic:	 payload, at build: KVM_CARETAKER_CCB_MAGIC
  * @abi:	 payload, at build: KVM_CARETAKER_CCB_ABI
  * @size:	 payload, at build: sizeof(struct kvm_caretaker_ccb)
- * @flags:	 kernel, while no vCPU is in the payload; HALTED: see there
+ * @flags:	 KVM_CARETAKER_CCB_*, writer and moment named there
  * @state:	 see KVM_CARETAKER_MOVES
  * @pcpu:	 enum kvm_caretaker_pcpu, writer named there
- * @doorbell:	 kernel: enum kvm_caretaker_doorbell
- * @kicked:	 payload's NMI and interrupt handlers: one came while detached; cleared by the
- *		 main loop
- * @handlers:	 kernel: struct kvm_caretaker_handlers, never 0, replaced by one release-store
+ * @doorbell:	 kernel, when it arms the pCPU and when it attaches (NONE), at detach (RUN), when it
+ *		 sends an armed pCPU back (HALT): enum kvm_caretaker_doorbell
+ * @kicked:	 payload's NMI and interrupt handlers, when one came while detached: 1; main loop,
+ *		 before it looks for work, and kernel, when it arms the pCPU: 0
+ * @handlers:	 kernel, at install and with each set: struct kvm_caretaker_handlers, never 0,
+ *		 replaced by one release-store
  * @reserved0:	 zero
- * @meta:	 kernel: struct kvm_caretaker_meta
- * @telemetry:	 kernel: struct kvm_caretaker_telemetry
- * @vmcb:	 kernel: the VMCB now in use, KVM's while attached, own when detached
- * @vmcb_pa:	 kernel: its physical address
- * @route_kvm:	 kernel: routing pointer, address in the kernel where forwarded exits go
+ * @meta:	 kernel, at install, when it attaches, before each attached entry and at detach:
+ *		 struct kvm_caretaker_meta, or an empty one while KVM has not settled what CPUID
+ *		 says
+ * @telemetry:	 kernel, at install: struct kvm_caretaker_telemetry
+ * @vmcb:	 kernel, when it attaches: KVM's VMCB; payload, when it takes the vCPU: @gap_vmcb.
+ *		 The VMCB now in use
+ * @vmcb_pa:	 as @vmcb: its physical address
+ * @route_kvm:	 kernel, when it attaches: routing pointer, address in the kernel where forwarded
+ *		 exits go
  * @host_rsp:	 payload, at each attached entry: the kernel's stack pointer
  * @host_cr3:	 payload, at each attached entry with ISOLATE: the kernel's CR3
- * @cr3:	 kernel: isolated page tables (CR3 value, PCID 0)
+ * @cr3:	 kernel, at install: isolated page tables (CR3 value, PCID 0)
  * @seen:	 payload, at each attached return: generation of the handler set it used last
  * @events:	 kernel, at any time: events that the payload writes to its ring, bit 1 << enum
  *		 kvm_caretaker_event each; 0 while there is no ring
  * @entry_attached: payload, at build: offset of the attached entry point from the CCB
  * @entry_detached: payload, at build: offset of the detached entry point from the CCB
- * @gap_vmcb:	 kernel: the Caretaker's own VMCB
- * @gap_vmcb_pa: kernel: its physical address
- * @hsave_pa:	 kernel: page for MSR_VM_HSAVE_PA while detached
- * @host_vmsave_pa: kernel: page for VMSAVE/VMLOAD of the Caretaker's own FS/GS/TR state
- * @lapic:	 kernel, at detach, payload while detached: LAPIC registers, KVM's layout
- * @fpu:	 kernel, at detach, payload at park: XSAVE image, 64-byte aligned, standard form
- * @fpu_size:	 kernel: bytes usable at @fpu
- * @tsc_aux:	 kernel, at detach: guest TSC_AUX
+ * @gap_vmcb:	 kernel, at install: the Caretaker's own VMCB
+ * @gap_vmcb_pa: kernel, at install: its physical address
+ * @hsave_pa:	 kernel, at install: page for MSR_VM_HSAVE_PA while detached
+ * @host_vmsave_pa: kernel, at install: page for VMSAVE/VMLOAD of the Caretaker's own FS/GS/TR state
+ * @lapic:	 kernel, at install: LAPIC registers, KVM's layout; these: kernel, at detach and,
+ *		 from PARKED on, at import; payload, while detached
+ * @fpu:	 kernel, at install: XSAVE image, 64-byte aligned, standard form; this: kernel, at
+ *		 detach, payload, at park
+ * @fpu_size:	 kernel, at install: bytes usable at @fpu
+ * @tsc_aux:	 kernel, at detach, payload, at park: guest TSC_AUX
  * @xcr0_host:	 kernel, at detach: XCR0 to be used for XSAVE and XRSTOR
  * @xcr0_guest:	 kernel, at detach: XCR0 while the guest runs
- * @dr:		 kernel, at detach: guest DR0 to DR3
- * @tsc_deadline: kernel, at detach: guest TSC_DEADLINE, read by the kernel that adopts
+ * @dr:		 kernel, at detach, payload, at park: guest DR0 to DR3
+ * @tsc_deadline: kernel, at detach, payload, when the guest writes it or the timer fires or stops
+ *		 while detached: guest TSC_DEADLINE. @timer_expiry is what counts at adoption
  * @apic_base:	 kernel, at detach: guest APIC_BASE
- * @timer_expiry: host TSC at which the guest's LAPIC timer fires, 0 when it is not running;
- *		 kernel at detach, payload while detached, read by the kernel that adopts
- * @timer_period: kernel at detach, payload while detached: TSC cycles from one expiry to the next,
- *		 0 when the timer is not periodic
- * @host_apic:	 kernel: the pCPU's LAPIC registers (uncached, in the isolated tables only), 0
- *		 when it is in x2APIC mode
- * @host_apic_khz: kernel: frequency of the pCPU's LAPIC timer before its divider in kHz, 0 when
- *		 it has TSC-deadline mode
- * @tsc_khz:	 kernel: TSC frequency in kHz
+ * @timer_expiry: kernel, at detach, payload, when it changes while detached: host TSC at which the
+ *		 guest's LAPIC timer fires, 0 when it is not running; read by the kernel that adopts
+ * @timer_period: kernel, at detach, payload, when it changes while detached: TSC cycles from one
+ *		 expiry to the next, 0 when the timer is not periodic
+ * @host_apic:	 kernel, at install: the pCPU's LAPIC registers (uncached, in the isolated tables
+ *		 only), 0 when it is in x2APIC mode
+ * @host_apic_khz: kernel, when it attaches: frequency of the pCPU's LAPIC timer before its divider
+ *		 in kHz, 0 when it has TSC-deadline mode
+ * @tsc_khz:	 kernel, when it attaches: TSC frequency in kHz
  * @apic_cycle_ns: kernel, at detach: ns per tick of the guest's LAPIC timer before its divider
  * @self:	 kernel, at detach: index of the vCPU's own mailbox
- * @peers:	 kernel, at detach: struct kvm_caretaker_peers (in the isolated tables only)
+ * @peers:	 kernel, at detach: struct kvm_caretaker_peers (in the isolated tables only); 0
+ *		 before, and when the vCPU is not preserved any more
  * @reserved:	 zero
- * @ring:	 kernel: struct kvm_caretaker_ring, 0 for none
+ * @ring:	 kernel, at install: struct kvm_caretaker_ring, 0 for none
  * @exit:	 see there; GPRs of the vCPU live here between VMRUNs
+ *
+ * The kernel attaches at install, after a cancel and after a handover that failed. At detach is
+ * before the doorbell RUN; at park is before the move to PARKED.
  *
  * While attached the kernel copies the GPRs into exit.gpr before it calls the payload and out of
  * it afterwards (RAX and RSP are in the VMCB).
@@ -368,14 +396,6 @@ struct kvm_caretaker_ccb {
  * Detached: jumped to by the kernel on the pCPU, IF=0, GIF=1, CR4.PCIDE=0, CR4.PGE=0, with RDI =
  * CCB. Loads its own CR3, GDT, IDT, TSS and stack, then ARMED. Never returns.
  */
-
-#ifdef __cplusplus
-#define KVM_CARETAKER_ASSERT(name, cond) static_assert(cond, "kvm_caretaker ABI: " name)
-#else
-#define KVM_CARETAKER_ASSERT(name, cond) _Static_assert(cond, "kvm_caretaker ABI: " name)
-#endif
-#define KVM_CARETAKER_AT(type, field, off) \
-	KVM_CARETAKER_ASSERT(#type "." #field, __builtin_offsetof(struct type, field) == (off))
 
 #ifndef __ASSEMBLER__
 KVM_CARETAKER_AT(kvm_caretaker_ccb, state, 0x10);

@@ -50,7 +50,8 @@ enum kvm_caretaker_event {
 #define KVM_CARETAKER_EVENTS_ALL	((1U << KVM_CARETAKER_NR_EVENTS) - 2)
 
 /**
- * struct kvm_caretaker_event_exit - an exit was served or forwarded, or blocks
+ * struct kvm_caretaker_event_exit - an exit was served or forwarded, or blocks (all written by the
+ *	payload, when it is)
  * @id:		KVM_CARETAKER_EVENT_EXIT
  * @server:	enum kvm_caretaker_server
  * @detached:	1 while detached
@@ -70,7 +71,8 @@ struct kvm_caretaker_event_exit {
 } __attribute__((packed));
 
 /**
- * struct kvm_caretaker_event_at - any other event of the payload
+ * struct kvm_caretaker_event_at - any other event of the payload (all written by the payload, when
+ *	it happens)
  * @id:		enum kvm_caretaker_event
  * @arg:	RUN and PARK: 1 when the guest is in HLT; IPI: 1 when the sender gets it, too
  * @what:	STALL and RESUME: exit code, low half; INJECT: EVENTINJ, low half; IPI: delivery
@@ -91,7 +93,8 @@ struct kvm_caretaker_event_at {
 #define KVM_CARETAKER_EVENT_BYTES	64
 
 /**
- * struct kvm_caretaker_event_bytes - a handler emitted bytes
+ * struct kvm_caretaker_event_bytes - a handler emitted bytes (all written by the payload, when the
+ *	handler has returned)
  * @id:		KVM_CARETAKER_EVENT_HANDLER
  * @len:	bytes in @data, not more than KVM_CARETAKER_EVENT_BYTES
  * @reason:	code of the exit that the handler was called for
@@ -106,9 +109,9 @@ struct kvm_caretaker_event_bytes {
 
 /**
  * struct kvm_caretaker_ring_slot - what a sub-buffer holds now
- * @seq:	payload: number of the sub-buffer, counted from the first ever; ~0 while it is
- *		being begun. A reader looks at it before and after copying: if it changed, the
- *		copy is void.
+ * @seq:	payload, when it begins the sub-buffer: its number, counted from the first ever; ~0
+ *		until that is done. A reader looks at it before and after copying: if it changed,
+ *		the copy is void.
  * @first:	payload, when it begins the sub-buffer: number of its first record
  */
 struct kvm_caretaker_ring_slot {
@@ -120,7 +123,7 @@ struct kvm_caretaker_ring_slot {
  * struct kvm_caretaker_ring_subbuf - a sub-buffer
  * @time_stamp:	payload, when it begins the sub-buffer: host TSC of the first record
  * @commit:	payload, after each record: bytes of @data in use, by a store with release
- * @data:	payload: records
+ * @data:	payload, before @commit: records
  */
 struct kvm_caretaker_ring_subbuf {
 	__u64 time_stamp;
@@ -137,16 +140,17 @@ struct kvm_caretaker_ring_subbuf {
  * @vcpu:	kernel, at install: vCPU id
  * @tsc_khz:	kernel, at install: frequency of the time stamps in kHz
  * @vm_id:	kernel, at install: identity of the VM, survives kexec
- * @begun:	payload: sub-buffers begun so far; number n lives in slot n % @nr_subbufs
+ * @begun:	payload, when it begins one: sub-buffers begun so far; number n lives in slot n %
+ *		@nr_subbufs
  * @events:	payload, after each record: records written so far
  * @stamp:	payload, after each record: its host TSC
- * @dropped:	payload: records not written, because an NMI came while another one was
+ * @dropped:	payload, at the time: records not written, because an NMI came while another one was
  * @read:	kernel, when it has taken records: number of the next one that it wants
  * @lost:	kernel, when it finds out: records that were overwritten before it took them
  * @reserved:	zero
- * @slot:	what the sub-buffers hold
+ * @slot:	see there: what the sub-buffers hold
  * @pad:	zero
- * @subbuf:	sub-buffers
+ * @subbuf:	see there
  */
 struct kvm_caretaker_ring {
 	__u32 size;

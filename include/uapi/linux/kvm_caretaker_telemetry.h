@@ -90,7 +90,7 @@ struct kvm_caretaker_cell {
  * struct kvm_caretaker_slot - exits of one reason
  * @reason:	payload, at the first exit: index of the reason, or KVM_CARETAKER_REASON_SHARED
  * @reserved:	zero
- * @by:		by enum kvm_caretaker_server
+ * @by:		see there; by enum kvm_caretaker_server
  */
 struct kvm_caretaker_slot {
 	__u32 reason;
@@ -101,8 +101,9 @@ struct kvm_caretaker_slot {
 /**
  * struct kvm_caretaker_class_use - what the handler of one exit class was used for
  * @calls:	payload, at each call: calls, whatever the verdict
- * @cycles:	payload: TSC cycles from #VMEXIT to VMRUN, or to a verdict other than HANDLED. The
- *		sum over all classes is the ledger's KVM_CARETAKER_TIME_HANDLER
+ * @cycles:	payload, before that VMRUN, or after that verdict: TSC cycles from #VMEXIT to VMRUN,
+ *		or to a verdict other than HANDLED. The sum over all classes is the ledger's
+ *		KVM_CARETAKER_TIME_HANDLER
  */
 struct kvm_caretaker_class_use {
 	__u64 calls;
@@ -110,13 +111,13 @@ struct kvm_caretaker_class_use {
 };
 
 /**
- * struct kvm_caretaker_stall - one stay in the spin-wait loop
+ * struct kvm_caretaker_stall - one halt in a blocking exit
  * @reason:	payload, at the start: exit code
  * @info1:	payload, at the start: SVM EXITINFO1
  * @info2:	payload, at the start: SVM EXITINFO2
  * @rip:	payload, at the start: guest RIP
  * @tsc_start:	payload, at the start: host TSC
- * @tsc_end:	payload, when it leaves the loop: host TSC; 0 while it is in there
+ * @tsc_end:	payload, when a kernel has asked for the vCPU: host TSC; at the start: 0
  */
 struct kvm_caretaker_stall {
 	__u64 reason;
@@ -134,27 +135,33 @@ struct kvm_caretaker_stall {
  * @vcpu:	kernel, at install: vCPU id
  * @tsc_khz:	kernel, at install: frequency of all TSC stamps here in kHz
  * @vm_id:	kernel, at install: identity of the VM, survives kexec
- * @tsc_stop:	kernel, at preserve: the vCPU left KVM for the handover
- * @tsc_run:	payload: first VMRUN after the doorbell
+ * @tsc_stop:	kernel, when the vCPU leaves KVM for a handover or an update, and at preserve: when
+ *		it left KVM
+ * @tsc_run:	kernel, before the doorbell: 0; payload, before the first VMRUN or halt after it:
+ *		when it took over
  * @tsc_kick:	kernel, at cancel or adopt: the pCPU was told to stop
- * @tsc_park:	payload: state of the vCPU saved
+ * @tsc_park:	payload, before it moves to PARKED: state of the vCPU saved
  * @tsc_adopt:	kernel, at cancel or adopt: the vCPU continues in KVM
- * @nr_stalls:	payload: stalls so far; record i lives in stalls[i % NR_STALLS]
- * @stray:	payload: stray NMIs and interrupts survived while detached
- * @fault:	payload: vector of the exception that made it park FAULTED, plus one; 0 for none
- * @fault_rip:	payload: its RIP
- * @fault_addr:	payload: its CR2 or error code
- * @idle_tsc:	payload: TSC cycles spent halted while detached, as the ledger has them
- * @fuel_out:	payload: handler calls cut off by fuel
- * @stray_vector: payload: vector of the last stray event (2: NMI)
- * @stray_tsc:	payload: host TSC at the last stray event
- * @timer_fired: payload: expiries of the guest's LAPIC timer while detached
- * @timer_irqs:	payload: interrupts of the pCPU's own timer
- * @ipi_sent:	payload: interrupts sent to vCPUs of the VM, itself included, per destination
- * @ipi_received: payload: times it found something in its mailbox
- * @ipi_kicks:	payload: kicks sent to pCPUs of other vCPUs
- * @injected:	payload: interrupts and NMIs injected into the guest while detached
- * @halts:	payload: times the pCPU went to halt because the guest was in HLT
+ * @nr_stalls:	payload, when one has begun: stalls so far; record i lives in stalls[i % NR_STALLS]
+ * @stray:	payload, at each: stray NMIs and interrupts survived while detached
+ * @fault:	payload, before it moves to FAULTED: vector of the exception that made it park
+ *		FAULTED, plus one; 0 for none
+ * @fault_rip:	payload, with @fault: its RIP
+ * @fault_addr:	payload, with @fault: its CR2 or error code
+ * @idle_tsc:	payload, at the end of each halt: TSC cycles spent halted while detached, as the
+ *		ledger has them
+ * @fuel_out:	payload, at each verdict FUEL: handler calls cut off by fuel
+ * @stray_vector: payload, before @stray: vector of the last stray event (2: NMI)
+ * @stray_tsc:	payload, before @stray: host TSC at the last stray event
+ * @timer_fired: payload, at each: expiries of the guest's LAPIC timer while detached
+ * @timer_irqs:	payload, at each: interrupts of the pCPU's own timer
+ * @ipi_sent:	payload, when it sent them: interrupts to vCPUs of the VM, itself included, per
+ *		destination
+ * @ipi_received: payload, each time: times it found something in its mailbox
+ * @ipi_kicks:	payload, before each: kicks sent to pCPUs of other vCPUs
+ * @injected:	payload, before the VMRUN: interrupts and NMIs injected into the guest while
+ *		detached
+ * @halts:	payload, before each: times the pCPU went to halt because the guest was in HLT
  * @tsc_first:	kernel, at the first install for this vCPU: where the ledger begins
  * @open:	payload, when it leaves to KVM, halts, stalls, runs the guest again and parks;
  *		kernel, at preserve and when it takes the vCPU back: enum kvm_caretaker_account to
@@ -169,11 +176,11 @@ struct kvm_caretaker_stall {
  * @tsc_last:	payload and kernel, at each edge: when it was
  * @ledger:	payload, at each edge; kernel, at preserve (until @tsc_stop) and when it takes the
  *		vCPU back (until @tsc_adopt): TSC cycles by enum kvm_caretaker_account
- * @classes:	payload: handlers by exit class
+ * @classes:	see there; by exit class
  * @slot_of:	payload, at the first exit of a reason, after its slot: by reason index, the slot
  *		plus one; 0 for none
- * @slots:	payload; see there
- * @stalls:	payload: the last stalls
+ * @slots:	see there
+ * @stalls:	see there; the last ones
  */
 struct kvm_caretaker_telemetry {
 	__u32 size;

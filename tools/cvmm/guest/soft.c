@@ -8,6 +8,7 @@
  *   soft cyclic   reads "cyclictest -v" on standard input: largest latency per CPU and slice
  *   soft wait     says that the guest runs, when its software does, and returns when the VMM wants
  *		   it to end
+ *   soft idle     the same for a guest without software: looks at the clocks of CPU 0 now and then
  */
 #define _GNU_SOURCE
 #include <linux/futex.h>
@@ -27,6 +28,7 @@
 
 #define SLICE_MS	20
 #define PROBE_MS	2
+#define IDLE_MS		100
 #define INTERVAL_MS	1	/* cyclictest -i 1000 */
 #define PROBE_PRIORITY	50	/* below cyclictest, above everything else */
 #define CYCLIC_PRIORITY	60
@@ -261,14 +263,39 @@ static bool all_sampled(const struct mailbox *b)
 	return true;
 }
 
+static void started(struct mailbox *b)
+{
+	b->tsc_start = __rdtsc();
+	__atomic_store_n(&b->magic, MAILBOX_MAGIC, __ATOMIC_RELEASE);
+}
+
+static bool is_to_end(const struct mailbox *b)
+{
+	return __atomic_load_n(&b->command, __ATOMIC_ACQUIRE) == MAILBOX_END;
+}
+
 static void wait_for_end(struct mailbox *b)
 {
 	while (!all_sampled(b))
 		sleep_ms(50);
-	b->tsc_start = __rdtsc();
-	__atomic_store_n(&b->magic, MAILBOX_MAGIC, __ATOMIC_RELEASE);
-	while (__atomic_load_n(&b->command, __ATOMIC_ACQUIRE) != MAILBOX_END)
+	started(b);
+	while (!is_to_end(b))
 		sleep_ms(50);
+}
+
+static void idle(struct mailbox *b)
+{
+	struct clocks c;
+
+	clocks_init(&c, &b->cpu[0], khz);
+	cpu_pin(0);
+	started(b);
+	while (!is_to_end(b)) {
+		sleep_ms(IDLE_MS);
+		clocks_check(&c);
+		b->loops++;
+		slice_end(b, __rdtsc(), 0, 0);
+	}
 }
 
 int main(int argc, char **argv)
@@ -289,6 +316,8 @@ int main(int argc, char **argv)
 		cyclic(b);
 	else if (!strcmp(what, "wait"))
 		wait_for_end(b);
+	else if (!strcmp(what, "idle"))
+		idle(b);
 	else
 		return 2;
 	return 0;
