@@ -9,10 +9,10 @@
  * u32 payload_handler_enter(const struct vmcb *vmcb, u32 index, u64 next, u64 class,
  *			     const struct kvm_caretaker_handlers *handlers)
  *
- * Notes the exit in payload_call, calls the handler as described at struct kvm_caretaker_handlers and goes on with the
- * function that acts on its verdict, whose result it returns. What the handler wrote to
- * ccb.exit.gpr stays there with HANDLED (0) only. All other registers are lost: the run loops keep
- * nothing in them, and in C this is the last thing that the exit functions do.
+ * Notes the exit in payload_call, calls the handler as described at struct kvm_caretaker_handlers
+ * and goes on with the function that acts on its verdict, whose result it returns. What the handler
+ * wrote to ccb.exit.gpr stays there with HANDLED (0) only. All other registers are lost: the run
+ * loops keep nothing in them, and in C this is the last thing that the exit functions do.
  */
 FUNCTION payload_handler_enter
 	.irp n, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15

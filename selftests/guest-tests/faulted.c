@@ -19,12 +19,7 @@ static enum ktap_result shutdown_in_gap(void)
 {
 	luo = luo_open();
 	CHECK(luo >= 0, "/dev/liveupdate: %s", strerror(-luo));
-	CHECK(!pin_to_cpu0(), "cannot stay on CPU 0");
-	CHECK(!guest_create(&guest, &guest_count), "no guest");
-	CHECK(!count_reset(&guest), "no patterns");
-	CHECK(!caretaker_install(&guest, 0), "no Caretaker");
-	CHECK(!runner_start(&runner, &guest), "no thread");
-	CHECK(count_alive(&guest, 2000), "the guest does not count");
+	CHECK(caretaker_count_start(&guest, &runner), "no guest that counts");
 	session = luo_session_create(luo, "fault");
 	CHECK(session >= 0, "no session: %s", strerror(-session));
 	CHECK(!luo_preserve_guest(session, &guest), "not preserved");

@@ -42,6 +42,11 @@ int caretaker_ioctl_set(struct kvm_guest *g, struct kvm_caretaker_set *a);
 /* Installs the payload core; a refusal is printed with the kernel's log. */
 int caretaker_install(struct kvm_guest *g, uint32_t flags);
 int caretaker_install_at(struct kvm_guest *g, uint32_t flags, unsigned int pcpu);
+/*
+ * A counting guest with a Caretaker, in a thread of its own; this thread stays on CPU 0. False: it
+ * does not count, and what went wrong is printed.
+ */
+bool caretaker_count_start(struct kvm_guest *g, struct guest_runner *r);
 int caretaker_remove(struct kvm_guest *g);
 int caretaker_info(struct kvm_guest *g, struct kvm_caretaker_info *info);
 /* The state from caretaker_info(), or a negative errno. */

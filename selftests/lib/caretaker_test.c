@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "caretaker_test.h"
+#include "guest_count.h"
 #include "ktap.h"
 
 char caretaker_log[LOG_SIZE];
@@ -194,4 +195,25 @@ int pin_to_cpu0(void)
 	CPU_ZERO(&set);
 	CPU_SET(0, &set);
 	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
+}
+
+bool caretaker_count_start(struct kvm_guest *g, struct guest_runner *r)
+{
+	const char *wrong = NULL;
+
+	if (pin_to_cpu0())
+		wrong = "cannot stay on CPU 0";
+	else if (guest_create(g, &guest_count))
+		wrong = "no guest";
+	else if (count_reset(g))
+		wrong = "no patterns";
+	else if (caretaker_install(g, 0))
+		wrong = "no Caretaker";
+	else if (runner_start(r, g))
+		wrong = "no thread";
+	else if (!count_alive(g, 5000))
+		wrong = "the guest does not count";
+	if (wrong)
+		ktap_diag("%s", wrong);
+	return !wrong;
 }

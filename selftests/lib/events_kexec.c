@@ -44,10 +44,7 @@ static enum ktap_result cpuids(void)
 static enum ktap_result guest_ready(void)
 {
 	CHECK(events_there(), "no " EVENTS_DIR);
-	CHECK(!pin_to_cpu0(), "cannot stay on CPU 0");
-	CHECK(!guest_create(&guest, &guest_count) && !count_reset(&guest), "no guest");
-	CHECK(!caretaker_install(&guest, 0), "no Caretaker");
-	CHECK(!runner_start(&runner, &guest) && count_alive(&guest, 5000), "does not run");
+	CHECK(caretaker_count_start(&guest, &runner), "no guest that counts");
 	CHECK(!events_choose("exit run park") && !events_write("tracing_on", "1"), "no tracing");
 	return cpuids();
 }

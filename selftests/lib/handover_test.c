@@ -60,12 +60,7 @@ static bool guest_as_it_should(void)
 
 static enum ktap_result guest_ready(void)
 {
-	CHECK(!pin_to_cpu0(), "cannot stay on CPU 0");
-	CHECK(!guest_create(&guest, &guest_count), "no guest");
-	CHECK(!count_reset(&guest), "no patterns");
-	CHECK(!caretaker_install(&guest, 0), "no Caretaker");
-	CHECK(!runner_start(&runner, &guest), "no thread");
-	CHECK(count_alive(&guest, 5000), "the guest does not count");
+	CHECK(caretaker_count_start(&guest, &runner), "no guest that counts");
 	CHECK(count_wrmsr(&guest, MSR_X2APIC_LVTT, LVTT_TSC_DEADLINE | GUEST_IRQ_VECTOR, false,
 			  2000), "LVTT was not written");
 	return KTAP_PASS;
