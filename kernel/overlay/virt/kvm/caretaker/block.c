@@ -666,6 +666,10 @@ static void caretaker_block_online(struct work_struct *work)
 	struct delayed_work *online = to_delayed_work(work);
 	struct caretaker_block *b = container_of(online, struct caretaker_block, online);
 
+	/* Not at the adoption: a serial console takes milliseconds, and the guest stood still. */
+	if (b->adopted)
+		pr_info("vCPU %u: adopted from the pCPU with APIC id %u, event in delivery 0x%x\n",
+			b->ser->vcpu_id, b->apic_id, caretaker_svm_event(b));
 	caretaker_pcpu_return(b);
 	caretaker_block_put(b);
 }

@@ -71,6 +71,7 @@ struct liveupdate_flb;
  * @apic_id:	pCPU
  * @pcpu:	its logical number
  * @owner:	who claimed the pCPU
+ * @adopted:	its vCPU is in KVM, in another kernel than the one that installed it
  * @online:	brings the pCPU back
  */
 struct caretaker_block {
@@ -110,6 +111,7 @@ struct caretaker_block {
 	u32 apic_id;
 	unsigned int pcpu;
 	void *owner;
+	bool adopted;
 	struct delayed_work online;
 };
 

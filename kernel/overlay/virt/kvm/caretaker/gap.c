@@ -325,8 +325,7 @@ int caretaker_adopt(struct kvm_caretaker *ct)
 	WRITE_ONCE(ct->orphan, false);
 	caretaker_trace_back(ct, false);
 	caretaker_block_get(b);
+	b->adopted = true;
 	caretaker_pcpu_return_later(b);
-	pr_info("vCPU %d: adopted from the pCPU with APIC id %u, event in delivery 0x%x\n",
-		ct->vcpu->vcpu_id, b->apic_id, caretaker_svm_event(b));
 	return 0;
 }
