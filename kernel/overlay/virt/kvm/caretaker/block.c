@@ -304,6 +304,7 @@ static void block_fill_ccb(struct caretaker_block *b)
 	ccb->exit.size = sizeof(ccb->exit);
 	ccb->exit.abi = KVM_CARETAKER_BPF_ABI;
 	b->meta->size = sizeof(*b->meta);
+	memset(b->iopm, 0xff, 3 * PAGE_SIZE);	/* every port, always */
 	caretaker_ledger_begin(b);
 	block_fill_ring(b);
 }

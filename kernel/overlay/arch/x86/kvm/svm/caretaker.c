@@ -182,16 +182,20 @@ static void msrs_add(struct kvm_vcpu *vcpu, struct kvm_caretaker_meta *meta, con
  * caretaker_svm_refresh - bring the metadata of a vCPU up to date
  * @vcpu:	the vCPU, not in the guest
  * @b:		its block
- * @gap:	also what is served in the gap only
+ * @gap:	add what is served in the gap only; the guest stands still
  *
  * Context: vcpu->mutex held.
  */
 void caretaker_svm_refresh(struct kvm_vcpu *vcpu, struct caretaker_block *b, bool gap)
 {
-	if (likely(!gap && !b->stale && !vcpu->arch.cpuid_dynamic_bits_dirty))
+	bool fill = b->stale || vcpu->arch.cpuid_dynamic_bits_dirty;
+
+	if (likely(!gap && !fill))
 		return;
 	b->stale = gap;
-	cpuid_fill(vcpu, b->meta);
+	/* A hundred leaves take their time: not while the guest waits for nothing new. */
+	if (fill)
+		cpuid_fill(vcpu, b->meta);
 	b->meta->nr_msrs = 0;
 	msrs_add(vcpu, b->meta, msrs_constant, ARRAY_SIZE(msrs_constant),
 		 KVM_CARETAKER_MSR_READ);
@@ -345,7 +349,6 @@ static void export_vmcb(struct kvm_vcpu *vcpu, struct caretaker_block *b, u64 np
 	export_event(vcpu, c);
 	/* Own maps, own tables, nothing that points into this kernel's memory. */
 	memcpy(b->msrpm, svm->msrpm, 2 * PAGE_SIZE);
-	memset(b->iopm, 0xff, 3 * PAGE_SIZE);
 	c->msrpm_base_pa = __sme_set(__pa(b->msrpm));
 	c->iopm_base_pa = __sme_set(__pa(b->iopm));
 	c->nested_cr3 = __sme_set(npt_root);
