@@ -27,6 +27,7 @@
 #define BASE_X2APIC	(1ULL << 10)	/* MSR_IA32_APICBASE */
 
 extern const uint8_t warm_start[], warm_irq[], warm_end[];
+extern const char __executable_start, end;	/* by the linker */
 
 /*
  * Real mode. Per round: TSC deadline, its interrupt with EOI, port I/O, CPUID, RDMSR. It waits for
@@ -215,6 +216,14 @@ static void warm_destroy(struct warm *w)
 		close(w->vm);
 }
 
+/* Each page of this program that is first used after the adoption would be a page fault then. */
+static void warm_program(void)
+{
+	uintptr_t page = sysconf(_SC_PAGESIZE), start = (uintptr_t)&__executable_start & -page;
+
+	madvise((void *)start, (uintptr_t)&end - start, MADV_POPULATE_READ);
+}
+
 /**
  * warm_up() - let KVM of a freshly booted kernel run once, with a VM of no importance
  * @kvm_fd: /dev/kvm
@@ -227,6 +236,7 @@ void warm_up(int kvm_fd)
 	struct warm w = { .vm = -1, .vcpu = -1 };
 	int ret = warm_create(&w, kvm_fd);
 
+	warm_program();
 	if (!ret)
 		ret = warm_run(&w);
 	warm_destroy(&w);
