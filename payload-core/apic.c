@@ -10,11 +10,15 @@
  */
 #include "lapic.h"
 #include "ring.h"
+#include "tables.h"
 
 #define STEP_SECONDS_KHZ	1000	/* a second in cycles is so many times its kHz */
 
 /* Host TSC for which the timer is set, 0 when it is not running. */
 static u64 apic_armed;
+
+/* Its registers may be looked at. */
+static bool apic_on;
 
 static bool apic_deadline_mode(void)
 {
@@ -73,6 +77,7 @@ void payload_apic_enable(void)
 	payload_host_write(LAPIC_LVTT, KVM_CARETAKER_VECTOR_TIMER |
 			   (apic_deadline_mode() ? LVTT_DEADLINE : LVTT_ONESHOT));
 	apic_timer_stop();
+	apic_on = true;
 }
 
 /**
@@ -80,6 +85,7 @@ void payload_apic_enable(void)
  */
 void payload_apic_disable(void)
 {
+	apic_on = false;
 	apic_timer_stop();
 	payload_host_write(LAPIC_LVTT, LVT_MASKED | KVM_CARETAKER_VECTOR_TIMER);
 	payload_host_write(LAPIC_SVR, KVM_CARETAKER_VECTOR_SPURIOUS);
@@ -151,11 +157,35 @@ static void apic_stray(u32 vector)
 }
 
 /**
- * payload_apic_event() - an NMI or interrupt came
+ * payload_apic_in_service() - whether the pCPU's LAPIC has delivered an interrupt that has no EOI yet
  * @vector:	its vector
  *
- * Context: interrupt stub, IF=0. An NMI has no end, nor has a spurious interrupt: it was never in
- * service (AMD64 APM volume 2, 16.4.7).
+ * Return: false also while the LAPIC is not in use here.
+ */
+bool payload_apic_in_service(u32 vector)
+{
+	return apic_on && payload_host_read(LAPIC_ISR + vector / 32 * 16) >> vector % 32 & 1;
+}
+
+/*
+ * A spurious interrupt is never in service (AMD64 APM volume 2, 16.4.7), but another CPU, or an
+ * entry of the LVT, can send that vector as well: without an EOI nothing would come any more. The
+ * LAPIC takes vectors of exceptions from 16 on, too; exceptions themselves have no EOI.
+ */
+static bool apic_wants_eoi(u32 vector)
+{
+	if (vector == PAYLOAD_VECTOR_NMI)
+		return false;
+	if (vector < PAYLOAD_NR_EXCEPTIONS || vector == KVM_CARETAKER_VECTOR_SPURIOUS)
+		return payload_apic_in_service(vector);
+	return true;
+}
+
+/**
+ * payload_apic_event() - an NMI or interrupt came, or another event that was survived
+ * @vector:	its vector
+ *
+ * Context: interrupt stub, IF=0.
  */
 void payload_apic_event(u32 vector)
 {
@@ -169,7 +199,7 @@ void payload_apic_event(u32 vector)
 	default:
 		apic_stray(vector);
 	}
-	if (vector != PAYLOAD_VECTOR_NMI && vector != KVM_CARETAKER_VECTOR_SPURIOUS)
+	if (apic_wants_eoi(vector))
 		payload_host_write(LAPIC_EOI, 0);
 	__atomic_store_n(&ccb.kicked, 1, __ATOMIC_SEQ_CST);
 }

@@ -10,9 +10,11 @@
 #define MSR_APIC_BASE		0x0000001b
 #define MSR_EFER		0xc0000080
 #define MSR_TSC_AUX		0xc0000103
+#define MSR_VM_CR		0xc0010114
 #define MSR_VM_HSAVE_PA		0xc0010117
 
 #define EFER_SVME		(1ULL << 12)
+#define VM_CR_R_INIT		(1ULL << 1)
 
 #define CPU_CR4_PGE		(1ULL << 7)
 #define CPU_CR4_MCE		(1ULL << 6)

@@ -114,8 +114,7 @@ payload_irq_stubs:
 	.set vector, vector + 1
 	.endr
 
-/* Stack: vector, then what the CPU pushed. */
-FUNCTION event_common
+.macro EVENT_SAVE
 	push %rax
 	push %rcx
 	push %rdx
@@ -128,7 +127,9 @@ FUNCTION event_common
 	cld
 	mov 9 * 8(%rsp), %edi
 	lea 10 * 8(%rsp), %rsi
-	call payload_event
+.endm
+
+.macro EVENT_RESTORE
 	pop %r11
 	pop %r10
 	pop %r9
@@ -138,12 +139,16 @@ FUNCTION event_common
 	pop %rdx
 	pop %rcx
 	pop %rax
+.endm
+
+/* Stack: vector, then what the CPU pushed. */
+FUNCTION event_common
+	EVENT_SAVE
+	call payload_event
+	EVENT_RESTORE
 	add $8, %rsp
 	iretq
 END event_common
-
-/* Vectors for which the CPU pushes an error code: 8, 10 to 14, 17, 21, 29, 30 */
-#define ERROR_CODE_VECTORS 0x60227d00
 
 	.globl payload_exception_stubs
 	.hidden payload_exception_stubs
@@ -153,7 +158,7 @@ payload_exception_stubs:
 	.rept PAYLOAD_NR_EXCEPTIONS
 	.balign PAYLOAD_STUB_SIZE
 	endbr64
-	.if !((ERROR_CODE_VECTORS >> vector) & 1)
+	.if !((PAYLOAD_ERROR_CODE_VECTORS >> vector) & 1)
 	push $0
 	.endif
 	push $vector
@@ -161,12 +166,17 @@ payload_exception_stubs:
 	.set vector, vector + 1
 	.endr
 
-/* No exception is survived, so nothing is saved but the frame itself. */
+/*
+ * Stack: vector, error code or a zero in its place, what else the CPU pushed. An interrupt that came
+ * with one of these vectors has no error code. What is survived returns how much there is above RIP.
+ */
 FUNCTION exception_common
-	cld
-	mov %rsp, %rdi
-	and $-16, %rsp
-	call payload_fault
+	EVENT_SAVE
+	call payload_exception
+	mov %rax, 9 * 8(%rsp)
+	EVENT_RESTORE
+	add (%rsp), %rsp
+	iretq
 END exception_common
 
 	.section .note.GNU-stack, "", @progbits

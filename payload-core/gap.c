@@ -275,6 +275,20 @@ static u32 gap_serve(struct vmcb *vmcb, u32 index, u64 next)
 	return action;
 }
 
+/* While the guest ran: the exit took the exception away, so the window will not show it. */
+static u32 gap_machine_check(struct vmcb *vmcb, u32 index)
+{
+	u64 addr;
+
+	if (!payload_mc_survived(&addr)) {
+		payload_exit_pends(index, KVM_CARETAKER_BLOCKED);
+		payload_fault_exit(PAYLOAD_VECTOR_MC + 1, vmcb->rip, addr);
+	}
+	payload_apic_event(PAYLOAD_VECTOR_MC);
+	gap_trace(vmcb, KVM_CARETAKER_NATIVE);
+	return gap_enter(vmcb, index, KVM_CARETAKER_NATIVE);
+}
+
 /* Exits that belong to no instruction of the guest, and those that nothing is known about. */
 static u32 gap_other(struct vmcb *vmcb, u32 index)
 {
@@ -282,6 +296,7 @@ static u32 gap_other(struct vmcb *vmcb, u32 index)
 	case VMEXIT_INTR:
 	case VMEXIT_NMI:
 	case VMEXIT_SMI:
+	case VMEXIT_INIT:	/* becomes an #SX in the window */
 		gap_trace(vmcb, KVM_CARETAKER_NATIVE);
 		payload_window();
 		return gap_enter(vmcb, index, KVM_CARETAKER_NATIVE);
@@ -294,9 +309,7 @@ static u32 gap_other(struct vmcb *vmcb, u32 index)
 		payload_nmi_iret(vmcb);
 		return gap_enter(vmcb, index, KVM_CARETAKER_NATIVE);
 	case VMEXIT_EXCP_MC:
-		payload_exit_pends(index, KVM_CARETAKER_BLOCKED);
-		payload_fault_exit(18 + 1, vmcb->rip, 0);
-	case VMEXIT_INIT:
+		return gap_machine_check(vmcb, index);
 	case VMEXIT_SHUTDOWN:
 	case VMEXIT_INVALID:
 		payload_exit_pends(index, KVM_CARETAKER_BLOCKED);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KVM Caretaker payload core: access to the registers of the pCPU's own LAPIC.
+ * KVM Caretaker payload core: access to the registers of the pCPU's own LAPIC, and to its MSRs.
  *
- * Two ways, by the mode the host had it in: memory (xAPIC) or MSRs (x2APIC). What they are used for
- * is in apic.c, which the unit tests build with stand-ins for this file.
+ * The LAPIC has two ways, by the mode the host had it in: memory (xAPIC) or MSRs (x2APIC). What they
+ * are used for is in apic.c and mc.c, which the unit tests build with stand-ins for this file.
  */
 #include "cpu.h"
 #include "lapic.h"
@@ -64,4 +64,14 @@ void payload_host_ipi(u32 apic_id, u32 vector)
 		cpu_pause();
 	payload_host_write(LAPIC_ICR_HIGH, apic_id << 24);
 	payload_host_write(LAPIC_ICR, ICR_ASSERT | vector);
+}
+
+u64 payload_host_msr(u32 msr)
+{
+	return cpu_rdmsr(msr);
+}
+
+void payload_host_msr_set(u32 msr, u64 value)
+{
+	cpu_wrmsr(msr, value);
 }

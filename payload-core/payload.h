@@ -6,7 +6,7 @@
  * RIP alone: GS belongs to the guest, and the image has no relocations.
  *
  * Files that run no privileged instruction (dispatch.c, native.c, lapic.c, inject.c, timer.c,
- * apic.c, ipi.c, hypercall.c, gap.c, telemetry.c) are also built hosted (PAYLOAD_HOSTED) for the
+ * apic.c, mc.c, ipi.c, hypercall.c, gap.c, telemetry.c) are also built hosted (PAYLOAD_HOSTED) for the
  * unit tests, which bring their own run.c, host.c and clock.
  */
 #ifndef PAYLOAD_PAYLOAD_H
@@ -17,6 +17,9 @@
 #include "vmcb.h"
 
 #define PAYLOAD_VECTOR_NMI	2
+#define PAYLOAD_VECTOR_PF	14
+#define PAYLOAD_VECTOR_MC	18
+#define PAYLOAD_VECTOR_SX	30	/* an INIT, redirected (AMD64 APM volume 2, 15.30.1) */
 
 /* What an exit function tells the assembly loop. ENTER is 0: one test decides the common case. */
 enum payload_action {
@@ -116,7 +119,12 @@ void payload_apic_enable(void);
 void payload_apic_disable(void);
 void payload_apic_timer(u64 target);
 void payload_apic_kick(u32 apic_id);
+bool payload_apic_in_service(u32 vector);
 void payload_apic_event(u32 vector);
+
+/* mc.c */
+bool payload_mc_came(void);
+bool payload_mc_survived(u64 *addr);
 
 /* gap.c */
 void payload_prepare(struct vmcb *vmcb);
@@ -133,6 +141,8 @@ u32 payload_host_read(u32 offset);
 void payload_host_write(u32 offset, u32 value);
 void payload_host_deadline(u64 tsc);
 void payload_host_ipi(u32 apic_id, u32 vector);
+u64 payload_host_msr(u32 msr);
+void payload_host_msr_set(u32 msr, u64 value);
 
 /* run.c; the unit tests bring their own */
 void payload_window(void);

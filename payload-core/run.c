@@ -124,10 +124,21 @@ void payload_spin(void)
 	run_guest_load();
 }
 
-/* INIT is only seen with GIF=1, and its redirection must be off (APM volume 2, 15.17, 15.21.8). */
+/*
+ * While the pCPU serves a guest an INIT becomes an #SX, which is survived; at the end the kernel
+ * brings the pCPU back by one. It is seen with GIF=1 only (APM volume 2, 15.17, 15.30.1).
+ */
+static void run_init_redirect(bool on)
+{
+	u64 vm_cr = cpu_rdmsr(MSR_VM_CR) & ~VM_CR_R_INIT;
+
+	cpu_wrmsr(MSR_VM_CR, on ? vm_cr | VM_CR_R_INIT : vm_cr);
+}
+
 static void run_svm_off(void)
 {
 	cpu_wrmsr(MSR_EFER, cpu_rdmsr(MSR_EFER) & ~EFER_SVME);
+	run_init_redirect(false);
 }
 
 /* From the release on the pCPU may get an INIT at any time. */
@@ -151,6 +162,7 @@ static void run_cpu_setup(void)
 	cpu_write(dr7, CPU_DR7_RESET);
 	asm volatile("clts");
 	cpu_wrmsr(MSR_EFER, cpu_rdmsr(MSR_EFER) | EFER_SVME);
+	run_init_redirect(true);
 	cpu_wrmsr(MSR_VM_HSAVE_PA, ccb.hsave_pa);
 	cpu_vmsave(ccb.host_vmsave_pa);
 	run_own_saved = true;
@@ -389,13 +401,39 @@ void __noreturn payload_fault_exit(u64 fault, u64 rip, u64 addr)
 	run_fault(fault, rip, addr);
 }
 
-/**
- * payload_fault() - an exception in the payload or a handler, or #MC
- * @frame:	as pushed by the exception stub
- */
-void __noreturn payload_fault(const struct payload_frame *frame)
+/* One that comes when the pCPU has let go of everything finds nothing to save. */
+static void run_machine_check(u64 rip)
 {
-	u64 addr = frame->vector == 14 ? cpu_read(cr2) : frame->error;
+	u64 addr;
 
-	run_fault(frame->vector + 1, frame->rip, addr);
+	if (payload_mc_survived(&addr))
+		return;
+	if (ccb.pcpu == KVM_CARETAKER_PCPU_HALTED)
+		payload_halt();
+	run_fault(PAYLOAD_VECTOR_MC + 1, rip, addr);
+}
+
+/**
+ * payload_exception() - an exception in the payload or a handler, or an event with such a vector
+ * @vector:	its vector
+ * @stack:	what the stub and the CPU pushed above it: error code or zero, RIP
+ *
+ * Survived are a machine check that needs no action, an INIT, and interrupts: the LAPIC takes
+ * vectors from 16 on.
+ *
+ * Return: bytes from the vector to RIP.
+ */
+u64 payload_exception(u32 vector, u64 *stack)
+{
+	bool has_code = PAYLOAD_ERROR_CODE_VECTORS >> vector & 1;
+	u64 *rip = stack + 1;
+
+	if (vector == PAYLOAD_VECTOR_MC && payload_mc_came())
+		run_machine_check(*rip);
+	else if (payload_apic_in_service(vector))
+		rip = has_code ? stack : rip;
+	else if (vector != PAYLOAD_VECTOR_SX)
+		run_fault(vector + 1, *rip, vector == PAYLOAD_VECTOR_PF ? cpu_read(cr2) : *stack);
+	payload_event(vector, rip);
+	return (u64)(rip - stack + 1) * sizeof(*stack);
 }

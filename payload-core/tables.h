@@ -28,21 +28,11 @@
 #define PAYLOAD_NR_EXCEPTIONS	32
 #define PAYLOAD_NR_VECTORS	256
 
+/* Vectors for which the CPU pushes an error code: 8, 10 to 14, 17, 21, 29, 30 */
+#define PAYLOAD_ERROR_CODE_VECTORS 0x60227d00
+
 #ifndef __ASSEMBLER__
 #include "types.h"
-
-/**
- * struct payload_frame - stack of payload_fault_entry
- */
-struct payload_frame {
-	u64 vector;
-	u64 error;
-	u64 rip;
-	u64 cs;
-	u64 rflags;
-	u64 rsp;
-	u64 ss;
-};
 
 /* stacks.S */
 extern u8 payload_stack_top[];
@@ -67,6 +57,7 @@ void payload_tables_load(void);
 
 /* run.c, called by the stubs */
 void payload_event(u32 vector, u64 *rip);
+u64 payload_exception(u32 vector, u64 *stack);
 #endif
 
 #endif /* PAYLOAD_TABLES_H */

@@ -77,6 +77,17 @@ void payload_host_ipi(u32 apic_id, u32 vector)
 	h.kicked_id = apic_id;
 }
 
+u64 payload_host_msr(u32 msr)
+{
+	return h.host_msr[msr];
+}
+
+void payload_host_msr_set(u32 msr, u64 value)
+{
+	h.host_writes++;
+	h.host_msr[msr] = value;
+}
+
 void payload_fault_exit(u64 fault, u64 rip, u64 addr)
 {
 	h.fault = fault;
@@ -240,7 +251,7 @@ int main(void)
 {
 	const struct test *all[] = {
 		tests_attached, tests_gap, tests_cpuid, tests_lapic, tests_inject,
-		tests_timer, tests_apic, tests_ipi, tests_nmi, tests_hypercall, tests_state,
+		tests_timer, tests_apic, tests_mc, tests_ipi, tests_nmi, tests_hypercall, tests_state,
 		tests_telemetry, tests_ring, tests_requests,
 	};
 	unsigned int i, nr = 0, failed = 0;

@@ -35,6 +35,7 @@ struct harness {
 	u32 host[0x1000 / 16];		/* registers of the pCPU's LAPIC */
 	u32 host_writes;
 	u64 host_deadline;
+	u64 host_msr[0x480];
 	u32 kicks, kicked_id;
 	struct kvm_caretaker_peers peers;
 	jmp_buf fault_jump;
@@ -87,7 +88,7 @@ struct test {
 };
 
 extern const struct test tests_attached[], tests_gap[], tests_cpuid[], tests_lapic[],
-	tests_inject[], tests_timer[], tests_apic[], tests_ipi[], tests_nmi[],
+	tests_inject[], tests_timer[], tests_apic[], tests_mc[], tests_ipi[], tests_nmi[],
 	tests_hypercall[], tests_state[], tests_telemetry[], tests_ring[], tests_requests[];
 
 #endif /* HARNESS_H */

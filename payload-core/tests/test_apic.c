@@ -151,28 +151,67 @@ static void test_arm(void)
 	EXPECT_EQ(h.host_deadline, SECOND);
 }
 
-/* The LAPIC's own, and every other vector */
+#define EOI_NONE 0x5a
+
+static bool in_service(u32 vector)
+{
+	return HOST(0x100 + vector / 32 * 16) >> vector % 32 & 1;
+}
+
+/* An event with a vector: delivered by the LAPIC and in service there, or in some other way */
+static void event(u32 vector, bool serviced, bool eoi, u32 stray)
+{
+	HOST(0x100 + vector / 32 * 16) = (u32)serviced << vector % 32;
+	HOST(0xb0) = EOI_NONE;
+	ccb.kicked = 0;
+	payload_apic_event(vector);
+	EXPECT_EQ(HOST(0xb0), eoi ? 0 : EOI_NONE);
+	EXPECT_EQ(in_service(vector), serviced);	/* EOI alone ends it */
+	EXPECT_EQ(ccb.kicked, 1);
+	EXPECT_EQ(h.telemetry.stray, stray);
+	if (vector != 0xf0 && vector != 0xf1)
+		EXPECT_EQ(h.telemetry.stray_vector, vector);
+	HOST(0x100 + vector / 32 * 16) = 0;
+}
+
+/* The LAPIC's own, and every other vector of the 15 priority classes: what is in service has an end */
 static void test_events(void)
 {
 	u32 vector, stray = 0;
 
 	begin(0);
-	for (vector = 32; vector < 256; vector++) {
-		HOST(0xb0) = 1;
-		ccb.kicked = 0;
-		payload_apic_event(vector);
-		EXPECT_EQ(HOST(0xb0), vector == 0xff);
-		EXPECT_EQ(ccb.kicked, 1);
+	payload_apic_enable();
+	for (vector = 16; vector < 256; vector++) {
 		stray += vector != 0xf0 && vector != 0xf1;
-		EXPECT_EQ(h.telemetry.stray, stray);
-		if (vector != 0xf0 && vector != 0xf1)
-			EXPECT_EQ(h.telemetry.stray_vector, vector);
+		event(vector, true, true, stray);
 	}
 	EXPECT(h.telemetry.stray_tsc);
-	HOST(0xb0) = 1;
-	payload_apic_event(2);
-	EXPECT_EQ(HOST(0xb0), 1);
-	EXPECT_EQ(h.telemetry.stray_vector, 2);
+}
+
+/* What the LAPIC has not put in service: its spurious vector, NMI, #MC, a redirected INIT */
+static void test_events_without_end(void)
+{
+	static const u32 vectors[] = { 0xff, 2, 18, 30 };
+	u32 i;
+
+	begin(0);
+	payload_apic_enable();
+	for (i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++)
+		event(vectors[i], false, false, i + 1);
+}
+
+/* Then its registers may not even be mapped. */
+static void test_events_while_off(void)
+{
+	begin(0);
+	payload_apic_enable();
+	payload_apic_disable();
+	HOST(0x170) = 1U << 31;
+	EXPECT(!payload_apic_in_service(0xff));
+	payload_apic_enable();
+	EXPECT(payload_apic_in_service(0xff) && !payload_apic_in_service(0xfe));
+	HOST(0x100) = 1 << 18;
+	EXPECT(payload_apic_in_service(18) && !payload_apic_in_service(14));
 }
 
 /* Kicks of the kernel, and what the host left */
@@ -209,7 +248,9 @@ const struct test tests_apic[] = {
 	{ "apic: count does not overflow", test_fast_timer },
 	{ "apic: timer is set only for an earlier time", test_lazy },
 	{ "apic: guest's expiry or an earlier wish", test_arm },
-	{ "apic: every vector is counted and acknowledged, but spurious", test_events },
+	{ "apic: every vector that is in service is counted and acknowledged", test_events },
+	{ "apic: spurious, NMI, #MC and INIT are counted and have no EOI", test_events_without_end },
+	{ "apic: nothing is in service while it is off", test_events_while_off },
 	{ "apic: kicks of the kernel are not stray", test_not_stray },
 	{ NULL, NULL },
 };

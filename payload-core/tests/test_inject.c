@@ -55,6 +55,58 @@ static void test_priority(void)
 	EXPECT_EQ(h.vmcb.event_inj, EVENT(0x58));
 }
 
+/* Every vector: those below 16 do not exist and stay pending, as in KVM; each class nests in lower ones. */
+static void test_all_vectors(void)
+{
+	u32 vector, class;
+
+	for (vector = 0; vector < 256; vector++) {
+		harness_reset();
+		begin();
+		class = vector >> 4;
+		wrmsr(0x83f, vector);
+		EXPECT_EQ(h.vmcb.event_inj, class ? EVENT(vector) : 0);
+		EXPECT_EQ(lapic_bit(0x200, vector), !class);
+		EXPECT_EQ(lapic_bit(0x100, vector), !!class);
+		if (!class)
+			continue;
+		wrmsr(0x83f, class * 16 + 15);	/* the same class, and the one below */
+		wrmsr(0x83f, class * 16 - 1);
+		EXPECT_EQ(h.vmcb.event_inj, 0);
+		if (class < 15) {
+			wrmsr(0x83f, 0xff);
+			EXPECT_EQ(h.vmcb.event_inj, EVENT(0xff));
+			wrmsr(0x80b, 0);
+			EXPECT_EQ(h.vmcb.event_inj, 0);
+		}
+		wrmsr(0x80b, 0);
+		EXPECT(!lapic_bit(0x100, vector) || vector == class * 16 + 15);
+		EXPECT_EQ(h.vmcb.event_inj, EVENT(class * 16 + 15));
+		wrmsr(0x80b, 0);
+		EXPECT_EQ(h.vmcb.event_inj, class > 1 ? EVENT(class * 16 - 1) : 0);
+		wrmsr(0x80b, 0);
+		EXPECT_EQ(*lapic_at(0x100) | *lapic_at(0x110) | *lapic_at(0x120) | *lapic_at(0x130) |
+			  *lapic_at(0x140) | *lapic_at(0x150) | *lapic_at(0x160) | *lapic_at(0x170), 0);
+	}
+}
+
+/* A class passes when it is above TPR's: 15 lets nothing in, and 0 all that exists. */
+static void test_all_priorities(void)
+{
+	u32 tpr, class;
+
+	for (tpr = 0; tpr < 16; tpr++) {
+		for (class = 1; class < 16; class++) {
+			harness_reset();
+			begin();
+			h.vmcb.int_ctl |= tpr;
+			wrmsr(0x83f, class * 16);
+			EXPECT_EQ(h.vmcb.event_inj, class > tpr ? EVENT(class * 16) : 0);
+			EXPECT(class > tpr ? no_window() : window(class * 16));
+		}
+	}
+}
+
 static void test_window(void)
 {
 	begin();
@@ -156,6 +208,8 @@ static void test_hlt_masked(void)
 const struct test tests_inject[] = {
 	{ "inject: self-IPI is injected once", test_self_ipi },
 	{ "inject: priority classes nest, EOI brings the next", test_priority },
+	{ "inject: each of 256 vectors is injected and ended", test_all_vectors },
+	{ "inject: each priority class against each TPR", test_all_priorities },
 	{ "inject: IF=0 asks for a window", test_window },
 	{ "inject: interrupt shadow asks for a window", test_shadow },
 	{ "inject: interrupted event goes first", test_event_first },

@@ -16,6 +16,9 @@
 /* One that faults, and one that sleeps on, when it is to take the vCPU */
 #define BAD_START_PAYLOAD "/payloads/bad_start.elf"
 #define DEAF_PAYLOAD	"/payloads/deaf.elf"
+/* One that gives its vCPU back some seconds after it was asked, and one that never does */
+#define LATE_PAYLOAD	"/payloads/late.elf"
+#define KEEPS_PAYLOAD	"/payloads/keeps.elf"
 /* One whose telemetry says in the gap that it is of another version */
 #define BAD_TELEMETRY_PAYLOAD	"/payloads/bad_telemetry.elf"
 /* One that serves nothing and skips CPUID */

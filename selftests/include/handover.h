@@ -30,6 +30,7 @@ struct handover_state {
 	struct kvm_mp_state mp;
 	uint64_t tsc_install;	/* around the first install: see struct kvm_guest */
 	uint64_t tsc_installed;
+	uint64_t tsc_left;	/* host TSC when the old kernel was left */
 	uint32_t nr_msrs;
 	uint32_t pad;
 	struct kvm_msr_entry msrs[HANDOVER_MSRS];

@@ -12,6 +12,9 @@ enum handover_guest {
 	HANDOVER_SLEEPS,	/* HLT until its timer, while there is no kernel */
 	HANDOVER_SHUTS_DOWN,	/* triple-faults in the next kernel, before it is adopted */
 	HANDOVER_BAD_FPU,	/* counts, on a payload that leaves a broken FPU image */
+	HANDOVER_LATE,		/* counts, on a payload that gives its vCPU back late */
+	HANDOVER_STRAY,		/* counts, and stray events hit its pCPU */
+	HANDOVER_LOST,		/* counts, until an uncorrected machine check in the gap */
 	HANDOVER_BAD_TELEMETRY,	/* counts, on a payload whose telemetry is of another version */
 };
 

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "caretaker_test.h"
@@ -17,23 +16,31 @@
 #include "klog.h"
 #include "ktap.h"
 #include "ledger_test.h"
+#include "overwrite.h"
+#include "stray.h"
+#include "unrestored.h"
 
 #define ONLINE_MS	60000
 #define NEXT_KERNEL	"/boot/bzImage-b"
 #define NEXT_INITRD	"/boot/initrd"
-#define CHUNK		(8UL << 20)
 #define SLEEP_CYCLES	8000000000UL	/* ends while the next kernel boots */
-#define LEAVE_FREE	(48UL << 20)
 
 static struct kvm_guest guest;
 static struct guest_runner runner;
 static struct handover_state *state;
 static struct handover_fds fds = { -1, -1, -1 };
 static enum handover_guest guest_does;
+static uint64_t stage_tsc;	/* host TSC when this stage began */
 
 static bool guest_waits(void)
 {
 	return guest_does == HANDOVER_STALLS || guest_does == HANDOVER_HALTS;
+}
+
+/* By a machine check that comes while there is no kernel */
+static bool guest_is_hit(void)
+{
+	return guest_does == HANDOVER_STRAY || guest_does == HANDOVER_LOST;
 }
 
 /* What the Caretaker's state is in the gap */
@@ -125,12 +132,16 @@ static int stage_1(void)
 	const char *missing = caretaker_missing();
 	int status;
 
+	if (!missing && guest_is_hit())
+		missing = stray_missing();
 	if (missing)
 		return ktap_skip_all(cases, ARRAY_SIZE(cases), missing);
 	if (guest_does == HANDOVER_BAD_FPU)
 		setenv("CARETAKER_PAYLOAD", BAD_FPU_PAYLOAD, 1);
 	if (guest_does == HANDOVER_BAD_TELEMETRY)
 		setenv("CARETAKER_PAYLOAD", BAD_TELEMETRY_PAYLOAD, 1);
+	if (guest_does == HANDOVER_LATE)
+		setenv("CARETAKER_PAYLOAD", LATE_PAYLOAD, 1);
 	status = ktap_run(cases, ARRAY_SIZE(cases), 60);
 	if (status)
 		return status;
@@ -138,6 +149,10 @@ static int stage_1(void)
 	state->tsc = count_area(&guest)->tsc;
 	/* From here on the largest step is that of the gap */
 	count_area(&guest)->tsc_max = 0;
+	if (guest_is_hit())
+		stray_machine_check(guest_does == HANDOVER_LOST ? STRAY_MC_LOST : STRAY_MC_NOTHING,
+				    true);
+	state->tsc_left = tsc_now();
 	next_kernel_start();
 	return KTAP_EXIT_FAIL;
 }
@@ -191,63 +206,14 @@ static enum ktap_result finish_refused(void)
 	return KTAP_PASS;
 }
 
-static uint64_t mem_available(void)
+static bool guest_counts(void)
 {
-	unsigned long kib = 0;
-	char line[128];
-	FILE *f = fopen("/proc/meminfo", "r");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemAvailable: %lu kB", &kib) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return kib * 1024UL;
+	return count_alive(&guest, 2000);
 }
 
-static void chunk_fill(uint64_t *p, uint64_t seed)
-{
-	size_t i;
-
-	for (i = 0; i < CHUNK / sizeof(*p); i++)
-		p[i] = 0x5aa5c33c0ff0aa55UL ^ (seed + i);
-}
-
-static bool chunk_intact(const uint64_t *p, uint64_t seed)
-{
-	size_t i;
-
-	for (i = 0; i < CHUNK / sizeof(*p); i++)
-		if (p[i] != (0x5aa5c33c0ff0aa55UL ^ (seed + i)))
-			return false;
-	return true;
-}
-
-/* Fills all memory that is left; the guest must not notice, and must not write there. */
 static enum ktap_result memory_overwritten(void)
 {
-	static uint64_t *chunk[4096];
-	unsigned int n = 0, i;
-
-	while (n < ARRAY_SIZE(chunk) && mem_available() > LEAVE_FREE + CHUNK) {
-		chunk[n] = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-		if (chunk[n] == MAP_FAILED)
-			break;
-		chunk_fill(chunk[n], n);
-		CHECK(count_alive(&guest, 2000), "the guest stopped at %u MiB", n * 8);
-		n++;
-	}
-	ktap_diag("%u MiB overwritten, %lu MiB left", n * 8, mem_available() >> 20);
-	CHECK(mem_available() < LEAVE_FREE + 2 * CHUNK, "%lu MiB could not be overwritten",
-	      mem_available() >> 20);
-	sleep_ms(500);
-	CHECK(count_alive(&guest, 2000), "the guest stopped afterwards");
-	for (i = 0; i < n; i++) {
-		CHECK(chunk_intact(chunk[i], i), "someone wrote into chunk %u", i);
-		munmap(chunk[i], CHUNK);
-	}
-	return KTAP_PASS;
+	return overwrite_free_memory(guest_counts);
 }
 
 static enum ktap_result vcpu_retrieved(void)
@@ -262,6 +228,11 @@ static enum ktap_result vcpu_retrieved(void)
 	CHECK(info.vm_id == state->vm_id, "another VM: %#llx", info.vm_id);
 	CHECK(guest_as_it_should(), "retrieve changed the guest");
 	return KTAP_PASS;
+}
+
+static enum ktap_result not_restored(void)
+{
+	return unrestored_refused(&guest, state, guest_as_it_should);
 }
 
 static enum ktap_result adopted(void)
@@ -533,6 +504,137 @@ static int stage_2_bad_telemetry(void)
 	return ktap_run(cases, ARRAY_SIZE(cases), 200);
 }
 
+/* The payload does not answer in time: nobody has taken the guest from it. */
+static enum ktap_result answer_too_late(void)
+{
+	struct kvm_caretaker_info info;
+	int err;
+
+	guest.run->immediate_exit = 1;
+	err = guest_run(&guest);
+	CHECK(err == -ETIMEDOUT, "KVM_RUN gave %d", err);
+	CHECK(klog_contains("does not give it back: error -110"), "the kernel does not say so");
+	CHECK(!caretaker_info(&guest, &info) && info.flags & KVM_CARETAKER_INFO_ORPHAN &&
+	      info.state == KVM_CARETAKER_ADOPTING, "flags %#x, state %u", info.flags, info.state);
+	CHECK(pcpu_left_alone() == KTAP_PASS, "the pCPU");
+	CHECK(luo_finish(fds.session) < 0, "FINISH went through while the vCPU is detached");
+	CHECK(guest_counts(), "the guest does not run on");
+	return KTAP_PASS;
+}
+
+/* As often as the VMM likes */
+static enum ktap_result adopted_later(void)
+{
+	unsigned int i;
+	int err = -ETIMEDOUT;
+
+	guest.run->immediate_exit = 1;
+	for (i = 0; err == -ETIMEDOUT && i < 10; i++)
+		err = guest_run(&guest);
+	guest.run->immediate_exit = 0;
+	CHECK(err == -EINTR, "KVM_RUN gave %d", err);
+	return KTAP_PASS;
+}
+
+static int stage_2_late(void)
+{
+	static const struct ktap_case cases[] = {
+		{ "session, state and RAM are retrieved", ram_retrieved, true },
+		{ "the guest counted in the gap and still does", counted_in_gap },
+		{ "VM and vCPU are retrieved, the guest counts on", vcpu_retrieved, true },
+		{ "a payload that does not answer keeps the vCPU, orphaned", answer_too_late },
+		{ "asked again it gives the vCPU to KVM", adopted_later, true },
+		{ "KVM has the registers of the gap", registers_imported },
+		{ "the vCPU goes on in KVM", runs_in_kvm },
+		{ "the pCPU comes online again", pcpu_returns },
+		{ "FINISH is accepted", finished },
+		{ "all registers are intact at the end", registers_intact },
+	};
+
+	return ktap_run(cases, ARRAY_SIZE(cases), 200);
+}
+
+/* Whether the last machine check came when neither kernel could have done anything about it */
+static enum ktap_result hit_in_gap(struct kvm_caretaker_telemetry *t)
+{
+	CHECK(!caretaker_telemetry(&guest, t), "no telemetry");
+	CHECK(t->machine_checks == 1, "%llu machine checks", t->machine_checks);
+	CHECK(t->mc_tsc > state->tsc_left && t->mc_tsc < stage_tsc,
+	      "at %llu, the old kernel was left at %lu, the next one is here since %lu", t->mc_tsc,
+	      state->tsc_left, stage_tsc);
+	return KTAP_PASS;
+}
+
+static enum ktap_result survived_in_gap(void)
+{
+	static struct kvm_caretaker_telemetry t;
+
+	CHECK(hit_in_gap(&t) == KTAP_PASS, "the machine check");
+	CHECK(!t.mc_status && t.mcg_status == STRAY_MCG && !t.fault && t.stray == 1 &&
+	      t.stray_vector == STRAY_VECTOR_MC && t.stray_tsc >= t.mc_tsc,
+	      "status %#llx, MCG_STATUS %#x, fault %llu, %llu stray events, the last one %llu",
+	      t.mc_status, t.mcg_status, t.fault, t.stray, t.stray_vector);
+	CHECK(count_alive(&guest, 2000), "the guest does not count any more");
+	return KTAP_PASS;
+}
+
+static enum ktap_result orphan_survives(void)
+{
+	return stray_all_survived(&guest, guest_as_it_should);
+}
+
+static int stage_2_stray(void)
+{
+	static const struct ktap_case cases[] = {
+		{ "session, state and RAM are retrieved", ram_retrieved, true },
+		{ "the guest counted in the gap and still does", counted_in_gap },
+		{ "VM and vCPU are retrieved, the guest counts on", vcpu_retrieved, true },
+		{ "a machine check while there was no kernel was survived", survived_in_gap },
+		{ "the orphan survives all stray events", orphan_survives },
+		{ "the first KVM_RUN adopts the vCPU", adopted, true },
+		{ "KVM has the registers of the gap", registers_imported },
+		{ "the vCPU goes on in KVM", runs_in_kvm },
+		{ "the pCPU comes online again", pcpu_returns },
+		{ "FINISH is accepted", finished },
+		{ "all registers are intact at the end", registers_intact },
+	};
+
+	return ktap_run(cases, ARRAY_SIZE(cases), 200);
+}
+
+static enum ktap_result lost_vcpu_retrieved(void)
+{
+	CHECK(!retrieve_vm(fds.session, &guest), "no VM");
+	CHECK(!retrieve_vcpu(fds.session, &guest, state), "no vCPU");
+	CHECK(caretaker_state(&guest) == KVM_CARETAKER_FAULTED, "state %d",
+	      caretaker_state(&guest));
+	return KTAP_PASS;
+}
+
+static enum ktap_result lost_in_gap(void)
+{
+	static struct kvm_caretaker_telemetry t;
+
+	CHECK(hit_in_gap(&t) == KTAP_PASS, "the machine check");
+	return stray_recorded(&guest);
+}
+
+static int stage_2_lost(void)
+{
+	static const struct ktap_case cases[] = {
+		{ "session, state and RAM are retrieved", ram_retrieved, true },
+		{ "the next kernel leaves the pCPU alone", pcpu_left_alone },
+		{ "VM and vCPU are retrieved, FAULTED", lost_vcpu_retrieved, true },
+		{ "the machine check of the gap is recorded", lost_in_gap },
+		{ "the vCPU cannot be adopted", not_adopted },
+		{ "the record is still there", lost_in_gap },
+		{ "its pCPU comes online, and FINISH is accepted", given_up },
+		{ "the next guest can use the pCPU", next_guest },
+	};
+
+	return ktap_run(cases, ARRAY_SIZE(cases), 200);
+}
+
 static int stage_2(void)
 {
 	static struct ktap_case cases[] = {
@@ -541,6 +643,7 @@ static int stage_2(void)
 		{ "the next kernel leaves the pCPU alone", pcpu_left_alone },
 		{ "FINISH is refused while the vCPU is detached", finish_refused },
 		{ "VM and vCPU are retrieved, the guest counts on", vcpu_retrieved, true },
+		{ "what is not restored leaves the vCPU orphaned and running", not_restored, true },
 		{ "the first KVM_RUN adopts the vCPU", adopted, true },
 		{ "KVM has the registers of the gap", registers_imported },
 		{ "the vCPU goes on in KVM", runs_in_kvm },
@@ -560,6 +663,7 @@ static int stage_2(void)
 int handover_main(enum handover_guest does)
 {
 	guest_does = does;
+	stage_tsc = tsc_now();
 	if (cmdline_number("ct_stage", 1) == 1)
 		return stage_1();
 	switch (guest_does) {
@@ -569,6 +673,12 @@ int handover_main(enum handover_guest does)
 		return stage_2_bad_fpu();
 	case HANDOVER_BAD_TELEMETRY:
 		return stage_2_bad_telemetry();
+	case HANDOVER_LATE:
+		return stage_2_late();
+	case HANDOVER_STRAY:
+		return stage_2_stray();
+	case HANDOVER_LOST:
+		return stage_2_lost();
 	default:
 		return stage_2();
 	}

@@ -155,6 +155,10 @@ static void events_print(const struct kvm_caretaker_telemetry *t)
 	printf("halted %s, stray events %" PRIu64 ", out of fuel %" PRIu64 "\n",
 	       fmt_ns(tsc_to_ns(t->idle_tsc, t->tsc_khz), buf), (uint64_t)t->stray,
 	       (uint64_t)t->fuel_out);
+	if (t->machine_checks)
+		printf("machine checks %" PRIu64 ", the last one: MCi_STATUS 0x%llx, bank %d, address 0x%llx, MCG_STATUS 0x%x\n",
+		       (uint64_t)t->machine_checks, t->mc_status, (int)t->mc_bank, t->mc_addr,
+		       t->mcg_status);
 	if (t->fault)
 		printf("FAULT: vector %llu at rip 0x%llx, address or error code 0x%llx\n",
 		       t->fault - 1, t->fault_rip, t->fault_addr);

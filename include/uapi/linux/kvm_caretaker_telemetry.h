@@ -143,15 +143,16 @@ struct kvm_caretaker_stall {
  * @tsc_park:	payload, before it moves to PARKED: state of the vCPU saved
  * @tsc_adopt:	kernel, at cancel or adopt: the vCPU continues in KVM
  * @nr_stalls:	payload, when one has begun: stalls so far; record i lives in stalls[i % NR_STALLS]
- * @stray:	payload, at each: stray NMIs and interrupts survived while detached
+ * @stray:	payload, at each: stray NMIs, interrupts, machine checks and INITs survived while
+ *		detached
  * @fault:	payload, before it moves to FAULTED: vector of the exception that made it park
  *		FAULTED, plus one; 0 for none
  * @fault_rip:	payload, with @fault: its RIP
- * @fault_addr:	payload, with @fault: its CR2 or error code
+ * @fault_addr:	payload, with @fault: its CR2 or error code; #MC: @mc_addr
  * @idle_tsc:	payload, at the end of each halt: TSC cycles spent halted while detached, as the
  *		ledger has them
  * @fuel_out:	payload, at each verdict FUEL: handler calls cut off by fuel
- * @stray_vector: payload, before @stray: vector of the last stray event (2: NMI)
+ * @stray_vector: payload, before @stray: vector of the last stray event (2: NMI, 18: #MC, 30: INIT)
  * @stray_tsc:	payload, before @stray: host TSC at the last stray event
  * @timer_fired: payload, at each: expiries of the guest's LAPIC timer while detached
  * @timer_irqs:	payload, at each: interrupts of the pCPU's own timer
@@ -172,7 +173,13 @@ struct kvm_caretaker_stall {
  *		slot * KVM_CARETAKER_NR_SERVERS + server + 1; 0 for none
  * @nr_slots:	payload, at the first exit of a reason: slots in use, the shared one not counted
  * @reserved32:	zero
- * @reserved:	zero
+ * @machine_checks: payload, at each: machine checks (#MC) on the pCPU, whether survived or not
+ * @mc_status:	payload, before @machine_checks: MCi_STATUS of the worst error bank at the last one,
+ *		0 when no bank had an error
+ * @mc_addr:	payload, before @machine_checks: MCi_ADDR of it, if it has one
+ * @mc_bank:	payload, before @machine_checks: number of that bank, all ones for none
+ * @mcg_status:	payload, before @machine_checks: MCG_STATUS at the last one
+ * @mc_tsc:	payload, before @machine_checks: host TSC at the last one
  * @tsc_last:	payload and kernel, at each edge: when it was
  * @ledger:	payload, at each edge; kernel, at preserve (until @tsc_stop) and when it takes the
  *		vCPU back (until @tsc_adopt): TSC cycles by enum kvm_caretaker_account
@@ -214,7 +221,12 @@ struct kvm_caretaker_telemetry {
 	__u32 pending;
 	__u32 nr_slots;
 	__u32 reserved32;
-	__u64 reserved[5];
+	__u64 machine_checks;
+	__u64 mc_status;
+	__u64 mc_addr;
+	__u32 mc_bank;
+	__u32 mcg_status;
+	__u64 mc_tsc;
 	__u64 tsc_last;
 	__u64 ledger[KVM_CARETAKER_NR_ACCOUNTS];
 	struct kvm_caretaker_class_use classes[KVM_CARETAKER_NR_CLASS_USES];

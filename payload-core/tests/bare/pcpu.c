@@ -61,7 +61,7 @@ u32 tsc_khz(void)
 	return khz;
 }
 
-static void ipi_to(u32 apic_id, u32 command)
+void ipi_to(u32 apic_id, u32 command)
 {
 	lapic_write(0x310, apic_id << 24);
 	lapic_write(0x300, command);

@@ -56,6 +56,8 @@ void bare_bsp(void);
 void put(const char *text);
 void put_number(u64 value, u32 base);
 void report(const char *name, bool ok);
+void skip(const char *name, const char *why);
+void monitor(const char *command);
 bool check(const char *what, u64 got, u64 wanted);
 void copy(void *to, const void *from, u64 size);
 void vmcb_init(struct vmcb *vmcb, const u8 *guest);
@@ -77,6 +79,7 @@ u64 now(void);
 void delay(u64 tsc);
 u32 tsc_khz(void);
 void ipi(u32 command);
+void ipi_to(u32 apic_id, u32 command);
 void kick(void);
 bool wait_for(const char *what, const u32 *word, u32 value);
 bool wait_value(const char *what, const u64 *word, u64 value);
@@ -94,9 +97,13 @@ bool ledger_has(u32 account, u64 since);
 bool adopt(u32 from);
 bool adopt_any(void);
 
-/* detached.c, timers.c, peers.c */
-void test_detached(void);
+/* timers.c */
+bool detach_timer(u32 lvtt, u32 tdcr, u32 tmict, bool halts);
 void test_timers(void);
+
+/* detached.c, stray.c, peers.c */
+void test_detached(void);
+void test_stray(void);
 void test_peers(void);
 
 static inline u64 guest_count(void)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Bare-metal test of the payload core: the guest's timer, HLT and stray events while detached.
+ * Bare-metal test of the payload core: the guest's timer and HLT while detached.
  */
 #include "test.h"
 
@@ -16,7 +16,7 @@ static void cpuid_deadline(void)
 }
 
 /* A guest with a timer: how it is started, whether it halts. */
-static bool detach_timer(u32 lvtt, u32 tdcr, u32 tmict, bool halts)
+bool detach_timer(u32 lvtt, u32 tdcr, u32 tmict, bool halts)
 {
 	setup_detached(guest_timer, KVM_CARETAKER_CCB_X2APIC);
 	cpuid_deadline();
@@ -118,50 +118,42 @@ static void test_park_timer(void)
 	report("running one-shot timer is left to the kernel", ok);
 }
 
-/* Longer than one step of the own timer */
-static void test_long_deadline(void)
+static bool long_deadline(u64 ms)
 {
+	u64 expiry;
 	bool ok;
 
 	setup_detached(guest_timer, KVM_CARETAKER_CCB_X2APIC);
 	GPR(12) = 0;
 	GPR(13) = 1;
 	LAPIC_REG(0x320) = 0x40041;
-	C.timer_expiry = now() + 1500 * MS;
 	ok = arm();
+	expiry = now() + ms * MS;
+	C.timer_expiry = expiry;
 	run();
 	ok = ok && wait_value("ticks", &guest_ticked, 1);
-	ok &= check("on time", now() >= C.timer_expiry, 1);
+	ok &= check("not early", now() >= expiry, 1);
 	ok = ok && adopt(KVM_CARETAKER_RUNNING);
-	ok &= check("own interrupts", arena->telemetry.timer_irqs >= 2, 1);
-	report("expiry far ahead is reached in steps", ok & no_trace());
+	ok &= check("own interrupts", arena->telemetry.timer_irqs > 0, 1);
+	return ok & no_trace();
 }
 
-static bool stray(bool halts)
+/*
+ * Longer than one step of the own timer, and shorter than it could count. On a machine that stands
+ * still in between the second step may find the time over: then there was one, as without steps, and
+ * the next try is longer.
+ */
+static void test_long_deadline(void)
 {
-	static const u8 vectors[] = { 0x20, 0x31, 0x80, 0xec, 0xef, 0xf2, 0xfe, 0xff };
-	bool ok = detach_timer(0x10041, 0xb, 1, halts) && wait_state(RUNNING);
+	static const u32 tries[] = { 1500, 3000, 4000, 4000, 4000 };
+	bool ok, steps = false;
 	u32 i;
 
-	ok = ok && (halts ? wait_value("halts", (u64 *)&arena->telemetry.halts, 1) :
-		    wait_counter(1000));
-	for (i = 0; ok && i < sizeof(vectors); i++) {
-		ipi(0x4000 | vectors[i]);
-		ok = wait_stray(i + 1);
-		ok &= check("stray vector", arena->telemetry.stray_vector, vectors[i]);
+	for (i = 0, ok = true; ok && !steps && i < sizeof(tries) / sizeof(tries[0]); i++) {
+		ok = long_deadline(tries[i]);
+		steps = arena->telemetry.timer_irqs >= 2;
 	}
-	ok = ok && adopt(KVM_CARETAKER_RUNNING);
-	ok &= check("stray", arena->telemetry.stray, sizeof(vectors));
-	ok &= check("time", arena->telemetry.stray_tsc > arena->telemetry.tsc_run, 1);
-	ok &= check("ticks", guest_ticked, 0);
-	ok &= check("stalls", arena->telemetry.nr_stalls, 0);
-	return ok;
-}
-
-static void test_stray_vectors(void)
-{
-	report("stray vectors are counted and survived by a running guest", stray(false));
-	report("stray vectors are counted and survived in HLT", stray(true));
+	report("expiry far ahead is reached in steps", ok & check("more than one step", steps, 1));
 }
 
 /* A LAPIC that was left enabled takes them: nothing may come after the pCPU let go. */
@@ -188,11 +180,9 @@ void test_timers(void)
 	test_periodic_hlt();
 	test_park_timer();
 	test_long_deadline();
-	test_stray_vectors();
 	test_quiet_after_park();
 	x2apic_set(true);
 	report("x2APIC host: deadline timer in HLT", ticks(100, MS / 4));
 	report("x2APIC host: timer without exits", timer(0x20041, 1000000, false, 20));
-	report("x2APIC host: stray vectors", stray(true));
 	x2apic_set(false);
 }

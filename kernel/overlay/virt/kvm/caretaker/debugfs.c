@@ -136,6 +136,8 @@ static int caretaker_show(struct seq_file *m, void *v)
 		   t->tsc_stop, t->tsc_run, t->tsc_kick, t->tsc_park, t->tsc_adopt);
 	seq_printf(m, "stray: %llu\nfault: %llu\nfault_rip: 0x%llx\nfault_addr: 0x%llx\nidle_tsc: %llu\n",
 		   t->stray, t->fault, t->fault_rip, t->fault_addr, t->idle_tsc);
+	seq_printf(m, "machine_checks: %llu\nmc_status: 0x%llx\nmc_bank: %d\nmc_addr: 0x%llx\nmcg_status: 0x%x\n",
+		   t->machine_checks, t->mc_status, (int)t->mc_bank, t->mc_addr, t->mcg_status);
 	show_ledger(m, t);
 	show_classes(m, t);
 	show_exits(m, "exits attached", t, false);

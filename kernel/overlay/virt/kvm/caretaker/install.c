@@ -571,6 +571,11 @@ static bool ioctl_changes_vcpu(unsigned int ioctl)
 	case KVM_INTERRUPT:
 	case KVM_NMI:
 	case KVM_SMI:
+	case KVM_SET_ONE_REG:
+	case KVM_SET_VAPIC_ADDR:
+	case KVM_X86_SETUP_MCE:
+	case KVM_X86_SET_MCE:
+	case KVM_XEN_VCPU_SET_ATTR:
 		return true;
 	}
 	return false;

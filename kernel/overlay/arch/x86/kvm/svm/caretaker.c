@@ -345,6 +345,11 @@ static void export_vmcb(struct kvm_vcpu *vcpu, struct caretaker_block *b, u64 np
 	to->save.rip = kvm_rip_read(vcpu);
 	to->save.cr2 = vcpu->arch.cr2;
 	to->save.dr6 = DR6_ACTIVE_LOW;
+	/*
+	 * Without it a machine check while the guest runs would be a shutdown of the CPU. The guest
+	 * does not see it: CR4 is intercepted.
+	 */
+	to->save.cr4 |= X86_CR4_MCE;
 	export_intercepts(c);
 	export_event(vcpu, c);
 	/* Own maps, own tables, nothing that points into this kernel's memory. */

@@ -44,7 +44,8 @@ int caretaker_svm_can_import(struct kvm_vcpu *vcpu, struct caretaker_block *b, c
 		*why = "CR0 differs: restore SREGS";
 	else if (gap->save.efer != own->save.efer)
 		*why = "EFER differs: restore SREGS";
-	else if (gap->save.cr4 != own->save.cr4)
+	/* MCE is the host's. */
+	else if ((gap->save.cr4 ^ own->save.cr4) & ~X86_CR4_MCE)
 		*why = "CR4 differs: restore SREGS";
 	else if (b->ccb->apic_base != vcpu->arch.apic_base)
 		*why = "APIC_BASE differs: restore SREGS";
@@ -91,9 +92,11 @@ static void import_vmcb(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 	struct vcpu_svm *svm = to_svm(vcpu);
 	const struct vmcb *gap = b->vmcb;
 	struct vmcb *own = svm->vmcb01.ptr;
+	u64 cr4 = own->save.cr4;
 	unsigned int i;
 
 	memcpy(&own->save, &gap->save, sizeof(own->save));
+	own->save.cr4 = cr4;
 	own->control.int_state = gap->control.int_state;
 	own->control.event_inj = 0;
 	own->control.exit_int_info = 0;
