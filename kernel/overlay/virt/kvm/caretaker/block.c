@@ -521,6 +521,7 @@ void caretaker_block_put(struct caretaker_block *b)
 	} else {
 		block_free_restored(b);
 	}
+	kfree(b->listed);
 	kfree(b);
 }
 

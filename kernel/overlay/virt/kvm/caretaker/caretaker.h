@@ -65,6 +65,9 @@ struct liveupdate_flb;
  * @image_pages: pages of the payload image
  * @image_page:	its first page in the block
  * @elf:	layout of the image
+ * @listed:	digests of handler sets that its payload lists; NULL when it is not signed, or lists
+ *		none
+ * @nr_listed:	number of them
  * @handlers:	handler set or NULL
  * @handlers_va: where it is mapped
  * @slot:	which of the two handler tables is published
@@ -104,6 +107,8 @@ struct caretaker_block {
 	unsigned int image_pages;
 	unsigned int image_page;
 	struct caretaker_elf elf;
+	u8 (*listed)[32];
+	unsigned int nr_listed;
 	struct caretaker_handlers *handlers;
 	void *handlers_va;
 	unsigned int slot;
@@ -202,6 +207,12 @@ struct caretaker_vm {
 	unsigned int gone;
 	unsigned int round;
 };
+
+/* payload.c */
+struct caretaker_block *caretaker_payload_load(struct kvm_vcpu *vcpu, int fd,
+					       struct caretaker_log *log);
+int caretaker_trust_check(const struct caretaker_block *b, const struct caretaker_handlers *h,
+			  struct caretaker_log *log);
 
 /* block.c */
 struct caretaker_block *caretaker_block_create(const struct caretaker_elf *elf, const void *file,
