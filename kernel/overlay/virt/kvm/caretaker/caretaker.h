@@ -31,6 +31,8 @@ struct liveupdate_flb;
 /* Pages of the isolated page tables: one root, a path for the block, a path per handler set. */
 #define CARETAKER_PT_PAGES	16
 #define CARETAKER_FPU_PAGES	3
+/* The two handler tables stand at the end of the metadata pages. */
+#define CARETAKER_HANDLERS_STRIDE 256
 
 /**
  * struct caretaker_block - the memory that one Caretaker lives in
@@ -255,6 +257,7 @@ void caretaker_trace_back(struct kvm_caretaker *ct, bool cancel);
 int caretaker_move(struct caretaker_block *b, u32 from, u32 to);
 int caretaker_arm(struct caretaker_block *b);
 void caretaker_disarm(struct caretaker_block *b);
+void caretaker_forward(struct caretaker_block *b);
 void caretaker_ring(struct caretaker_block *b);
 int caretaker_ring_wait(struct caretaker_block *b);
 int caretaker_reclaim_ask(struct caretaker_block *b);
