@@ -45,7 +45,7 @@ $(present): deps
 	$(Q)$(MAKE) -C $@
 
 tools selftests: $(filter lib,$(present))
-selftests tools: $(filter payload-core bpf-handlers,$(present))
+selftests tools: $(filter payload-core bpf-handlers verifier-ext,$(present))
 
 payload: $(filter payload-core,$(present))	## the payload core (freestanding ELF)
 

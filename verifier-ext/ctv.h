@@ -38,6 +38,7 @@
 #endif
 
 #define CTV_NONE		(~0U)
+#define CTV_DIGEST_BYTES	32U	/* SHA-256 */
 #define CTV_PAGE		4096U
 
 /*
@@ -306,6 +307,60 @@ int ctv_set_emit(struct ctv_set *set, u8 *text);
 
 /* ctv_set_free() - give back what ctv_set_check() allocated */
 void ctv_set_free(struct ctv_set *set);
+
+/**
+ * struct ctv_code - what goes into the digest of a set for one of its programs
+ * @digest:	of the instructions, with names for kernel functions and without @loads
+ * @nr_loads:	number of @loads
+ * @loads:	addresses of global variables, in the order of the instructions
+ */
+struct ctv_code {
+	u8 digest[CTV_DIGEST_BYTES];
+	u32 nr_loads;
+	u64 *loads;
+};
+
+/**
+ * struct ctv_section - memory of global variables, for the digest
+ * @name:	of the section, or of the map that a loader made of it
+ * @addr:	its address as it stands in the instructions
+ * @size:	bytes
+ * @ro:		programs cannot write there, nor can anybody else any more
+ * @data:	with @ro: what it holds
+ */
+struct ctv_section {
+	const char *name;
+	u64 addr;
+	u64 size;
+	bool ro;
+	const void *data;
+};
+
+/**
+ * ctv_code_read() - look at a program as loaded, for the digest of its set
+ * @insns:	instructions that ctv_scan_raw() accepted, addresses of global variables in place
+ * @len:	their number
+ * @kfuncs:	as there
+ * @code:	result, to be given to ctv_code_free()
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int ctv_code_read(const struct ctv_insn *insns, u32 len, const s32 *kfuncs, struct ctv_code *code);
+void ctv_code_free(struct ctv_code *code);
+
+/**
+ * ctv_digest() - digest of a handler set, see ctv_digest.c
+ * @name:	of the set
+ * @codes:	its programs by class, NULL for none
+ * @nr_codes:	number of classes
+ * @sections:	all memory that they address
+ * @nr_sections: number of @sections
+ * @digest:	CTV_DIGEST_BYTES; zeros after an error
+ *
+ * Return: 0, -ENOMEM, or -ENOENT for an address in none of @sections.
+ */
+int ctv_digest(const char *name, const struct ctv_code * const *codes, u32 nr_codes,
+	       const struct ctv_section *sections, u32 nr_sections, u8 *digest);
 
 /* Cost units of one instruction of @p, without the local function that a call goes to. */
 u32 ctv_insn_cost(const struct ctv_prog *p, const struct ctv_insn *insn);

@@ -10,13 +10,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../bpf-handlers/pmtimer.h"
 #include "caretaker_test.h"
+#include "digest.h"
 #include "ktap.h"
 #include "object.h"
 
 static struct kvm_guest guest;
 static const char *no_guest;	/* why nothing can be installed */
 static int payload = -1;
+
+static unsigned int nr_digests;	/* sets whose digest was compared */
 
 static const unsigned char code[] = { 0xf4, 0xeb, 0xfd };	/* hlt; jmp */
 
@@ -119,6 +123,23 @@ static enum ktap_result accepted(const struct handlers *h, int err, const char *
 	return KTAP_FAIL;
 }
 
+/* The kernel's digest of what is installed is the one that is found without a kernel. */
+static enum ktap_result digest_same(const struct corpus_entry *e)
+{
+	struct kvm_caretaker_info info;
+	unsigned char want[sizeof(info.handlers_digest)], zero[sizeof(want)] = { 0 };
+	int err = corpus_digest(e, want);
+
+	CHECK(!err, "no digest without a kernel: %s", strerror(-err));
+	CHECK(!caretaker_info(&guest, &info), "no information");
+	CHECK(memcmp(want, zero, sizeof(want)) &&
+	      !memcmp(info.handlers_digest, want, sizeof(want)),
+	      "the kernel has the digest %02x%02x..., without a kernel it is %02x%02x...",
+	      info.handlers_digest[0], info.handlers_digest[1], want[0], want[1]);
+	nr_digests++;
+	return KTAP_PASS;
+}
+
 static void one(const struct corpus_entry *e)
 {
 	static struct handlers h;
@@ -131,6 +152,8 @@ static void one(const struct corpus_entry *e)
 	klog_mark();
 	err = all_steps(&h, e, &step);
 	res = x.step ? refused(&h, &x, err, step) : accepted(&h, err, step);
+	if (!x.step && !err)
+		res = digest_same(e);
 	handlers_close(&h);
 	if (!err && !no_guest && caretaker_remove(&guest)) {
 		ktap_diag("the Caretaker cannot be removed");
@@ -247,6 +270,51 @@ static enum ktap_result changed_after_load(void)
 	return res;
 }
 
+static int digest_of(struct kvm_caretaker_info *info, void (*change)(void *constants))
+{
+	static struct handlers h;
+	unsigned long long ns;
+	size_t size;
+	int err;
+
+	err = handlers_open(&h, corpus_find("handlers/pmtimer"));
+	if (!err && change)
+		change(bpf_map__initial_value(bpf_object__find_map_by_name(h.obj, ".rodata"),
+					      &size));
+	if (!err)
+		err = handlers_load(&h);
+	if (!err)
+		err = handlers_attach(&h);
+	if (!err)
+		err = install(&h, &ns);
+	if (!err)
+		err = caretaker_info(&guest, info);
+	handlers_close(&h);
+	return err;
+}
+
+static void change_last_bit(void *constants)
+{
+	((struct caretaker_pmtimer_config *)constants)->base_count ^= 1;
+}
+
+/* The same set with one bit of its constants changed by its loader is another one. */
+static enum ktap_result constants_count(void)
+{
+	struct kvm_caretaker_info plain, changed, again;
+
+	if (no_guest) {
+		ktap_skip_reason("%s", no_guest);
+		return KTAP_SKIP;
+	}
+	CHECK(!digest_of(&plain, NULL) && !digest_of(&changed, change_last_bit) &&
+	      !digest_of(&again, NULL), "not installed: %s", caretaker_log);
+	CHECK(memcmp(plain.handlers_digest, changed.handlers_digest, 32), "the same digest");
+	CHECK(!memcmp(plain.handlers_digest, again.handlers_digest, 32), "another digest");
+	caretaker_remove(&guest);
+	return KTAP_PASS;
+}
+
 /* ---- a link that is moved between two sets, over and over, while they are installed ---- */
 
 static struct handlers race[2];
@@ -323,7 +391,7 @@ int main(void)
 	const struct corpus_entry *e;
 	int devnull;
 
-	ktap_plan((unsigned int)(corpus_end - corpus) + 7);
+	ktap_plan((unsigned int)(corpus_end - corpus) + 8);
 	guest_make();
 	for (e = corpus; e < corpus_end; e++)
 		one(e);
@@ -334,6 +402,8 @@ int main(void)
 	ktap_result(unlinked(), "refused: set without a link");
 	ktap_result(blinded(), "refused: programs with blinded constants");
 	ktap_result(changed_after_load(), "refused: a change of a set that is linked");
+	ktap_diag("%u digests compared", nr_digests);
+	ktap_result(constants_count(), "a constant that the loader changes changes the digest");
 	ktap_result(link_moved(), "installing races with a link that is moved between sets");
 	return ktap_finish();
 }

@@ -101,6 +101,23 @@ static const char *check_load(const struct caretaker_elf *elf, const void *file)
 	return wrong;
 }
 
+/* A section lies within the file, whatever else is wrong with it. */
+static const char *check_section(const void *file, size_t size)
+{
+	static const char * const names[] = { KVM_CARETAKER_SECTION_HANDLERS, ".text", "" };
+	const char *section;
+	unsigned int i;
+	u64 len;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		section = caretaker_elf_section(file, size, names[i], &len);
+		if (section && (section < (const char *)file || len > size ||
+				section > (const char *)file + (size - len)))
+			return "a section outside the file";
+	}
+	return NULL;
+}
+
 const char *elf_check(const void *file, size_t size, int *err, const char **why)
 {
 	struct caretaker_elf elf;
@@ -109,6 +126,9 @@ const char *elf_check(const void *file, size_t size, int *err, const char **why)
 	memset(&elf, 0xa5, sizeof(elf));
 	*why = NULL;
 	*err = caretaker_elf_parse(file, size, &elf, why);
+	wrong = check_section(file, size);
+	if (wrong)
+		return wrong;
 	if (*err)
 		return check_refusal(*err, *why, &elf);
 	wrong = check_accepted(&elf, size);

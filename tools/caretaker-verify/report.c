@@ -36,6 +36,19 @@ static unsigned int pages(unsigned long bytes)
 	return (unsigned int)((bytes + CTV_PAGE - 1) / CTV_PAGE);
 }
 
+/* Empty when it cannot be told. */
+static void digest_text(const struct object *o, char *buf, size_t size)
+{
+	u8 digest[CTV_DIGEST_BYTES];
+	u32 i;
+
+	buf[0] = 0;
+	if (object_digest(o, digest))
+		return;
+	for (i = 0; i < CTV_DIGEST_BYTES; i++)
+		snprintf(buf + 2 * i, size - 2 * i, "%02x", digest[i]);
+}
+
 /* ---- for people ---- */
 
 static void text_programs(const struct object *o)
@@ -89,6 +102,8 @@ static void text_object(const char *path, const struct object *o, int err)
 	printf("%s: accepted: set %s\n", path, plain(buf));
 	text_programs(o);
 	text_state(o);
+	digest_text(o, buf, sizeof(buf));
+	printf("  digest %s\n", buf);
 }
 
 /* ---- for programs ---- */
@@ -126,6 +141,7 @@ static void json_refusal(const struct object *o, int err)
 
 static void json_object(const char *path, const struct object *o, int err)
 {
+	char digest[2 * CTV_DIGEST_BYTES + 1];
 	u32 i;
 
 	json_begin("object");
@@ -138,6 +154,8 @@ static void json_object(const char *path, const struct object *o, int err)
 		json_number("budget", o->set.budget);
 		json_number("code_bytes", o->set.text);
 		json_number("maps", o->set.nr_maps);
+		digest_text(o, digest, sizeof(digest));
+		json_string("digest", digest);
 	}
 	json_end();
 	for (i = 0; i < o->set.nr_progs && !err; i++)

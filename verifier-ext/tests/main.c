@@ -31,6 +31,7 @@ int main(int argc, char **argv)
 	test_kfunc_calls();
 	test_random(count, seed);
 	test_objects(argc - optind, argv + optind);
+	test_digests(argc - optind, argv + optind);
 	test_uart(argc - optind, argv + optind);
 	test_handlers(argc - optind, argv + optind);
 	test_timed(argc - optind, argv + optind);

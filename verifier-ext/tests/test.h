@@ -123,6 +123,7 @@ void test_conformance(const char *dir);
 bool random_one(const u8 *bytes, size_t len);
 void test_random(unsigned long count, u64 seed);
 void test_objects(int nr, char **paths);
+void test_digests(int nr, char **paths);
 void test_uart(int nr, char **paths);
 void test_handlers(int nr, char **paths);
 void test_timed(int nr, char **paths);

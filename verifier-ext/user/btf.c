@@ -230,8 +230,7 @@ static bool member_prog(struct object *o, const struct elf *e, const char *name,
 	return false;
 }
 
-/* Members that a kernel of this ABI has. */
-static bool member_known(const char *name)
+int object_class(const char *member)
 {
 	static const char * const members[KVM_CARETAKER_NR_CLASSES] = {
 		[KVM_CARETAKER_CLASS_HLT] = "hlt",
@@ -246,12 +245,12 @@ static bool member_known(const char *name)
 		[KVM_CARETAKER_CLASS_PAUSE] = "pause",
 		[KVM_CARETAKER_CLASS_OTHER] = "other",
 	};
-	u32 i;
+	int i;
 
 	for (i = 0; i < KVM_CARETAKER_NR_CLASSES; i++)
-		if (!strcmp(name, members[i]))
-			return true;
-	return false;
+		if (!strcmp(member, members[i]))
+			return i;
+	return -1;
 }
 
 static void member_name(struct object *o, struct span value, u64 off)
@@ -289,7 +288,7 @@ static void set_member(struct set *s, const char *name, u64 off)
 		if (!sym || !member_prog(s->o, s->e, name, sym))
 			return;
 		s->handlers++;
-		if (!member_known(name))
+		if (object_class(name) < 0)
 			set_problem(s->o, "the kernel has no member %.30s: leave it out", name);
 	}
 }

@@ -57,6 +57,9 @@ const Elf64_Sym *elf_rel(const struct elf *e, u32 section, u64 word);
 int object_read_lines(struct object *o, const struct elf *e);
 int object_read_sets(struct object *o, const struct elf *e);
 
+/* The class that a member of the set serves, -1 for one that a kernel of this ABI does not have. */
+int object_class(const char *member);
+
 /* What the kernel's verifier does to a program between the two scans. */
 int object_translate(struct object *o, u32 n);
 

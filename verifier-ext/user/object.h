@@ -108,6 +108,17 @@ int object_check(struct object *o);
  */
 int object_set_check(struct object *o);
 
+/**
+ * object_digest() - the digest that the kernel finds for this set
+ * @o:		opened object that was accepted
+ * @digest:	CTV_DIGEST_BYTES
+ *
+ * Of an object whose loader changes none of its constants.
+ *
+ * Return: 0, or -ENOMEM, -EINVAL or -ENOENT for what the kernel would not accept.
+ */
+int object_digest(const struct object *o, u8 *digest);
+
 /* Words for the refusal in @o->set, with the source line where there is one. */
 void object_refusal_text(const struct object *o, char *buf, size_t size);
 

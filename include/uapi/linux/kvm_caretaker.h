@@ -27,6 +27,8 @@
  * they are.
  *
  * EPERM		caller lacks CAP_SYS_ADMIN, or an unsigned payload under lockdown
+ * EKEYREJECTED		the signature of the payload does not hold; under lockdown also: by a key
+ *			that the kernel does not trust, or the payload does not list the handlers
  * EINVAL		unknown flag, size, reserved field not zero, wrong kind of file descriptor;
  *			preserve, retrieve: the VM has to come before its vCPUs; retrieve: the data
  *			of the old kernel are not sound; KVM_RUN: the VMM has not restored the vCPU,
@@ -154,6 +156,9 @@ struct kvm_caretaker_get {
  * @vm_id:	  identity of the VM that survives kexec
  * @tsc_khz:	  TSC frequency in kHz that telemetry time stamps count in
  * @pad:	  zero
+ * @handlers_digest: digest of the handler set, the same for one object on every kernel, as
+ *		  caretaker-verify prints it; zeros without handlers, when it cannot be told, and for
+ *		  a set from an earlier kernel
  */
 struct kvm_caretaker_info {
 	__u32 size;
@@ -169,6 +174,7 @@ struct kvm_caretaker_info {
 	__u64 vm_id;
 	__u32 tsc_khz;
 	__u32 pad;
+	__u8 handlers_digest[32];
 };
 
 #define KVM_SET_CARETAKER	_IOWR(0xAE, 0xf0, struct kvm_caretaker_set)
@@ -193,7 +199,8 @@ KVM_CARETAKER_AT(kvm_caretaker_info, generation, 0x1c);
 KVM_CARETAKER_AT(kvm_caretaker_info, preserved_bytes, 0x20);
 KVM_CARETAKER_AT(kvm_caretaker_info, vm_id, 0x30);
 KVM_CARETAKER_AT(kvm_caretaker_info, tsc_khz, 0x38);
-KVM_CARETAKER_ASSERT("info size", sizeof(struct kvm_caretaker_info) == 0x40);
+KVM_CARETAKER_AT(kvm_caretaker_info, handlers_digest, 0x40);
+KVM_CARETAKER_ASSERT("info size", sizeof(struct kvm_caretaker_info) == 0x60);
 #endif
 
 #endif /* _UAPI_LINUX_KVM_CARETAKER_H */

@@ -26,6 +26,13 @@
 /* Program header type of the segment that starts with the CCB (sections can be stripped). */
 #define KVM_CARETAKER_PT_CCB		0x60434342	/* PT_LOOS + "CCB" */
 
+/*
+ * Section of a signed payload: digests of handler sets, 32 bytes each, that may go with it while the
+ * kernel is locked down. At most KVM_CARETAKER_MAX_LISTED of them.
+ */
+#define KVM_CARETAKER_SECTION_HANDLERS	".caretaker_handlers"
+#define KVM_CARETAKER_MAX_LISTED	256
+
 /* Limits of a payload image. */
 #define KVM_CARETAKER_IMAGE_MAX		(96 * 1024)
 #define KVM_CARETAKER_MAX_SEGMENTS	8

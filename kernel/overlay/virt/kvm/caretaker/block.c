@@ -37,8 +37,7 @@
 #define TELEMETRY_PAGES	DIV_ROUND_UP(sizeof(struct kvm_caretaker_telemetry), PAGE_SIZE)
 #define RING_PAGES	(sizeof(struct kvm_caretaker_ring) / PAGE_SIZE)
 
-/* The two handler tables stand at the end of the metadata pages. */
-#define HANDLERS_STRIDE	256
+#define HANDLERS_STRIDE	CARETAKER_HANDLERS_STRIDE
 #define HANDLERS_OFF	(META_PAGES * PAGE_SIZE - 2 * HANDLERS_STRIDE)
 
 static_assert(sizeof(struct kvm_caretaker_handlers) <= HANDLERS_STRIDE);
@@ -522,6 +521,7 @@ void caretaker_block_put(struct caretaker_block *b)
 	} else {
 		block_free_restored(b);
 	}
+	kfree(b->listed);
 	kfree(b);
 }
 

@@ -9,7 +9,8 @@
  * through a table, and the instructions are scanned for what the verifier would later rewrite
  * beyond recognition. Stage 2 is KVM_SET_CARETAKER: it scans the very instructions that are
  * compiled, bounds stack and worst-case cost, binds the memory of global variables and compiles
- * (bpf_build.c, ctv_*.c).
+ * (bpf_build.c, ctv_*.c). In between, when a set is made of programs, its digest is found
+ * (bpf_digest.c).
  *
  * Creating a link only enters the set in a list, so that the ioctl can find it by the id of its
  * map. The kernel never calls a handler: bpf_struct_ops wants trampolines, nothing uses them.
@@ -133,7 +134,7 @@ static int ops_check_member(const struct btf_type *t, const struct btf_member *m
 							  member->name_off), &r);
 		refusal_print("%s", text);
 	}
-	return err;
+	return err ? err : caretaker_digest_note(prog);
 }
 
 /* ---- the map and its link ---- */
@@ -168,7 +169,7 @@ static int ops_init_member(const struct btf_type *t, const struct btf_member *me
 
 static int ops_validate(void *kdata)
 {
-	const struct kvm_caretaker_ops *ops = kdata;
+	struct kvm_caretaker_ops *ops = kdata;
 	void * const *member = kdata;
 	int i;
 
@@ -179,7 +180,7 @@ static int ops_validate(void *kdata)
 	}
 	for (i = 0; i < KVM_CARETAKER_NR_CLASSES; i++)
 		if (member[i])
-			return 0;
+			return caretaker_digest_make(ops);
 	refusal_print("handlers %.16s: no handler in the set: fill at least one member\n",
 		      ops->name);
 	return -EINVAL;

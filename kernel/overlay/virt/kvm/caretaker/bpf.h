@@ -43,6 +43,8 @@ struct page;
  * @abi_version: KVM_CARETAKER_BPF_ABI that the handlers were written for
  * @flags:	must be zero
  * @name:	name of the set for logs and tools
+ * @digest:	kernel: digest of the set (ctv_digest.c), zeros when it cannot be told; must be
+ *		zero in what is loaded
  *
  * The kernel never calls the members: KVM_SET_CARETAKER compiles the programs for the payload.
  */
@@ -61,6 +63,7 @@ struct kvm_caretaker_ops {
 	u32 abi_version;
 	u32 flags;
 	char name[CARETAKER_HANDLERS_NAME];
+	u8 digest[32];
 };
 
 /**
@@ -77,7 +80,8 @@ struct kvm_caretaker_ops {
  * @entry_off:	by class: offset of the handler from the first page, CARETAKER_HANDLERS_NONE
  * @fuel:	by class: value of R12 when the handler is called
  * @cost:	by class: worst case of one call in cost units
- * @digest:	SHA-256 over the bytes of code
+ * @digest:	digest of the set (ctv_digest.c), zeros when it cannot be told
+ * @signed_bpf:	the kernel verified a signature of each program, by a key that it trusts
  * @name:	name of the set
  * @nr_maps:	BPF maps that are held
  * @maps:	these maps
@@ -96,6 +100,7 @@ struct caretaker_handlers {
 	u32 fuel[KVM_CARETAKER_NR_CLASSES];
 	u32 cost[KVM_CARETAKER_NR_CLASSES];
 	u8 digest[32];
+	bool signed_bpf;
 	char name[CARETAKER_HANDLERS_NAME];
 	unsigned int nr_maps;
 	struct bpf_map **maps;
@@ -133,6 +138,15 @@ struct caretaker_handlers *caretaker_handlers_build(struct kvm_caretaker_ops *op
 int caretaker_kfunc_init(void);
 const s32 *caretaker_kfunc_ids(void);
 void caretaker_kfunc_calls(s32 *imm);
+
+/* bpf_digest.c: struct kvm_caretaker_ops.digest. */
+int caretaker_digest_note(const struct bpf_prog *prog);
+int caretaker_digest_make(struct kvm_caretaker_ops *ops);
+
+/* bpf_build.c: what is known of a map of global variables, and the class that a program serves. */
+bool caretaker_map_is_ro(const struct bpf_map *map);
+void *caretaker_map_value(struct bpf_map *map);
+u32 caretaker_prog_class(const struct bpf_prog *prog);
 
 /* Whether a program is an exit handler, as soon as the BPF verifier knows. */
 bool caretaker_is_handler(const struct bpf_prog *prog);

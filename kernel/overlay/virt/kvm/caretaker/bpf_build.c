@@ -12,8 +12,6 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
-#include <crypto/sha2.h>
-
 #include "bpf.h"
 #include "ctv.h"
 
@@ -88,6 +86,8 @@ static void build_report(struct handler_build *b)
 		ctv_report_text(text, sizeof(text), &at, &b->progs[i], b->set.budget);
 		caretaker_log_printf(b->log, "%s", text);
 	}
+	caretaker_log_printf(b->log, "handlers %.16s: digest %*phN\n", b->h->name,
+			     (int)sizeof(b->h->digest), b->h->digest);
 }
 
 static int build_add_prog(struct bpf_prog *prog, void *data)
@@ -98,6 +98,22 @@ static int build_add_prog(struct bpf_prog *prog, void *data)
 		return -EINVAL;
 	b->bpf[b->nr++] = prog;
 	return 0;
+}
+
+/* Keys of users are no reason to trust a program. */
+static bool build_signed(const struct handler_build *b)
+{
+	u32 i;
+
+	for (i = 0; i < b->nr; i++) {
+		const struct bpf_prog_aux *aux = b->bpf[i]->aux;
+
+		if (aux->sig.verdict != BPF_SIG_VERIFIED ||
+		    (aux->sig.keyring_type != BPF_SIG_KEYRING_BUILTIN &&
+		     aux->sig.keyring_type != BPF_SIG_KEYRING_SECONDARY))
+			return false;
+	}
+	return b->nr > 0;
 }
 
 static u32 func_start(const struct bpf_prog_aux *aux, u32 i)
@@ -155,12 +171,12 @@ static int build_funcs(struct handler_build *b, u32 n)
 	return 0;
 }
 
-static bool map_is_ro(const struct bpf_map *map)
+bool caretaker_map_is_ro(const struct bpf_map *map)
 {
 	return map->map_flags & BPF_F_RDONLY_PROG;
 }
 
-static void *map_value(struct bpf_map *map)
+void *caretaker_map_value(struct bpf_map *map)
 {
 	return container_of(map, struct bpf_array, map)->value;
 }
@@ -176,7 +192,7 @@ static int build_check_map(const struct bpf_map *map, struct ctv_refusal *r)
 	/* constants that equal this address would not have been refused at load */
 	if (WARN_ON_ONCE(!ctv_is_addr((unsigned long)map)))
 		return -EIO;
-	if (map_is_ro(map) && !READ_ONCE(map->frozen))
+	if (caretaker_map_is_ro(map) && !READ_ONCE(map->frozen))
 		return ctv_refuse(r, CTV_RULE_MAPFROZEN, CTV_NONE, "map %s", map->name);
 	return 0;
 }
@@ -222,7 +238,7 @@ static void build_map_pages(struct caretaker_handlers *h, struct bpf_map *map, u
 	unsigned int i, nr = PFN_UP(map->value_size);
 
 	for (i = 0; i < nr; i++)
-		h->pages[at + i] = vmalloc_to_page(map_value(map) + i * PAGE_SIZE);
+		h->pages[at + i] = vmalloc_to_page(caretaker_map_value(map) + i * PAGE_SIZE);
 }
 
 static int build_maps(struct handler_build *b)
@@ -237,7 +253,7 @@ static int build_maps(struct handler_build *b)
 		return -ENOMEM;
 	for (i = 0; i < h->nr_maps; i++) {
 		pages += PFN_UP(h->maps[i]->value_size);
-		if (map_is_ro(h->maps[i]))
+		if (caretaker_map_is_ro(h->maps[i]))
 			ro += PFN_UP(h->maps[i]->value_size);
 	}
 	if (pages > CARETAKER_HANDLERS_MAX_PAGES)
@@ -248,9 +264,9 @@ static int build_maps(struct handler_build *b)
 	rw = ro;
 	ro = 0;
 	for (i = 0; i < h->nr_maps; i++) {
-		u32 *at = map_is_ro(h->maps[i]) ? &ro : &rw;
+		u32 *at = caretaker_map_is_ro(h->maps[i]) ? &ro : &rw;
 
-		b->maps[i].addr = (unsigned long)map_value(h->maps[i]);
+		b->maps[i].addr = (unsigned long)caretaker_map_value(h->maps[i]);
 		b->maps[i].size = h->maps[i]->value_size;
 		b->maps[i].win = *at * PAGE_SIZE;
 		*at += PFN_UP(h->maps[i]->value_size);
@@ -305,13 +321,12 @@ static int build_text(struct handler_build *b)
 		return -ENOMEM;
 	memset(text, 0xcc, h->nr_text * PAGE_SIZE);
 	err = ctv_set_emit(&b->set, text);
-	sha256(text, h->text_size, h->digest);
 	vunmap(text);
 	return err;
 }
 
 /* All members that can be programs are classes, in order. */
-static u32 prog_class(const struct bpf_prog *prog)
+u32 caretaker_prog_class(const struct bpf_prog *prog)
 {
 	return prog->aux->attach_st_ops_member_off / sizeof(void *);
 }
@@ -323,7 +338,7 @@ static void build_results(struct handler_build *b)
 
 	memset(h->entry_off, 0xff, sizeof(h->entry_off));
 	for (i = 0; i < b->nr; i++) {
-		class = prog_class(b->bpf[i]);
+		class = caretaker_prog_class(b->bpf[i]);
 		h->entry_off[class] = b->progs[i].funcs[0].off;
 		h->fuel[class] = b->progs[i].fuel;
 		h->cost[class] = b->progs[i].cost;
@@ -364,6 +379,7 @@ static int build_set(struct handler_build *b, struct kvm_caretaker_ops *ops, u32
 	u32 i;
 
 	strscpy_pad(b->h->name, ops->name);
+	memcpy(b->h->digest, ops->digest, sizeof(b->h->digest));
 	b->set.refusal.rule = CTV_NR_RULES;
 	err = bpf_struct_ops_for_each_prog(ops, build_add_prog, b);
 	for (i = 0; i < b->nr && !err; i++) {
@@ -382,6 +398,7 @@ static int build_set(struct handler_build *b, struct kvm_caretaker_ops *ops, u32
 		build_log(b);
 	else
 		build_report(b);
+	b->h->signed_bpf = build_signed(b);
 	for (i = 0; i < b->nr; i++)
 		kvfree(b->progs[i].funcs);
 	kvfree(b->maps);

@@ -31,6 +31,8 @@ struct liveupdate_flb;
 /* Pages of the isolated page tables: one root, a path for the block, a path per handler set. */
 #define CARETAKER_PT_PAGES	16
 #define CARETAKER_FPU_PAGES	3
+/* The two handler tables stand at the end of the metadata pages. */
+#define CARETAKER_HANDLERS_STRIDE 256
 
 /**
  * struct caretaker_block - the memory that one Caretaker lives in
@@ -65,6 +67,9 @@ struct liveupdate_flb;
  * @image_pages: pages of the payload image
  * @image_page:	its first page in the block
  * @elf:	layout of the image
+ * @listed:	digests of handler sets that its payload lists; NULL when it is not signed, or lists
+ *		none
+ * @nr_listed:	number of them
  * @handlers:	handler set or NULL
  * @handlers_va: where it is mapped
  * @slot:	which of the two handler tables is published
@@ -105,6 +110,8 @@ struct caretaker_block {
 	unsigned int image_pages;
 	unsigned int image_page;
 	struct caretaker_elf elf;
+	u8 (*listed)[32];
+	unsigned int nr_listed;
 	struct caretaker_handlers *handlers;
 	void *handlers_va;
 	unsigned int slot;
@@ -205,6 +212,12 @@ struct caretaker_vm {
 	unsigned int round;
 };
 
+/* payload.c */
+struct caretaker_block *caretaker_payload_load(struct kvm_vcpu *vcpu, int fd,
+					       struct caretaker_log *log);
+int caretaker_trust_check(const struct caretaker_block *b, const struct caretaker_handlers *h,
+			  struct caretaker_log *log);
+
 /* block.c */
 struct caretaker_block *caretaker_block_create(const struct caretaker_elf *elf, const void *file,
 					       struct page *kvm_vmcb, struct caretaker_log *log);
@@ -246,6 +259,7 @@ void caretaker_trace_back(struct kvm_caretaker *ct, bool cancel);
 int caretaker_move(struct caretaker_block *b, u32 from, u32 to);
 int caretaker_arm(struct caretaker_block *b);
 void caretaker_disarm(struct caretaker_block *b);
+void caretaker_forward(struct caretaker_block *b);
 void caretaker_ring(struct caretaker_block *b);
 int caretaker_ring_wait(struct caretaker_block *b);
 int caretaker_reclaim_ask(struct caretaker_block *b);

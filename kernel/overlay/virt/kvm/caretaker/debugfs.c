@@ -132,6 +132,9 @@ static int caretaker_show(struct seq_file *m, void *v)
 	seq_printf(m, "vm_id: %016llx\nvcpu: %u\napic_id: %u\ntsc_khz: %u\n", t->vm_id, t->vcpu,
 		   ct->block->apic_id, t->tsc_khz);
 	seq_printf(m, "handlers: %s\n", ct->block->handlers ? ct->block->handlers->name : "none");
+	if (ct->block->handlers)
+		seq_printf(m, "digest: %*phN\n", (int)sizeof(ct->block->handlers->digest),
+			   ct->block->handlers->digest);
 	seq_printf(m, "tsc_stop: %llu\ntsc_run: %llu\ntsc_kick: %llu\ntsc_park: %llu\ntsc_adopt: %llu\n",
 		   t->tsc_stop, t->tsc_run, t->tsc_kick, t->tsc_park, t->tsc_adopt);
 	seq_printf(m, "stray: %llu\nfault: %llu\nfault_rip: 0x%llx\nfault_addr: 0x%llx\nidle_tsc: %llu\n",

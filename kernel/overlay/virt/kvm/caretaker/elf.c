@@ -2,8 +2,9 @@
 /*
  * KVM Caretaker: parser of payload files.
  *
- * Only program headers count: sections may be stripped, and nothing is relocated. Every header
- * is copied out of the buffer before use, so alignment in the file does not matter.
+ * Only program headers count, but for the list of handlers: sections may be stripped, and nothing
+ * is relocated. Every header is copied out of the buffer before use, so alignment in the file does
+ * not matter.
  */
 #ifdef __KERNEL__
 #include <linux/elf.h>
@@ -437,4 +438,54 @@ int caretaker_elf_load(const struct caretaker_elf *elf, const void *buf, void *i
 		memcpy(to + (seg->vaddr - elf->base), from + seg->offset, seg->filesz);
 	}
 	return 0;
+}
+
+static bool elf_section(const struct elf_file *f, u32 i, Elf64_Shdr *sh)
+{
+	if (i >= f->ehdr.e_shnum)
+		return false;
+	memcpy(sh, f->buf + f->ehdr.e_shoff + i * sizeof(*sh), sizeof(*sh));
+	return sh->sh_type != SHT_NOBITS && elf_range_ok(sh->sh_offset, sh->sh_size, f->size);
+}
+
+static bool elf_section_is(const struct elf_file *f, const Elf64_Shdr *names,
+			   const Elf64_Shdr *sh, const char *name)
+{
+	size_t len = strlen(name) + 1;
+
+	return elf_range_ok(sh->sh_name, len, names->sh_size) &&
+	       !memcmp(f->buf + names->sh_offset + sh->sh_name, name, len);
+}
+
+/**
+ * caretaker_elf_section - find a section of a payload file
+ * @buf:	the whole file; needs no alignment; must not change during the call
+ * @size:	its length in bytes
+ * @name:	of the section
+ * @len:	its bytes
+ *
+ * Any context, does not sleep, allocates nothing.
+ *
+ * Return: the first section with this name, or NULL when there is none that lies in the file.
+ */
+const void *caretaker_elf_section(const void *buf, size_t size, const char *name, u64 *len)
+{
+	struct elf_file f = { .buf = buf, .size = size };
+	Elf64_Shdr names, sh;
+	u32 i;
+
+	if (size < sizeof(f.ehdr))
+		return NULL;
+	memcpy(&f.ehdr, buf, sizeof(f.ehdr));
+	if (f.ehdr.e_shentsize != sizeof(sh) ||
+	    !elf_range_ok(f.ehdr.e_shoff, f.ehdr.e_shnum * sizeof(sh), size) ||
+	    !elf_section(&f, f.ehdr.e_shstrndx, &names))
+		return NULL;
+	for (i = 0; i < f.ehdr.e_shnum; i++) {
+		if (!elf_section(&f, i, &sh) || !elf_section_is(&f, &names, &sh, name))
+			continue;
+		*len = sh.sh_size;
+		return f.buf + sh.sh_offset;
+	}
+	return NULL;
 }

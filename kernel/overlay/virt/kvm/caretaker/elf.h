@@ -70,5 +70,6 @@ struct caretaker_elf {
 int caretaker_elf_parse(const void *buf, size_t size, struct caretaker_elf *elf,
 			const char **why);
 int caretaker_elf_load(const struct caretaker_elf *elf, const void *buf, void *image);
+const void *caretaker_elf_section(const void *buf, size_t size, const char *name, u64 *len);
 
 #endif /* __VIRT_KVM_CARETAKER_ELF_H */

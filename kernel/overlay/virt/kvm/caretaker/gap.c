@@ -10,6 +10,7 @@
 
 #include <linux/delay.h>
 #include <linux/ktime.h>
+#include <linux/moduleparam.h>
 
 #include <asm/caretaker.h>
 #include <asm/msr.h>
@@ -26,6 +27,10 @@
 #define RETURN_DELAY		(HZ / 5)
 /* A kick can hit the payload between its look at the state and VMRUN: repeat it. */
 #define KICK_INTERVAL_US	200
+
+/* Handlers that this kernel did not verify are not asked any more once it has the vCPU. */
+static bool forward_only;
+module_param_named(caretaker_forward_only, forward_only, bool, 0644);
 
 /**
  * caretaker_move - make a move of the state machine
@@ -328,4 +333,39 @@ int caretaker_adopt(struct kvm_caretaker *ct)
 	b->adopted = true;
 	caretaker_pcpu_return_later(b);
 	return 0;
+}
+
+/* Where the handler table in use is in a block of another kernel, 0 when it is not at its place. */
+static u64 forward_table(const struct caretaker_block *b)
+{
+	u64 off = b->ser->telemetry_off + (b->ccb->handlers - b->ccb->telemetry);
+
+	if (off >= (u64)b->nr_pages * PAGE_SIZE || !IS_ALIGNED(off, CARETAKER_HANDLERS_STRIDE) ||
+	    offset_in_page(off) < PAGE_SIZE - 2 * CARETAKER_HANDLERS_STRIDE)
+		return 0;
+	return offset_in_page(off) == offset_in_page(b->ccb->handlers) ? off : 0;
+}
+
+/**
+ * caretaker_forward - what becomes of the handlers of a vCPU that an earlier kernel left
+ * @b:		its block; the guest runs in it
+ *
+ * They go on, as that kernel verified them, until the vCPU is adopted; with
+ * kvm.caretaker_forward_only an empty table takes their place, by the same single store as when a
+ * set is replaced: what they served blocks, or is native code's.
+ */
+void caretaker_forward(struct caretaker_block *b)
+{
+	u64 off = forward_table(b), other = off ^ CARETAKER_HANDLERS_STRIDE;
+	struct kvm_caretaker_handlers *t = b->mem + other;
+
+	if (!READ_ONCE(forward_only))
+		return;
+	if (!off) {
+		pr_warn("vCPU %u: its handlers cannot be switched off\n", b->ser->vcpu_id);
+		return;
+	}
+	memset(t, 0, sizeof(*t));
+	t->generation = ((struct kvm_caretaker_handlers *)(b->mem + off))->generation + 1;
+	smp_store_release(&b->ccb->handlers, b->ccb->handlers ^ CARETAKER_HANDLERS_STRIDE);
 }

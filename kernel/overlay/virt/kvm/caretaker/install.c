@@ -10,14 +10,10 @@
 #include <linux/capability.h>
 #include <linux/cpu.h>
 #include <linux/delay.h>
-#include <linux/file.h>
-#include <linux/kernel_read_file.h>
 #include <linux/ktime.h>
 #include <linux/random.h>
-#include <linux/security.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <linux/vmalloc.h>
 
 #include <asm/caretaker.h>
 #include <asm/tsc.h>
@@ -170,58 +166,6 @@ static int set_check_pcpu(struct kvm_caretaker *ct, u32 pcpu, struct caretaker_l
 	return r;
 }
 
-/* Reads the payload by its fd: the kernel, not user space, decides where its parts go. */
-static int payload_read(int fd, void **buf, struct caretaker_log *log)
-{
-	ssize_t r;
-
-	if (security_locked_down(LOCKDOWN_KEXEC)) {
-		caretaker_log_printf(log, "payload: unsigned, and the kernel is locked down\n");
-		return -EPERM;
-	}
-	*buf = NULL;
-	CLASS(fd, f)(fd);
-	if (fd_empty(f) || !(fd_file(f)->f_mode & FMODE_READ)) {
-		caretaker_log_printf(log, "payload: fd %d is not open for reading\n", fd);
-		return -EBADF;
-	}
-	if (S_ISREG(file_inode(fd_file(f))->i_mode) &&
-	    inode_is_open_for_write(file_inode(fd_file(f)))) {
-		caretaker_log_printf(log, "payload: the file is open for writing: close it first\n");
-		return -ETXTBSY;
-	}
-	r = kernel_read_file(fd_file(f), 0, buf, CARETAKER_ELF_FILE_MAX, NULL,
-			     READING_KEXEC_IMAGE);
-	if (r < 0) {
-		caretaker_log_printf(log, "payload: cannot read: error %zd (a regular file, not open for writing, is needed)\n",
-				     r);
-		return r == -EFBIG ? -E2BIG : r;
-	}
-	return r;
-}
-
-static struct caretaker_block *set_load(struct kvm_vcpu *vcpu, int fd, struct caretaker_log *log)
-{
-	struct caretaker_block *b;
-	struct caretaker_elf elf;
-	const char *why;
-	void *buf;
-	int r;
-
-	r = payload_read(fd, &buf, log);
-	if (r < 0)
-		return ERR_PTR(r);
-	r = caretaker_elf_parse(buf, r, &elf, &why);
-	if (r) {
-		caretaker_log_printf(log, "payload: %s\n", why);
-		b = ERR_PTR(r);
-	} else {
-		b = caretaker_block_create(&elf, buf, caretaker_svm_vmcb_page(vcpu), log);
-	}
-	vfree(buf);
-	return b;
-}
-
 static void block_name(struct caretaker_block *b, struct kvm_caretaker *ct, u32 flags)
 {
 	struct kvm_vcpu *vcpu = ct->vcpu;
@@ -370,6 +314,8 @@ static int set_apply(struct kvm_caretaker *ct, const struct kvm_caretaker_set *s
 		return r;
 	r = set_check_state(ct, set->flags, log);
 	if (!r)
+		r = caretaker_trust_check(b ? b : ct->block, h, log);
+	if (!r)
 		r = set_begin(ct);
 	if (r)
 		goto out;
@@ -443,7 +389,7 @@ static int set_run(struct kvm_caretaker *ct, struct kvm_caretaker_set *set,
 		goto err_unclaim;
 	}
 	if (set_needs_pcpu(set)) {
-		b = set_load(ct->vcpu, set->payload_fd, log);
+		b = caretaker_payload_load(ct->vcpu, set->payload_fd, log);
 		if (IS_ERR(b)) {
 			r = PTR_ERR(b);
 			goto err_handlers;

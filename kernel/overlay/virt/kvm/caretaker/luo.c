@@ -564,6 +564,7 @@ static int vcpu_retrieve(struct liveupdate_file_op_args *args)
 	if (b->ccb->self >= vm->nr_vcpus)
 		return -EINVAL;
 	b->peers = vm->peers;
+	caretaker_forward(b);
 	file = orphan_create_vcpu(b, vm->kvm);
 	if (IS_ERR(file))
 		return PTR_ERR(file);

@@ -63,6 +63,8 @@ void caretaker_info_fill(struct kvm_caretaker *ct, struct kvm_caretaker_info *in
 	info->abi = b->ccb->abi;
 	info->preserved_bytes = info_preserved(b);
 	info->tsc_khz = b->telemetry->tsc_khz;
+	if (b->handlers)
+		memcpy(info->handlers_digest, b->handlers->digest, sizeof(info->handlers_digest));
 }
 
 /* Copies from a list of pages, as the writable handler state is one. */
