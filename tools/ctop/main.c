@@ -190,7 +190,7 @@ static enum tool_status look_show(const struct ctele_set *now, const struct ctel
 	ok = print_look(now, &rows, &options, look);
 	rows_free(&rows);
 	/* One write per look, also into a pipe */
-	return ok && !fflush(stdout) ? TOOL_OK : TOOL_FAILED;
+	return ok && tool_flush() ? TOOL_OK : TOOL_FAILED;
 }
 
 /**

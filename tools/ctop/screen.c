@@ -3,9 +3,11 @@
 #include <langinfo.h>
 #include <locale.h>
 #include <ncurses.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "screen.h"
 #include "../lib/pace.h"
@@ -59,6 +61,14 @@ static int screen_key(double until)
 	return getch();
 }
 
+/* Without it there are no keys, nor a wait for them. */
+static bool terminal_gone(void)
+{
+	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR | POLLNVAL);
+}
+
 static enum tool_status screen_loop(struct screen *s, struct ctele_reader *r)
 {
 	double next = clock_now() + s->opts->delay;
@@ -68,7 +78,7 @@ static enum tool_status screen_loop(struct screen *s, struct ctele_reader *r)
 		key = screen_key(next);
 		if (key != ERR)
 			keys_take(s, key);
-		if (s->quit || pace_stopped() || (long)s->looks == s->opts->count)
+		if (s->quit || pace_stopped() || (key == ERR && terminal_gone()) || (long)s->looks == s->opts->count)
 			return TOOL_OK;
 		if (clock_now() < next)
 			continue;

@@ -20,6 +20,7 @@
  * @strict:	a loss gives an exit status
  * @explain:	name the cause of each pause
  * @summary:	exits and stalls by reason alone
+ * @events:	with the events of the rings
  * @clock:	time of day instead of seconds from the start
  * @perfetto:	file for a trace viewer, NULL for none
  * @html:	file for a browser, NULL for none
@@ -35,6 +36,7 @@ struct ctrace_options {
 	bool strict;
 	bool explain;
 	bool summary;
+	bool events;
 	bool clock;
 	const char *perfetto;
 	const char *html;
@@ -88,6 +90,9 @@ bool gap_stall_open(const struct kvm_caretaker_stall *s);
 bool gap_print(const struct gap_view *view);
 void gap_print_json(const struct gap_view *view);
 void gap_title(const struct gap_view *view);
+bool gap_event_inside(const struct gap_view *view, const struct ring_event *e);
+bool gap_events_print(const struct gap_view *view, const struct ctele_set *set);
+void gap_events_print_json(const struct gap_view *view, const struct ctele_set *set);
 void ctrace_json_header(const struct ctele_set *set, const char *command);
 
 extern const char *const ctrace_server_names[KVM_CARETAKER_NR_SERVERS];

@@ -17,14 +17,16 @@
  * @what:	one word
  * @text:	more
  * @lasts_ns:	how long, NS_NONE: no such thing
+ * @ring:	the event of a ring that it is, NULL for none
  */
 struct event {
 	const struct ctele_vcpu *v;
 	uint64_t at_ns;
 	bool exact;
 	const char *what;
-	char text[128];
+	char text[320];
 	uint64_t lasts_ns;
+	const struct ring_event *ring;
 };
 
 struct event_list {
@@ -146,6 +148,55 @@ static void events_of_counts(struct event_list *l, const struct ctele_vcpu *v,
 			 (uint64_t)v->tele.fault_addr);
 }
 
+/* The two clocks of the look give the time of day. */
+static bool ring_time(const struct ctele_set *set, const struct ctele_vcpu *v, uint64_t ns,
+		      uint64_t *at_ns)
+{
+	uint64_t now = tsc_to_ns(set->tsc, v->tele.tsc_khz);
+
+	*at_ns = set->realtime_ns;
+	if (!set->tsc || now == NS_NONE || (ns < now && now - ns > set->realtime_ns))
+		return false;
+	*at_ns += ns - now;
+	return true;
+}
+
+static const struct ctele_vcpu *ring_vcpu(const struct ctele_set *set, const struct ring_event *e)
+{
+	size_t i;
+
+	for (i = 0; i < set->nr; i++)
+		if (set->vcpus[i]->tele.vm_id == e->vm && set->vcpus[i]->tele.vcpu == e->vcpu)
+			return set->vcpus[i];
+	return NULL;
+}
+
+/* Return: how many events are of vCPUs that neither look has. */
+static size_t events_of_rings(struct event_list *l, const struct events *e)
+{
+	const struct ctele_vcpu *v = NULL;
+	const struct ring_event *r;
+	size_t i, strangers = 0;
+	struct event *ev;
+
+	for (i = 0; i < l->set->nr_events; i++) {
+		r = &l->set->events[i];
+		if (!v || v->tele.vm_id != r->vm || v->tele.vcpu != r->vcpu)
+			v = ring_vcpu(l->set, r);
+		if (!v)
+			v = ring_vcpu(&e->before, r);
+		if (!v) {
+			strangers++;
+			continue;
+		}
+		ev = event_add(l, v, 0, "ring");
+		ev->ring = r;
+		ev->exact = ring_time(l->set, v, r->ns, &ev->at_ns);
+		snprintf(ev->text, sizeof(ev->text), "%s %s", r->name, r->text);
+	}
+	return strangers;
+}
+
 static void events_of_vcpu(struct event_list *l, const struct ctele_vcpu *v,
 			   const struct ctele_vcpu *before, const struct events *e)
 {
@@ -236,6 +287,8 @@ static void event_json(const struct event *ev)
 	show_json(ev->v);
 	json_string("event", ev->what);
 	json_string("what", ev->text);
+	if (ev->ring)
+		json_string("name", ev->ring->name);
 	json_ns("lasts_ns", ev->lasts_ns);
 	json_number("lost", ctele_stalls_lost(&ev->v->tele));
 	json_end();
@@ -260,13 +313,17 @@ static void events_gone(struct event_list *l, const struct events *e, const stru
 bool events_look(struct events *e, const struct ctele_set *now)
 {
 	struct event_list l = { .set = now };
-	size_t i;
+	size_t i, strangers;
 
 	if (e->first)
 		e->start_ns = now->realtime_ns;
 	events_gone(&l, e, now);
 	for (i = 0; i < now->nr; i++)
 		events_of_vcpu(&l, now->vcpus[i], events_find(&e->before, now->vcpus[i]), e);
+	strangers = events_of_rings(&l, e);
+	if (strangers && e->opts->source.pid < 0)
+		tool_err("%zu events of vCPUs that came and went between two looks are not told",
+			 strangers);
 	if (l.nr)
 		qsort(l.list, l.nr, sizeof(*l.list), event_compare);
 	for (i = 0; i < l.nr; i++) {

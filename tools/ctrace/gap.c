@@ -112,16 +112,21 @@ static enum tool_status gap_damaged(const struct gap_view *view)
 	return TOOL_FAILED;
 }
 
-static bool gap_show(const struct gap_view *view, const struct ctrace_options *opts)
+static bool gap_show(const struct gap_view *view, const struct ctele_set *set,
+		     const struct ctrace_options *opts)
 {
 	if (opts->json) {
 		gap_print_json(view);
 		if (opts->explain)
 			explain_print_json(view);
+		if (opts->events)
+			gap_events_print_json(view, set);
 		ledger_print_json(view);
 		return true;
 	}
-	return opts->explain ? explain_print(view) : gap_print(view);
+	if (!(opts->explain ? explain_print(view) : gap_print(view)))
+		return false;
+	return !opts->events || gap_events_print(view, set);
 }
 
 /* *shown: vCPUs that had a gap */
@@ -140,7 +145,7 @@ static enum tool_status gap_show_all(const struct ctele_set *set,
 		if (!opts->json && *shown)
 			putchar('\n');
 		++*shown;
-		if (!gap_show(&view, opts))
+		if (!gap_show(&view, set, opts))
 			return TOOL_FAILED;
 		if (gap_damaged(&view) != TOOL_OK)
 			worst = TOOL_FAILED;

@@ -49,6 +49,7 @@ static bool live_take(struct live *l, struct ctele_set *now, const char *command
 		ctrace_json_header(now, command);
 	if (!l->summary)
 		ok = events_look(&l->e, now);
+	ctele_lost_add(now, &l->e.before);
 	/* The first look is kept for the sums, all others until the next one. */
 	if (l->looks == 2 && l->summary)
 		l->start = l->e.before;
@@ -56,7 +57,7 @@ static bool live_take(struct live *l, struct ctele_set *now, const char *command
 		ctele_free(&l->e.before);
 	l->e.before = *now;
 	memset(now, 0, sizeof(*now));
-	return !fflush(stdout) && ok;
+	return tool_flush() && ok;
 }
 
 static enum tool_status live_end(struct live *l, enum tool_status status)
@@ -111,10 +112,13 @@ static enum tool_status live_run(struct live *l, struct ctele_reader *r)
 enum tool_status ctrace_live(const struct ctrace_options *opts)
 {
 	struct live l = { .e = { .opts = opts, .first = true }, .summary = opts->summary };
+	struct ctele_source src = opts->source;
 	enum tool_status status;
 	struct ctele_reader r;
 
-	status = ctele_open(&r, &opts->source);
+	/* What was before the first look is not told. */
+	src.events_new = true;
+	status = ctele_open(&r, &src);
 	if (status != TOOL_OK)
 		return status;
 	pace_signals();
@@ -181,6 +185,7 @@ static enum tool_status record_looks(struct ctele_reader *r, FILE *f,
 				     const struct ctrace_options *opts, struct ctele_set *last)
 {
 	enum tool_status status = TOOL_OK;
+	struct ctele_set missing = { .nr = 0 };
 	struct record_writer w;
 	struct pace pace;
 
@@ -190,6 +195,8 @@ static enum tool_status record_looks(struct ctele_reader *r, FILE *f,
 	while (status == TOOL_OK && !r->end) {
 		if (!record_write_look(&w, last))
 			return record_failed(opts->output);
+		ctele_lost_add(&missing, last);
+		w.events += last->nr_events;
 		if ((long)w.looks == opts->count || !pace_wait(&pace, opts->delay))
 			break;
 		ctele_free(last);
@@ -197,8 +204,11 @@ static enum tool_status record_looks(struct ctele_reader *r, FILE *f,
 	}
 	if (!record_write_end(&w))
 		return record_failed(opts->output);
-	tool_err("%s: %" PRIu64 " looks, %zu vCPUs in the last one, %ld bytes", opts->output,
-		 w.looks, last->nr, ftell(f));
+	last->events_lost = missing.events_lost;
+	last->events_cut = missing.events_cut;
+	last->events_damaged = missing.events_damaged;
+	tool_err("%s: %" PRIu64 " looks, %zu vCPUs in the last one, %" PRIu64 " events, %" PRIu64 " bytes",
+		 opts->output, w.looks, last->nr, w.events, w.bytes);
 	return status;
 }
 

@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "ctrace.h"
+#include "../lib/ring.h"
 
 static struct ctrace_options options = {
-	.source = { .debugfs = CTELE_DEBUGFS, .pid = -1, .vcpu = -1 },
+	.source = { .debugfs = CTELE_DEBUGFS, .tracefs = RING_TRACEFS, .pid = -1, .vcpu = -1 },
 	.delay = 1,
 };
 
@@ -48,6 +49,14 @@ static const struct {
 	{ OF_LIVE | OF_RECORD,
 	  { 'd', "delay", "SECS", OPT_SECONDS, &options.delay, 0,
 	    "time between looks, default 1" } },
+	{ OF_LIVE | OF_RECORD,
+	  { 'E', "events", "LIST", OPT_STRING, &options.source.events, 0,
+	    "switch on these events of the rings and tell them; help lists them" } },
+	{ OF_GAP, { 'E', "events", NULL, OPT_FLAG, &options.events, 0,
+		    "the events of the rings as well, as they are switched" } },
+	{ OF_GAP | OF_LIVE | OF_RECORD,
+	  { 263, "tracefs", "DIR", OPT_STRING, &options.source.tracefs, 0,
+	    "where tracefs is, or a copy of its remotes directory" } },
 	{ OF_LIVE | OF_REPORT, { 'T', "time", NULL, OPT_FLAG, &options.clock, 0,
 				 "time of day, not seconds from the first look" } },
 	{ OF_HIST | OF_LIVE | OF_REPORT | OF_GAP,
@@ -135,7 +144,8 @@ static const struct command commands[] = {
 				"a ~ are those of the look, all others were stamped when it happened.\n",
 			.examples = "examples:\n"
 				    "  ctrace live -T          with the time of day\n"
-				    "  ctrace live -S -n 60    one minute summed up by exit reason\n",
+				    "  ctrace live -S -n 60    one minute summed up by exit reason\n"
+				    "  ctrace live -E handler  what handlers emit\n",
 		},
 	},
 	{
@@ -223,6 +233,10 @@ static int options_take(const struct command *c, int argc, char **argv)
 	options.words = argv + optind;
 	if (r < 0 && !ctele_way_parse(opt_source, &options.source))
 		r = TOOL_USAGE;
+	if (r < 0 && options.source.events)
+		r = ring_names_check(options.source.events);
+	if (options.events)
+		options.source.events = "kept";
 	return r < 0 ? reasons_parse() : r;
 }
 

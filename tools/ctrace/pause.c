@@ -50,6 +50,11 @@ static const struct {
 	},
 };
 
+static const char stray_what[] =
+	"events that were not for the pCPU (NMI, #MC ...) were survived, their time is not recorded";
+static const char stray_remedy[] =
+	"find who sends them: NMI watchdogs, perf, IPMI, another CPU's NMI to all";
+
 const char *pause_cause_name(enum pause_cause cause)
 {
 	return causes[cause].name;
@@ -271,8 +276,8 @@ bool explain_print(const struct gap_view *view)
 	if (!view->g.stop)
 		printf("  the pause at preserve is not known: the vCPU stopped once more since\n");
 	if (view->v->tele.stray)
-		printf("  %" PRIu64 " stray events (NMI, #MC ...) were served, their time is not recorded\n",
-		       (uint64_t)view->v->tele.stray);
+		printf("  stray: %" PRIu64 " %s\n      to do: %s\n", (uint64_t)view->v->tele.stray,
+		       stray_what, stray_remedy);
 	ledger_print(view);
 	return true;
 }
@@ -296,8 +301,22 @@ static void explain_json_pause(const struct gap_view *view, const struct pause *
 	json_end();
 }
 
+/* They have a count, and no time. */
+static void explain_json_stray(const struct gap_view *view)
+{
+	if (!view->v->tele.stray)
+		return;
+	json_begin("stray");
+	show_json(view->v);
+	json_string("cause", "stray");
+	json_string("what", stray_what);
+	json_string("remedy", stray_remedy);
+	json_number("count", view->v->tele.stray);
+	json_end();
+}
+
 /**
- * explain_print_json() - all pauses as NDJSON, short ones as well, and slow exits
+ * explain_print_json() - all pauses as NDJSON, short ones as well, slow exits, stray events
  * @view:	the gap
  */
 void explain_print_json(const struct gap_view *view)
@@ -309,4 +328,5 @@ void explain_print_json(const struct gap_view *view)
 	for (i = 0; i < list.nr; i++)
 		explain_json_pause(view, &list.list[i]);
 	served_print_json(view);
+	explain_json_stray(view);
 }

@@ -96,6 +96,19 @@ static void slow_each(const struct gap_view *view,
 				show(view, &slow);
 }
 
+/* In the names of causes, which pauses have as well */
+static const char *slow_cause(const struct slow *slow)
+{
+	return slow->server == KVM_CARETAKER_HANDLER ? "slow-handler" : "slow-native";
+}
+
+static const char *slow_remedy(const struct slow *slow)
+{
+	if (slow->server == KVM_CARETAKER_HANDLER)
+		return "make the handler of this class shorter; ctrace hist shows how long it takes";
+	return "the payload itself is short: look for what keeps the pCPU, SMIs or a hypervisor below";
+}
+
 static void slow_print(const struct gap_view *view, const struct slow *slow)
 {
 	char name[REASON_NAME_MAX], max[FMT_MAX];
@@ -105,7 +118,7 @@ static void slow_print(const struct gap_view *view, const struct slow *slow)
 	       slow->x.timed, fmt_ns(times_max_ns(&slow->x), max),
 	       slow->alone ? "" : " (those outside of gaps are among them)");
 	if (slow->server == KVM_CARETAKER_HANDLER)
-		printf("      to do: make the handler of this class shorter; ctrace hist shows how long it takes\n");
+		printf("      to do: %s\n", slow_remedy(slow));
 }
 
 /**
@@ -143,6 +156,8 @@ static void slow_json(const struct gap_view *view, const struct slow *slow)
 
 	json_begin("slow");
 	show_json(view->v);
+	json_string("cause", slow_cause(slow));
+	json_string("remedy", slow_remedy(slow));
 	json_string("reason", reason_name_index(slow->row, name));
 	json_string("server", ctrace_server_names[slow->server]);
 	json_number("at_least", slow->count);

@@ -155,10 +155,10 @@ bool ctele_stall_sane(const struct kvm_caretaker_stall *s)
 	return s->tsc_start && (!s->tsc_end || s->tsc_end >= s->tsc_start);
 }
 
-/* What is missing from all that is shown: replaced records and vCPUs that could not be read */
+/* What is missing from all that is shown: replaced records, vCPUs that could not be read, events */
 uint64_t ctele_set_lost(const struct ctele_set *set)
 {
-	uint64_t lost = set->unreadable, n;
+	uint64_t lost = set->unreadable + set->events_lost, n;
 	size_t i;
 
 	for (i = 0; i < set->nr; i++) {
@@ -180,9 +180,15 @@ enum tool_status ctele_lost_end(const struct ctele_set *set, bool strict, enum t
 {
 	uint64_t lost = ctele_set_lost(set);
 
-	if (!lost)
+	if (set->events_damaged)
+		tool_err("%u lines of the event ring make no sense", set->events_damaged);
+	if (set->events_cut)
+		tool_err("events may be missing, nobody knows how many: look more often (-d), or enlarge buffer_size_kb in remotes/caretaker");
+	if (!lost && !set->events_cut)
 		return status;
-	tool_err("lost %" PRIu64 ": %" PRIu64 " records of stalls that newer ones replaced, %u vCPUs that could not be read",
-		 lost, lost - set->unreadable, set->unreadable);
+	if (lost)
+		tool_err("lost %" PRIu64 ": %" PRIu64 " records of stalls that newer ones replaced, %u vCPUs that could not be read, %" PRIu64 " events",
+			 lost, lost - set->unreadable - set->events_lost, set->unreadable,
+			 set->events_lost);
 	return strict && status == TOOL_OK ? TOOL_LOST : status;
 }

@@ -69,6 +69,10 @@ enum ctele_way {
  * @pid:	only the VMs of this process, -1 for all
  * @vcpu:	only this vCPU of each VM, -1 for all
  * @vm:		only VMs whose identity starts with these hex digits, NULL for all
+ * @events:	events of the rings as well: names that are switched on, "all", or "kept": as they
+ *		are switched; NULL for none
+ * @events_new:	without those that were there before the first look
+ * @tracefs:	where tracefs is mounted
  */
 struct ctele_source {
 	const char *debugfs;
@@ -80,6 +84,27 @@ struct ctele_source {
 	long pid;
 	long vcpu;
 	const char *vm;
+	const char *events;
+	bool events_new;
+	const char *tracefs;
+};
+
+/**
+ * struct ring_event - an event of a ring
+ * @ns:		time since the TSC was 0, in whole microseconds
+ * @vm:		identity of the VM
+ * @vcpu:	vCPU id
+ * @apic_id:	its pCPU
+ * @name:	which event
+ * @text:	what it says, "reason=cpuid rip=0x..."
+ */
+struct ring_event {
+	uint64_t ns;
+	uint64_t vm;
+	uint32_t vcpu;
+	uint32_t apic_id;
+	char name[16];
+	char text[280];
 };
 
 /**
@@ -170,6 +195,12 @@ struct ctele_rehearsal {
  * @kernel:	release of the kernel that was asked, empty when not known
  * @rehearsals:	what they came to, when the set is of rehearsals
  * @nr_rehearsals: their number
+ * @events:	events of the rings since the look before, in the order of time
+ * @nr_events:	their number
+ * @cap_events:	room in @events
+ * @events_lost: events that are known to be missing
+ * @events_cut:	others may be missing: the kernel's buffer has nothing of the look before any more
+ * @events_damaged: lines that are no events
  */
 struct ctele_set {
 	struct ctele_vcpu **vcpus;
@@ -188,9 +219,16 @@ struct ctele_set {
 	char kernel[CTELE_KERNEL_MAX];
 	struct ctele_rehearsal *rehearsals;
 	size_t nr_rehearsals;
+	struct ring_event *events;
+	size_t nr_events;
+	size_t cap_events;
+	uint64_t events_lost;
+	bool events_cut;
+	unsigned int events_damaged;
 };
 
 struct ctele_reader;
+struct ring_reader;
 
 /**
  * struct ctele_ops - one kind of source; a new one is a line in ctele_open()
@@ -212,6 +250,7 @@ struct ctele_ops {
  * @finite:	there is a last look
  * @end:	it was had already
  * @damage:	TOOL_OK, or what was found after the last look
+ * @ring:	the events, NULL when they are not wanted
  * @priv:	of the kind
  */
 struct ctele_reader {
@@ -221,6 +260,7 @@ struct ctele_reader {
 	bool finite;
 	bool end;
 	enum tool_status damage;
+	struct ring_reader *ring;
 	void *priv;
 };
 
@@ -250,6 +290,7 @@ enum tool_status ctele_load(struct ctele_reader *r, struct ctele_set *set);
 enum tool_status ctele_load_last(const struct ctele_source *src, struct ctele_set *set);
 void ctele_close(struct ctele_reader *r);
 void ctele_free(struct ctele_set *set);
+void ctele_lost_add(struct ctele_set *set, const struct ctele_set *before);
 bool ctele_here(const struct ctele_source *src);
 bool ctele_way_parse(const char *word, struct ctele_source *src);
 uint64_t ctele_clock(void);

@@ -137,6 +137,18 @@ static enum tool_status iter_ready(const struct ctele_source *src)
 	return TOOL_NODATA;
 }
 
+/* The kernel leaves out what does not fit -g and -c; a word that is no hex number fits nothing. */
+static void iter_filter(struct iter *skel, const struct ctele_source *src)
+{
+	size_t digits = src->vm ? strlen(src->vm) : 0;
+
+	skel->rodata->want_vcpu = src->vcpu;
+	if (!digits || digits > 16 || src->vm[strspn(src->vm, "0123456789abcdefABCDEF")])
+		return;
+	skel->rodata->want_vm = strtoull(src->vm, NULL, 16) << (64 - 4 * digits);
+	skel->rodata->want_vm_mask = ~0ULL << (64 - 4 * digits);
+}
+
 static enum tool_status iter_open(struct ctele_reader *r)
 {
 	enum tool_status status = iter_ready(r->src);
@@ -150,6 +162,7 @@ static enum tool_status iter_open(struct ctele_reader *r)
 		tool_err("BPF iterators: no memory");
 		return TOOL_FAILED;
 	}
+	iter_filter(skel, r->src);
 	err = iter__load(skel);
 	if (!err)
 		err = iter__attach(skel);
@@ -201,19 +214,25 @@ static enum tool_status iter_load_look(struct ctele_reader *r, struct ctele_set 
 {
 	unsigned char *buf = malloc(ITER_BUF);
 	enum tool_status status = TOOL_FAILED;
+	struct iter *skel = r->priv;
 	int fd;
 
 	if (!buf) {
 		tool_err("iterator caretaker_vcpu: no memory");
 		return TOOL_FAILED;
 	}
-	fd = iter_file(r->priv);
+	skel->bss->left_out = 0;
+	fd = iter_file(skel);
 	if (fd < 0) {
 		tool_err("iterator caretaker_vcpu: %s", strerror(errno));
 		goto err_free;
 	}
 	status = iter_read(fd, set, r->src, buf);
 	close(fd);
+	set->filtered += skel->bss->left_out;
+	if (r->src->verbose && !r->looks)
+		tool_err("iterator caretaker_vcpu: %zu vCPUs came out of the kernel, %llu were left out there",
+			 set->nr, (unsigned long long)skel->bss->left_out);
 err_free:
 	free(buf);
 	return status;

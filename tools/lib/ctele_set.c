@@ -12,6 +12,7 @@
 
 #include "ctele.h"
 #include "record.h"
+#include "ring.h"
 
 /**
  * ctele_vcpu_add() - put a copy of a vCPU into a set
@@ -239,6 +240,38 @@ static enum tool_status open_live(struct ctele_reader *r)
 	return status;
 }
 
+/* Events come with live data; those of a recording are in it. */
+static enum tool_status open_ring(struct ctele_reader *r)
+{
+	enum tool_status status;
+
+	if (!r->src->events)
+		return TOOL_OK;
+	r->ring = malloc(sizeof(*r->ring));
+	if (!r->ring) {
+		tool_err("reading events: no memory");
+		return TOOL_FAILED;
+	}
+	status = ring_open(r->ring, r->src);
+	if (status != TOOL_OK) {
+		free(r->ring);
+		r->ring = NULL;
+	}
+	return status;
+}
+
+/* NULL for live data */
+static const struct ctele_ops *source_kind(const struct ctele_source *src)
+{
+	if (src->synthetic)
+		return &ctele_synth_ops;
+	if (src->rehearsals)
+		return &ctele_rehearsal_ops;
+	if (!src->file)
+		return NULL;
+	return record_is_file(src->file) ? &ctele_record_ops : &ctele_file_ops;
+}
+
 /**
  * ctele_open() - open a source
  * @r:		out; close it with ctele_close() after success
@@ -248,18 +281,19 @@ static enum tool_status open_live(struct ctele_reader *r)
  */
 enum tool_status ctele_open(struct ctele_reader *r, const struct ctele_source *src)
 {
-	*r = (struct ctele_reader){ .src = src, .ops = &ctele_scan_ops };
-	if (src->synthetic)
-		r->ops = &ctele_synth_ops;
-	else if (src->rehearsals)
-		r->ops = &ctele_rehearsal_ops;
-	else if (src->file && record_is_file(src->file))
-		r->ops = &ctele_record_ops;
-	else if (src->file)
-		r->ops = &ctele_file_ops;
-	else
-		return open_live(r);
-	return r->ops->open ? r->ops->open(r) : TOOL_OK;
+	enum tool_status status;
+
+	*r = (struct ctele_reader){ .src = src, .ops = source_kind(src) };
+	if (r->ops)
+		return r->ops->open ? r->ops->open(r) : TOOL_OK;
+	r->ops = &ctele_scan_ops;
+	status = open_live(r);
+	if (status != TOOL_OK)
+		return status;
+	status = open_ring(r);
+	if (status != TOOL_OK)
+		ctele_close(r);
+	return status;
 }
 
 /**
@@ -277,6 +311,8 @@ enum tool_status ctele_load(struct ctele_reader *r, struct ctele_set *set)
 
 	set_begin(set, r->src);
 	status = r->ops->load(r, set);
+	if (status == TOOL_OK && r->ring)
+		status = ring_load(r->ring, r->src, set);
 	if (status != TOOL_OK || r->end)
 		return status;
 	set_finish(set);
@@ -295,10 +331,18 @@ static enum tool_status load_to_end(struct ctele_reader *r, struct ctele_set *se
 		status = ctele_load(r, &next);
 		if (status != TOOL_OK || r->end)
 			break;
+		if (!ring_events_move(&next, set)) {
+			status = TOOL_FAILED;
+			break;
+		}
 		if (next.nr || !set->nr) {
 			ctele_free(set);
 			*set = next;
 		} else {
+			if (!ring_events_move(set, &next)) {
+				status = TOOL_FAILED;
+				break;
+			}
 			ctele_free(&next);
 		}
 	}
@@ -337,9 +381,22 @@ enum tool_status ctele_load_last(const struct ctele_source *src, struct ctele_se
  */
 void ctele_close(struct ctele_reader *r)
 {
+	if (r->ring) {
+		ring_close(r->ring);
+		free(r->ring);
+		r->ring = NULL;
+	}
 	if (r->ops->close)
 		r->ops->close(r);
 	r->priv = NULL;
+}
+
+/* Events are of one look each; what is missing of them is told at the end, over all looks. */
+void ctele_lost_add(struct ctele_set *set, const struct ctele_set *before)
+{
+	set->events_lost += before->events_lost;
+	set->events_cut |= before->events_cut;
+	set->events_damaged += before->events_damaged;
 }
 
 /**
@@ -354,6 +411,7 @@ void ctele_free(struct ctele_set *set)
 		free(set->vcpus[i]);
 	free(set->vcpus);
 	free(set->rehearsals);
+	free(set->events);
 	memset(set, 0, sizeof(*set));
 }
 

@@ -3,6 +3,7 @@
  * Writes the telemetry of each vCPU into the file of an iterator. The kernel's types are named with
  * the members that are read; where those are is found when it is loaded (CO-RE).
  */
+#include <stdbool.h>
 #include <linux/types.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
@@ -38,6 +39,20 @@ struct bpf_iter__caretaker_vcpu {
 /* Too large for a stack; one reader at a time has the iterator's lock. */
 static char telemetry[ITER_TELE_MAX];
 
+/*
+ * Which vCPUs are wanted, set before this is loaded: others cost no copy, and leave only a count.
+ * A VM fits when its identity is want_vm in the bits of want_vm_mask.
+ */
+const volatile __u64 want_vm;
+const volatile __u64 want_vm_mask;
+const volatile __s64 want_vcpu = -1;
+__u64 left_out;
+
+static __always_inline bool wanted(__u64 vm_id, __u32 vcpu)
+{
+	return !((vm_id ^ want_vm) & want_vm_mask) && (want_vcpu < 0 || want_vcpu == vcpu);
+}
+
 SEC("iter/caretaker_vcpu")
 int vcpus(struct bpf_iter__caretaker_vcpu *ctx)
 {
@@ -55,6 +70,10 @@ int vcpus(struct bpf_iter__caretaker_vcpu *ctx)
 	row.vm_id = BPF_CORE_READ(info, vm_id);
 	if (t)
 		bytes = BPF_CORE_READ(t, size);
+	if (bytes && !wanted(row.vm_id, row.vcpu)) {
+		left_out++;
+		return 0;
+	}
 	if (bytes > sizeof(telemetry))
 		bytes = sizeof(telemetry);
 	row.bytes = bytes;

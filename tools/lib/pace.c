@@ -13,13 +13,18 @@ static void on_signal(int sig)
 	stopped = sig;
 }
 
-/* The first SIGINT or SIGTERM is a wish to end, the second one ends it at once. */
+/*
+ * The first SIGINT or SIGTERM is a wish to end, the second one ends it at once; so does a terminal
+ * that goes away, unless that is not to matter (nohup).
+ */
 void pace_signals(void)
 {
-	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
+	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND }, was;
 
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
+	if (!sigaction(SIGHUP, NULL, &was) && was.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &sa, NULL);
 }
 
 bool pace_stopped(void)

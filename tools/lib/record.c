@@ -116,6 +116,7 @@ static bool write_block(struct record_writer *w, enum record_type type, const vo
 	struct record_block b = { RECORD_BLOCK_MAGIC, 0, type, len, w->seq++ };
 
 	b.crc = record_crc(record_crc(0, &b.type, sizeof(b) - 8), data, len);
+	w->bytes += sizeof(b) + len;
 	return fwrite(&b, sizeof(b), 1, w->f) == 1 && fwrite(data, len, 1, w->f) == 1;
 }
 
@@ -135,6 +136,32 @@ static bool write_vcpu(struct record_writer *w, const struct ctele_vcpu *v)
 	return write_block(w, RECORD_VCPU, buf, sizeof(head) + len);
 }
 
+static bool write_event(struct record_writer *w, const struct ring_event *e)
+{
+	struct record_event head = { .ns = e->ns, .vm = e->vm, .vcpu = e->vcpu,
+				     .apic_id = e->apic_id };
+	unsigned char buf[sizeof(head) + sizeof(e->text)];
+	size_t len = strlen(e->text);
+
+	memcpy(head.name, e->name, sizeof(head.name));
+	memcpy(buf, &head, sizeof(head));
+	memcpy(buf + sizeof(head), e->text, len);
+	return write_block(w, RECORD_EVENT, buf, sizeof(head) + len);
+}
+
+static bool write_events(struct record_writer *w, const struct ctele_set *set)
+{
+	struct record_missing missing = { set->events_lost, set->events_cut, set->events_damaged };
+	bool ok = true;
+	size_t i;
+
+	for (i = 0; ok && i < set->nr_events; i++)
+		ok = write_event(w, &set->events[i]);
+	if (ok && (missing.events || missing.more || missing.damaged))
+		ok = write_block(w, RECORD_MISSING, &missing, sizeof(missing));
+	return ok;
+}
+
 /**
  * record_write_head() - start a recording
  * @w:		out
@@ -151,7 +178,7 @@ bool record_write_head(struct record_writer *w, FILE *f, const struct ctele_set 
 		.clock = RECORD_CLOCK_TSC, .realtime_ns = set->realtime_ns,
 	};
 
-	*w = (struct record_writer){ .f = f };
+	*w = (struct record_writer){ .f = f, .bytes = sizeof(h) };
 	memcpy(h.magic, RECORD_MAGIC, sizeof(h.magic));
 	memcpy(h.kernel, set->kernel, sizeof(h.kernel));
 	h.crc = record_crc(0, &h, offsetof(struct record_head, crc));
@@ -172,6 +199,7 @@ bool record_write_look(struct record_writer *w, const struct ctele_set *set)
 
 	for (i = 0; ok && i < set->nr; i++)
 		ok = write_vcpu(w, set->vcpus[i]);
+	ok = ok && write_events(w, set);
 	w->looks++;
 	return ok && write_block(w, RECORD_LOOK_END, &end, sizeof(end)) && !fflush(w->f);
 }

@@ -59,6 +59,8 @@ enum record_type {
 	RECORD_LOOK_END	= 3,	/* struct record_look_end */
 	RECORD_END	= 4,	/* struct record_end; nothing follows */
 	RECORD_REHEARSAL = 5,	/* struct record_rehearsal: the looks are before and after it */
+	RECORD_EVENT	= 6,	/* struct record_event and text */
+	RECORD_MISSING	= 7,	/* struct record_missing */
 };
 
 /**
@@ -115,6 +117,22 @@ struct record_rehearsal {
 	uint32_t zero;
 };
 
+struct record_event {
+	uint64_t ns;
+	uint64_t vm;
+	uint32_t vcpu;
+	uint32_t apic_id;
+	char name[16];
+};
+
+struct record_missing {
+	uint64_t events;
+	uint32_t more;
+	uint32_t damaged;
+};
+
+_Static_assert(sizeof(struct record_event) == 40, "the format of the file");
+_Static_assert(sizeof(struct record_missing) == 16, "the format of the file");
 _Static_assert(sizeof(struct record_head) == 128, "the format of the file");
 _Static_assert(sizeof(struct record_block) == 24, "the format of the file");
 _Static_assert(sizeof(struct record_look) == 24, "the format of the file");
@@ -158,11 +176,15 @@ struct record_reader {
  * @f:		the file
  * @seq:	blocks so far
  * @looks:	looks so far
+ * @events:	events so far, for the one who writes
+ * @bytes:	written so far
  */
 struct record_writer {
 	FILE *f;
 	uint64_t seq;
 	uint64_t looks;
+	uint64_t events;
+	uint64_t bytes;
 };
 
 uint32_t record_crc(uint32_t crc, const void *data, size_t len);

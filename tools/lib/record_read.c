@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "record.h"
+#include "ring.h"
 
 #define RECORD_WORDS	(sizeof(struct kvm_caretaker_telemetry) / 8)
 
@@ -120,6 +121,14 @@ static enum record_got read_block(struct record_reader *r, struct record_block *
 	return RECORD_GOT_LOOK;
 }
 
+/* Words that go to a terminal as they are: what it must not get becomes a question mark. */
+static void word_clean(char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < ' ' || (unsigned char)*s > '~')
+			*s = '?';
+}
+
 static bool take_look(const struct record_reader *r, uint32_t len, struct ctele_set *set)
 {
 	struct record_look look;
@@ -132,6 +141,7 @@ static bool take_look(const struct record_reader *r, uint32_t len, struct ctele_
 	set->vms_seen = look.vms_seen;
 	set->unreadable = look.unreadable;
 	snprintf(set->kernel, sizeof(set->kernel), "%.*s", RECORD_KERNEL_LEN, r->head.kernel);
+	word_clean(set->kernel);
 	return true;
 }
 
@@ -157,6 +167,7 @@ static bool vcpu_decode(const struct record_reader *r, uint32_t len, struct ctel
 	memcpy(v->handlers, head.handlers, sizeof(v->handlers));
 	v->state[sizeof(v->state) - 1] = '\0';
 	v->handlers[sizeof(v->handlers) - 1] = '\0';
+	word_clean(v->state);
 	return v->tele.abi >= CTELE_ABI_MIN && v->tele.abi <= r->head.abi &&
 	       8UL * head.words >= ctele_size(&v->tele) && v->tele.size >= ctele_size(&v->tele);
 }
@@ -169,6 +180,39 @@ static enum record_got take_vcpu(const struct record_reader *r, const struct cte
 	if (set->nr + set->filtered >= CTELE_VCPUS_MAX || !vcpu_decode(r, len, &v))
 		return RECORD_GOT_DAMAGE;
 	return ctele_offer(set, src, &v) ? RECORD_GOT_LOOK : RECORD_GOT_NO_MEMORY;
+}
+
+/* Text of another kernel: what a terminal must not get is left out when it is shown. */
+static enum record_got take_event(const struct record_reader *r, const struct ctele_source *src,
+				  uint32_t len, struct ctele_set *set)
+{
+	struct ring_event e = { .ns = 0 };
+	struct record_event head;
+
+	if (len < sizeof(head) || len - sizeof(head) >= sizeof(e.text))
+		return RECORD_GOT_DAMAGE;
+	memcpy(&head, r->buf, sizeof(head));
+	memcpy(e.name, head.name, sizeof(e.name) - 1);
+	memcpy(e.text, r->buf + sizeof(head), len - sizeof(head));
+	e.ns = head.ns;
+	e.vm = head.vm;
+	e.vcpu = head.vcpu;
+	e.apic_id = head.apic_id;
+	if (!ring_event_wanted(src, &e))
+		return RECORD_GOT_LOOK;
+	return ring_event_add(set, &e) ? RECORD_GOT_LOOK : RECORD_GOT_NO_MEMORY;
+}
+
+static void take_missing(const struct record_reader *r, uint32_t len, struct ctele_set *set)
+{
+	struct record_missing missing;
+
+	if (len < sizeof(missing))
+		return;
+	memcpy(&missing, r->buf, sizeof(missing));
+	set->events_lost = missing.events < UINT32_MAX ? missing.events : UINT32_MAX;
+	set->events_cut = missing.more;
+	set->events_damaged = missing.damaged;
 }
 
 static bool look_is_complete(const struct record_reader *r, uint32_t len,
@@ -217,6 +261,12 @@ enum record_got record_read_look(struct record_reader *r, const struct ctele_sou
 			got = begun ? take_vcpu(r, src, b.len, set) : RECORD_GOT_DAMAGE;
 			if (got != RECORD_GOT_LOOK)
 				return got;
+		} else if (b.type == RECORD_EVENT) {
+			got = begun ? take_event(r, src, b.len, set) : RECORD_GOT_DAMAGE;
+			if (got != RECORD_GOT_LOOK)
+				return got;
+		} else if (b.type == RECORD_MISSING) {
+			take_missing(r, b.len, set);
 		} else if (b.type == RECORD_REHEARSAL) {
 			take_rehearsal(r, b.len);
 		} else if (b.type == RECORD_LOOK_END) {

@@ -21,6 +21,24 @@ const char tool_status_help[] =
 static bool err_hold;
 static char err_held[256];
 
+/* Why output did not get out: the first reason */
+static int out_errno;
+
+/**
+ * tool_flush() - what was printed goes out
+ *
+ * Return: false when it does not; tool_done() tells why.
+ */
+bool tool_flush(void)
+{
+	errno = 0;
+	if (!fflush(stdout) && !ferror(stdout))
+		return true;
+	if (!out_errno)
+		out_errno = errno;
+	return false;
+}
+
 /**
  * tool_err() - message to standard error, with the tool's name before it
  * @fmt:	object, action, reason and remedy, without a new line
@@ -33,7 +51,7 @@ void tool_err(const char *fmt, ...)
 	if (err_hold) {
 		vsnprintf(err_held, sizeof(err_held), fmt, ap);
 	} else {
-		fflush(stdout);
+		tool_flush();
 		fprintf(stderr, "%s: ", tool_name);
 		vfprintf(stderr, fmt, ap);
 		fputc('\n', stderr);
@@ -69,13 +87,15 @@ void tool_err_forget(void)
  */
 enum tool_status tool_done(enum tool_status status)
 {
-	bool bad = ferror(stdout);
+	bool bad = !tool_flush();
 
 	errno = 0;
 	if (!fclose(stdout) && !bad)
 		return status;
+	if (!out_errno)
+		out_errno = errno;
 	fprintf(stderr, "%s: writing the output: %s\n", tool_name,
-		errno ? strerror(errno) : "failed");
+		out_errno ? strerror(out_errno) : "failed");
 	return status == TOOL_OK ? TOOL_FAILED : status;
 }
 

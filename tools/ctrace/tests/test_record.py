@@ -7,6 +7,7 @@ Recordings, what is told of them and live, causes of pauses, sums, histograms.""
 import atexit
 import json
 import os
+import re
 import shutil
 import signal
 import struct
@@ -220,6 +221,43 @@ def signal_ends_a_recording_cleanly():
         T.check_equal(blocks(f.read())[-1][0], 4)
 
 
+def words_of_a_recording_are_harmless():
+    path = of_tree(T.with_tree((231, 11, 0, T.demo_like(), "empty", 7, "uart")), "hostile")
+    evil = b"\x1b]0;x\x07\x9b2J"
+    with open(path, "rb") as f:
+        data = f.read()
+    head = bytearray(data[:124])
+    head[48:48 + len(evil)] = evil
+    out = bytes(head) + struct.pack("<I", zlib.crc32(head))
+    for seq, (kind, content) in enumerate(blocks(data)):
+        if kind == 2:
+            content = content[:48] + evil.ljust(16, b"\0") + evil.ljust(32, b"\0") + content[96:]
+        body = struct.pack("<2IQ", kind, len(content), seq) + content
+        out += struct.pack("<2I", 0x4B425443, zlib.crc32(body)) + body
+    with open(path, "wb") as f:
+        f.write(out)
+    page = os.path.join(DIR, "hostile.html")
+    for words in (["gap"], ["gap", "-x"], ["gap", "-j"], ["list"], ["list", "-j"], ["hist"], ["gap", "-S"],
+                  ["gap", "--html", page], ["gap", "--perfetto", page + ".json"]):
+        r = ctrace(*words, "-i", path)
+        T.check_status(r, 0)
+        assert not re.search(rb"[^\n -~]", r.stdout + r.stderr), (words, r)
+    r = ctrace("report", path)
+    assert r.stdout and not re.search(rb"[^\n -~]", r.stdout), r
+    for name in (page, page + ".json"):
+        with open(name, "rb") as f:
+            assert not re.search(rb"[^\n -~]", f.read()), name
+
+
+def recording_goes_into_a_pipe():
+    p = subprocess.Popen([ASAN, "record", "-o", "/dev/stdout", "-n", "1", "--synthetic", "3"],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    data, err = p.communicate(timeout=60)
+    T.check_equal(p.returncode, 0, err)
+    T.check_equal([kind for kind, _ in blocks(data)], [1, 2, 2, 2, 3, 4])
+    assert ("%d bytes" % len(data)).encode() in err, err
+
+
 def nothing_to_record_leaves_the_file_alone():
     path = recording("keep", "--synthetic", "1", "-n", "1")
     before = os.path.getsize(path)
@@ -350,7 +388,7 @@ def explanation_is_for_people():
     for words in ("longest 6.00 ms: blocked-io", "IOIO out port 0x3f8, 1 byte at rip 0x403195",
                   "waited 6.00 ms until a kernel asked", "kick to park 500 ns", "park to adopt 200 ns",
                   "to do: load an exit handler for this port", "1 pauses of 10 us or less",
-                  "2 stray events"):
+                  "stray: 2 events that were not for the pCPU"):
         assert words in text, "%s\n%s" % (words, text)
     stalls = [(0x7C, 0, 0, i, 30000 + 10 * i, 30005 + 10 * i) for i in range(70)]
     t = T.with_tree((1, 1, 0, T.Telemetry(tsc_stop=10, tsc_run=20, stalls=stalls)))
@@ -450,7 +488,8 @@ T.main([format_is_as_the_manual_page_says, recording_gives_what_the_source_gives
         recording_that_is_damaged_is_shown_up_to_there, other_versions_are_refused_by_name,
         recording_of_old_telemetry_is_read,
         unknown_blocks_are_skipped, signal_ends_a_recording_cleanly,
-        nothing_to_record_leaves_the_file_alone, two_kernels_make_one_timeline,
+        nothing_to_record_leaves_the_file_alone, words_of_a_recording_are_harmless,
+        recording_goes_into_a_pipe, two_kernels_make_one_timeline,
         live_tells_what_happens, live_does_not_tell_of_what_was_before, live_sums_up,
         pauses_begin_and_end_as_defined, causes_are_named_by_exit_reason, explanation_is_for_people,
         summary_puts_what_stalled_longest_first, histogram_counts_each_stall,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
-/* libFuzzer target: any bytes as a recording. "-seed_dir=DIR" writes good ones and stops. */
+/* libFuzzer target: any bytes as a recording, and as the text of an event ring. "-seed_dir=DIR" writes good ones and stops. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 
 #include "output.h"
 #include "record.h"
+#include "ring.h"
 #include "times.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -35,6 +36,21 @@ static void seed_write(const char *dir, long vcpus)
 	fclose(f);
 }
 
+static void seed_write_ring(const char *dir)
+{
+	char path[4096];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/ring", dir);
+	f = fopen(path, "w");
+	if (!f)
+		exit(1);
+	fputs("CPU:0 [LOST 17 EVENTS]\n"
+	      "[000]\t   12.345678: exit vm=00000000000000ab vcpu=0 apic_id=1 reason=cpuid rip=0x1\n"
+	      "[000]\t   12.345678: handler vm=00000000000000ab vcpu=0 apic_id=1 len=8 data=01\n", f);
+	fclose(f);
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	long vcpus;
@@ -44,6 +60,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		return 0;
 	for (vcpus = 1; vcpus < 12; vcpus++)
 		seed_write((*argv)[1] + 10, vcpus);
+	seed_write_ring((*argv)[1] + 10);
 	exit(0);
 }
 
@@ -71,6 +88,22 @@ static void set_walk(const struct ctele_set *set)
 	ledger_residual_ns(&l);
 }
 
+static void ring_walk(const uint8_t *data, size_t size)
+{
+	struct ctele_source all = { .pid = -1, .vcpu = -1 };
+	struct ring_reader r = { .pipe = -1 };
+	struct ctele_set set = { .nr = 0 };
+	char *text = malloc(size + 1);
+
+	if (!text)
+		return;
+	memcpy(text, data, size);
+	text[size] = '\0';
+	ring_text_take(&r, &all, text, &set);
+	ctele_free(&set);
+	free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct ctele_source all = { .pid = -1, .vcpu = -1 };
@@ -81,6 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!size)
 		return 0;
+	ring_walk(data, size);
 	f = fmemopen((void *)data, size, "r");
 	if (!f)
 		return 0;

@@ -1,0 +1,294 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
+"""usage: test_ring.py CTRACE CTRACE-WITH-SANITIZERS
+
+Events of the rings: a directory like remotes/caretaker of tracefs, what is told of it live, in
+recordings and of a gap, and which switches are touched."""
+
+import atexit
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib/tests"))
+import tree as T
+
+CTRACE, ASAN = sys.argv[1:3]
+DIR = tempfile.mkdtemp(prefix="ctrace-ring-")
+atexit.register(shutil.rmtree, DIR, True)
+NAMES = "exit stall resume run park inject ipi stray fault handler lost".split()
+VM = 0xAB
+
+
+class Tracefs:
+    """A directory with remotes/caretaker in it"""
+
+    def __init__(self, on=False, events=()):
+        self.dir = tempfile.mkdtemp(dir=DIR)
+        os.makedirs(self.path())
+        for name in NAMES:
+            os.makedirs(self.path("events", "caretaker", name))
+            self.write(os.path.join("events/caretaker", name, "enable"), "%d\n" % (name in events))
+        self.write("tracing_on", "%d\n" % on)
+        self.write("trace_pipe", "")
+        self.write("trace", "")
+
+    def path(self, *parts):
+        return os.path.join(self.dir, "remotes/caretaker", *parts)
+
+    def write(self, name, text):
+        with open(self.path(name) + ".new", "w", encoding="latin-1") as f:
+            f.write(text)
+        os.rename(self.path(name) + ".new", self.path(name))
+
+    def trace(self, *lines):
+        self.write("trace", "".join(line + "\n" for line in lines))
+
+    def switches(self):
+        """Names that are on, and tracing_on"""
+        def is_on(name):
+            with open(self.path(name), encoding="ascii") as f:
+                return f.read(1) == "1"
+        return ([n for n in NAMES if is_on(os.path.join("events/caretaker", n, "enable"))],
+                is_on("tracing_on"))
+
+
+def line(us, name="exit", more="reason=cpuid server=native detached=1 rip=0x10 info1=0x0 cycles=700",
+         vm=VM, vcpu=0):
+    return "[000]\t%5d.%06d: %s vm=%016x vcpu=%u apic_id=1 %s" % (us // 1000000, us % 1000000, name, vm,
+                                                                  vcpu, more)
+
+
+def vcpu(**fields):
+    return T.with_tree((231, 11, 0, T.Telemetry(0, vm_id=VM, **fields), "attached"))
+
+
+def start(t, fs, *words, tool=ASAN):
+    return subprocess.Popen([tool, *words, "--debugfs", t.dir, "--tracefs", fs.dir],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def next_ring(p):
+    while True:
+        record = json.loads(p.stdout.readline())
+        if record.get("event") == "ring":
+            return record["name"], record["what"]
+
+
+def end(p, status=0):
+    p.send_signal(signal.SIGINT)
+    err = p.communicate(timeout=60)[1].decode()
+    T.check_equal(p.returncode, status, err)
+    return err
+
+
+def live_tells_each_new_event_once():
+    t, fs = vcpu(), Tracefs()
+    fs.trace(line(5))
+    p = start(t, fs, "live", "-j", "-d", "0.05", "-E", "kept")
+    assert json.loads(p.stdout.readline())["type"] == "header"
+    T.check_equal(json.loads(p.stdout.readline())["event"], "seen")
+    # The first one was there before. Two of one time, then a third of it
+    fs.trace(line(5), line(7, "run", "halted=0 cycles=5 rip=0x1"), line(7, "handler", "reason=io len=8 data=01"))
+    T.check_equal(next_ring(p), ("run", "run halted=0 cycles=5 rip=0x1"))
+    T.check_equal(next_ring(p), ("handler", "handler reason=io len=8 data=01"))
+    fs.trace(line(7, "run"), line(7, "handler"), line(7, "stall", "x=1"), line(9, "park", "x=2"))
+    T.check_equal(next_ring(p), ("stall", "stall x=1"))
+    T.check_equal(next_ring(p), ("park", "park x=2"))
+    T.check_equal("missing" in end(p), False)
+
+
+def filters_leave_out_events_of_others():
+    t, fs = vcpu(), Tracefs()
+    for option, want in (("-c", "0"), ("-g", "%016x" % VM)):
+        fs.trace()
+        p = start(t, fs, "live", "-j", "-d", "0.05", "-E", "kept", option, want)
+        p.stdout.readline()
+        p.stdout.readline()
+        fs.trace(line(7, "run", vm=VM + 1, vcpu=1), line(8, "park", "mine=1"))
+        T.check_equal(next_ring(p), ("park", "park mine=1"))
+        end(p)
+
+
+def only_what_was_off_is_switched_and_put_back():
+    t, fs = vcpu(), Tracefs(events=("run",))
+    p = start(t, fs, "live", "-j", "-d", "0.05", "-E", "run,handler")
+    p.stdout.readline()
+    T.check_equal(fs.switches(), (["run", "handler"], True))
+    end(p)
+    T.check_equal(fs.switches(), (["run"], False))
+    fs = Tracefs(on=True)
+    T.check_status(T.run(ASAN, "live", "-n", "1", "-E", "all", "--debugfs", t.dir, "--tracefs", fs.dir), 0)
+    T.check_equal(fs.switches(), ([], True))
+    T.check_status(T.run(ASAN, "live", "-n", "1", "-E", "kept", "--debugfs", t.dir, "--tracefs", fs.dir), 0)
+    T.check_equal(fs.switches(), ([], True))
+
+
+def lost_events_are_told():
+    t, fs = vcpu(), Tracefs()
+    fs.trace(line(5))
+    p = start(t, fs, "live", "-j", "-d", "0.05", "-E", "kept", "--strict")
+    p.stdout.readline()
+    p.stdout.readline()
+    fs.trace(line(5), "CPU:0 [LOST 17 EVENTS]", line(8, "park"))
+    T.check_equal(next_ring(p)[0], "park")
+    assert "17 events" in end(p, 5)
+    # Nothing that was seen is there any more
+    fs.trace(line(5))
+    p = start(t, fs, "live", "-j", "-d", "0.05", "-E", "kept")
+    p.stdout.readline()
+    p.stdout.readline()
+    fs.trace(line(50, "run"))
+    T.check_equal(next_ring(p)[0], "run")
+    assert "events may be missing" in end(p)
+
+
+def record_of(t, fs, name, *more):
+    path = os.path.join(DIR, name)
+    r = T.run(ASAN, "record", "-o", path, "-n", "1", "-E", "kept", "--debugfs", t.dir, "--tracefs", fs.dir,
+              *more)
+    T.check_status(r, 0)
+    return path, r.stderr.decode()
+
+
+def blocks(path):
+    with open(path, "rb") as f:
+        data = f.read()
+    at, found = 128, []
+    while at < len(data):
+        magic, crc, kind, length, seq = struct.unpack_from("<4IQ", data, at)
+        T.check_equal((magic, crc, seq), (0x4B425443, zlib.crc32(data[at + 8:at + 24 + length]), len(found)))
+        found.append((kind, data[at + 24:at + 24 + length]))
+        at += 24 + length
+    return found
+
+
+def recording_has_events_as_the_manual_page_says():
+    fs = Tracefs()
+    fs.trace("CPU:0 [LOST 3 EVENTS]", line(2000007, "handler", "reason=io len=8 data=0102"), line(2000008, vm=7))
+    path, err = record_of(vcpu(), fs, "manual")
+    assert "2 events" in err and "lost 3" in err, err
+    found = blocks(path)
+    T.check_equal([kind for kind, _ in found], [1, 2, 6, 6, 7, 3, 4])
+    content = found[2][1]
+    T.check_equal(struct.unpack_from("<2Q2I16s", content), (2000007000, VM, 0, 1, b"handler".ljust(16, b"\0")))
+    T.check_equal(content[40:], b"reason=io len=8 data=0102")
+    T.check_equal(struct.unpack("<Q2I", found[4][1]), (3, 0, 0))
+
+
+def report_tells_events_of_recordings():
+    t, fs = vcpu(), Tracefs()
+    fs.trace(line(8, "run", "halted=0"), line(9, "park", "halted=1"))
+    path, _ = record_of(t, fs, "report")
+    r = T.run(ASAN, "report", "-j", path)
+    T.check_status(r, 0)
+    T.check_equal([(e["name"], e["what"]) for e in T.records(r)["event"] if e["event"] == "ring"],
+                  [("run", "run halted=0"), ("park", "park halted=1")])
+    assert "ring    run halted=0" in T.run(ASAN, "report", path).stdout.decode()
+
+
+def events_of_a_gap_are_those_between_its_steps():
+    # The TSC runs at 1 GHz: 1000 cycles are a microsecond, to which times of events are cut
+    t = vcpu(tsc_stop=10000500, tsc_run=10010000, tsc_kick=10900000, tsc_park=10901000, tsc_adopt=10950000)
+    fs = Tracefs()
+    fs.trace(line(9999, "exit", "before=1"), line(10000, "run", "at=stop"), line(10500, "handler", "data=41"),
+             line(10600, "exit", "other=1", vm=VM + 1), line(10950, "park", "at=adopt"),
+             line(10951, "exit", "after=1"))
+    r = T.run(ASAN, "gap", "-E", "-j", "--debugfs", t.dir, "--tracefs", fs.dir)
+    T.check_status(r, 0)
+    want = [(0, "run", "at=stop"), (499500, "handler", "data=41"), (949500, "park", "at=adopt")]
+    T.check_equal([(e["at_ns"], e["name"], e["what"]) for e in T.records(r)["ring"]], want)
+    text = T.run(ASAN, "gap", "-E", "--explain", "--debugfs", t.dir, "--tracefs", fs.dir).stdout.decode()
+    assert "events of the ring in this gap: 3\n" in text and "0.000499500  handler  data=41\n" in text, text
+    # Of a recording, all looks count
+    path, _ = record_of(t, fs, "gap")
+    r = T.run(ASAN, "gap", "-E", "-j", "-i", path)
+    T.check_equal([(e["at_ns"], e["name"], e["what"]) for e in T.records(r)["ring"]], want)
+    assert "ring" not in T.records(T.run(ASAN, "gap", "-j", "-i", path))
+
+
+def hostile_text_is_harmless():
+    rng, t, fs = T.seeded(), vcpu(), Tracefs()
+    good = line(8, "run", "halted=0")
+    for i in range(60):
+        noisy = list(good)
+        for _ in range(rng.randrange(1, 9)):
+            noisy[rng.randrange(len(noisy))] = chr(rng.randrange(1, 256))
+        fs.trace(*["".join(noisy).replace("\n", ""), good, "x" * 5000, "[000] 1.5: " + "y" * 3000])
+        r = T.run(ASAN, "gap" if i % 2 else "record", *([] if i % 2 else ["-o", DIR + "/noise", "-n", "1"]),
+                  "-E", *([] if i % 2 else ["kept"]), "--debugfs", t.dir, "--tracefs", fs.dir)
+        assert r.returncode in (0, 4), r
+        assert "make no sense" in r.stderr.decode(), r.stderr
+    fs.trace(line(8, "run", "\x1b[31mred\x07"))
+    path, _ = record_of(t, fs, "escape")
+    text = T.run(ASAN, "report", path).stdout
+    assert b"run ?[31mred?" in text and b"\x1b" not in text, text
+    for record in T.run(ASAN, "report", "-j", path).stdout.splitlines():
+        json.loads(record)
+
+
+def statuses_are_as_documented():
+    t, fs = vcpu(), Tracefs()
+    there = ["--debugfs", t.dir, "--tracefs", fs.dir]
+    r = T.run(ASAN, "live", "-n", "1", "-E", "exit,nonsense", *there)
+    T.check_status(r, 2, 'no event "nonsense"')
+    T.check_status(T.run(ASAN, "live", "-n", "1", "-E", "", *there), 2, "no event")
+    r = T.run(ASAN, "live", "-E", "help")
+    T.check_status(r, 0)
+    T.check_equal(r.stdout.decode().split(), NAMES + ["all", "kept"])
+    T.check_status(T.run(ASAN, "live", "-n", "1", "-E", "all", "--debugfs", t.dir, "--tracefs", DIR), 4,
+                   "CONFIG_KVM_CARETAKER", "mount tracefs")
+    T.check_status(T.run(ASAN, "list", "-E", *there), 2)
+    os.chmod(fs.path("trace_pipe"), 0)
+    for d in (DIR, fs.dir):
+        os.chmod(d, 0o755)
+    T.check_status(T.run(CTRACE, "gap", "-E", *there, drop_root=True), 3, "CAP_DAC_READ_SEARCH")
+    os.chmod(fs.path("trace_pipe"), 0o644)
+    os.chmod(fs.path("events/caretaker/exit/enable"), 0o444)
+    T.check_status(T.run(CTRACE, "live", "-n", "1", "-E", "exit", *there, drop_root=True), 3,
+                   "CAP_DAC_OVERRIDE")
+
+
+def events_end_with_the_signal_in_time():
+    fs = Tracefs()
+    p = start(vcpu(), fs, "live", "-j", "-d", "60", "-E", "exit")
+    p.stdout.readline()
+    while not fs.switches()[1]:
+        time.sleep(0.02)
+    end(p)
+    T.check_equal(fs.switches(), ([], False))
+
+
+def switches_are_put_back_however_it_ends():
+    for sig in (signal.SIGTERM, signal.SIGHUP):
+        fs = Tracefs()
+        p = start(vcpu(), fs, "live", "-j", "-d", "60", "-E", "run")
+        p.stdout.readline()
+        T.check_equal(fs.switches(), (["run"], True))
+        p.send_signal(sig)
+        p.communicate(timeout=60)
+        T.check_equal((p.returncode, fs.switches()), (0, ([], False)), sig)
+    # Its reader went away
+    fs = Tracefs()
+    t = vcpu()
+    p = start(t, fs, "live", "-j", "-d", "0.05", "-E", "run")
+    p.stdout.readline()
+    p.stdout.close()
+    shutil.rmtree(t.path("kvm", "231-11"))
+    assert "writing the output: Broken pipe" in p.stderr.read().decode()
+    T.check_equal((p.wait(timeout=60), fs.switches()), (1, ([], False)))
+
+
+T.main([live_tells_each_new_event_once, filters_leave_out_events_of_others,
+        only_what_was_off_is_switched_and_put_back, lost_events_are_told,
+        recording_has_events_as_the_manual_page_says, report_tells_events_of_recordings,
+        events_of_a_gap_are_those_between_its_steps, hostile_text_is_harmless,
+        statuses_are_as_documented, events_end_with_the_signal_in_time, switches_are_put_back_however_it_ends])
