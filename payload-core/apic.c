@@ -157,7 +157,7 @@ static void apic_stray(u32 vector)
 }
 
 /**
- * payload_apic_in_service() - whether the pCPU's LAPIC has delivered an interrupt that has no EOI yet
+ * payload_apic_in_service() - whether an interrupt of the pCPU's LAPIC has had no EOI yet
  * @vector:	its vector
  *
  * Return: false also while the LAPIC is not in use here.

@@ -167,8 +167,8 @@ payload_exception_stubs:
 	.endr
 
 /*
- * Stack: vector, error code or a zero in its place, what else the CPU pushed. An interrupt that came
- * with one of these vectors has no error code. What is survived returns how much there is above RIP.
+ * Stack: vector, error code or a zero in its place, what else the CPU pushed. An interrupt that
+ * came with one of these vectors has no error code. What is survived returns how far RIP is above.
  */
 FUNCTION exception_common
 	EVENT_SAVE

@@ -2,8 +2,8 @@
 /*
  * KVM Caretaker payload core: access to the registers of the pCPU's own LAPIC, and to its MSRs.
  *
- * The LAPIC has two ways, by the mode the host had it in: memory (xAPIC) or MSRs (x2APIC). What they
- * are used for is in apic.c and mc.c, which the unit tests build with stand-ins for this file.
+ * The LAPIC has two ways, by the mode the host had it in: memory (xAPIC) or MSRs (x2APIC). What
+ * they are used for is in apic.c and mc.c, which the unit tests build with stand-ins for this file.
  */
 #include "cpu.h"
 #include "lapic.h"

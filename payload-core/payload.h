@@ -6,8 +6,8 @@
  * RIP alone: GS belongs to the guest, and the image has no relocations.
  *
  * Files that run no privileged instruction (dispatch.c, native.c, lapic.c, inject.c, timer.c,
- * apic.c, mc.c, ipi.c, hypercall.c, gap.c, telemetry.c) are also built hosted (PAYLOAD_HOSTED) for the
- * unit tests, which bring their own run.c, host.c and clock.
+ * apic.c, mc.c, ipi.c, hypercall.c, gap.c, telemetry.c) are also built hosted (PAYLOAD_HOSTED) for
+ * the unit tests, which bring their own run.c, host.c and clock.
  */
 #ifndef PAYLOAD_PAYLOAD_H
 #define PAYLOAD_PAYLOAD_H

@@ -251,8 +251,8 @@ int main(void)
 {
 	const struct test *all[] = {
 		tests_attached, tests_gap, tests_cpuid, tests_lapic, tests_inject,
-		tests_timer, tests_apic, tests_mc, tests_ipi, tests_nmi, tests_hypercall, tests_state,
-		tests_telemetry, tests_ring, tests_requests,
+		tests_timer, tests_apic, tests_mc, tests_ipi, tests_nmi, tests_hypercall,
+		tests_state, tests_telemetry, tests_ring, tests_requests,
 	};
 	unsigned int i, nr = 0, failed = 0;
 

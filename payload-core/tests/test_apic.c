@@ -174,7 +174,7 @@ static void event(u32 vector, bool serviced, bool eoi, u32 stray)
 	HOST(0x100 + vector / 32 * 16) = 0;
 }
 
-/* The LAPIC's own, and every other vector of the 15 priority classes: what is in service has an end */
+/* The LAPIC's own, and every other vector of 15 priority classes: what is in service has an end */
 static void test_events(void)
 {
 	u32 vector, stray = 0;
@@ -249,7 +249,7 @@ const struct test tests_apic[] = {
 	{ "apic: timer is set only for an earlier time", test_lazy },
 	{ "apic: guest's expiry or an earlier wish", test_arm },
 	{ "apic: every vector that is in service is counted and acknowledged", test_events },
-	{ "apic: spurious, NMI, #MC and INIT are counted and have no EOI", test_events_without_end },
+	{ "apic: spurious, NMI, #MC, INIT are counted and have no EOI", test_events_without_end },
 	{ "apic: nothing is in service while it is off", test_events_while_off },
 	{ "apic: kicks of the kernel are not stray", test_not_stray },
 	{ NULL, NULL },

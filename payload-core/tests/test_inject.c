@@ -55,10 +55,10 @@ static void test_priority(void)
 	EXPECT_EQ(h.vmcb.event_inj, EVENT(0x58));
 }
 
-/* Every vector: those below 16 do not exist and stay pending, as in KVM; each class nests in lower ones. */
+/* Those below 16 do not exist and stay pending, as in KVM; each class nests in lower ones. */
 static void test_all_vectors(void)
 {
-	u32 vector, class;
+	u32 vector, class, i;
 
 	for (vector = 0; vector < 256; vector++) {
 		harness_reset();
@@ -85,8 +85,8 @@ static void test_all_vectors(void)
 		wrmsr(0x80b, 0);
 		EXPECT_EQ(h.vmcb.event_inj, class > 1 ? EVENT(class * 16 - 1) : 0);
 		wrmsr(0x80b, 0);
-		EXPECT_EQ(*lapic_at(0x100) | *lapic_at(0x110) | *lapic_at(0x120) | *lapic_at(0x130) |
-			  *lapic_at(0x140) | *lapic_at(0x150) | *lapic_at(0x160) | *lapic_at(0x170), 0);
+		for (i = 0; i < 256; i++)
+			EXPECT(!lapic_bit(0x100, i));
 	}
 }
 

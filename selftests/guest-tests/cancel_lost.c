@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A payload that never gives its vCPU back: the cancel fails, and the guest runs on. So nothing of what
- * it may touch is ever given to somebody else, also when its VMM has ended, and kexec is refused.
+ * A payload that never gives its vCPU back: the cancel fails, and the guest runs on. So nothing of
+ * what it may touch is ever given to somebody else, also when its VMM has ended, and kexec
+ * is refused.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -90,7 +91,8 @@ static enum ktap_result kexec_refused(void)
 	CHECK(!next_kernel_load(NEXT_KERNEL, NEXT_INITRD, "ct_stage=2"), "not loaded");
 	err = next_kernel_start();
 	CHECK(err == -EBUSY, "got %s", strerror(-err));
-	CHECK(klog_contains("kexec refused: the CPU with APIC id 1"), "the kernel does not say why");
+	CHECK(klog_contains("kexec refused: the CPU with APIC id 1"),
+	      "the kernel does not say why");
 	return KTAP_PASS;
 }
 

@@ -152,7 +152,7 @@ int main(void)
 		{ "all stray events are survived while it halts", while_it_halts, true },
 		{ "all stray events are survived while it blocks", while_it_blocks, true },
 		{ "all registers are intact", registers, true },
-		{ "an uncorrected machine check makes it FAULTED, with a record", not_survived, true },
+		{ "an uncorrected machine check: FAULTED, with a record", not_survived, true },
 		{ "closing the session ends the vCPU, not the host", vcpu_ends, true },
 		{ "the next guest can use the pCPU", next_guest },
 	};

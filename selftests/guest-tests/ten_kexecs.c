@@ -5,9 +5,9 @@
  *
  * Measure: pages that an earlier kernel preserved are kept back at boot, and become managed pages
  * (MemTotal) one by one when somebody restores them. So what nobody restores is missing in
- * MemTotal. The first kexec carries no guest: its MemTotal is what the others must have, to the page.
- * It is taken after the orchestrator was opened, which takes back two pages of its own then. And what is
- * preserved must not grow from kexec to kexec.
+ * MemTotal. The first kexec carries no guest: its MemTotal is what the others must have, to the
+ * page. It is taken after the orchestrator was opened, which takes back pages of its own then. And
+ * what is preserved must not grow from kexec to kexec.
  *
  * All kernels boot the same initramfs, from /sys/firmware/initrd (retain_initrd), and lie at the
  * same place (nokaslr): where a kernel lies makes a difference of a page now and then.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Events that hit a pCPU and that nobody has asked for. Under an emulator: interrupts, NMI and INIT
- * come from this kernel's user space, as messages to the LAPIC; machine checks by the monitor of the
- * machine that runs the emulator.
+ * come from this kernel's user space, as messages to the LAPIC; machine checks by the emulator's
+ * monitor, on the machine that runs it.
  */
 #ifndef SELFTESTS_STRAY_H
 #define SELFTESTS_STRAY_H
@@ -25,7 +25,7 @@
 const char *stray_missing(void);
 /* A machine check on the pCPU, at once or, when @in_gap, after the old kernel has left. */
 void stray_machine_check(uint64_t status, bool in_gap);
-/* All kinds but those that end the vCPU: each is counted, and the guest goes on with what it does. */
+/* All kinds but those that end the vCPU: each is counted, and the guest goes on as before. */
 enum ktap_result stray_all_survived(struct kvm_guest *g, bool (*goes_on)(void));
 /* What an uncorrected machine check leaves: the fault, and what was in the bank. */
 enum ktap_result stray_recorded(struct kvm_guest *g);

@@ -7,8 +7,8 @@
 #include "ktap.h"
 
 /*
- * Spoils what @s holds, one thing after the other: KVM_RUN refuses to adopt the vCPU and says why, the
- * guest goes on as an orphan. Afterwards all is restored.
+ * Spoils what @s holds, one thing after the other: KVM_RUN refuses to adopt the vCPU and says why,
+ * the guest goes on as an orphan. Afterwards all is restored.
  */
 enum ktap_result unrestored_refused(struct kvm_guest *g, const struct handover_state *s,
 				    bool (*goes_on)(void));

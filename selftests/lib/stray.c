@@ -60,7 +60,7 @@ const char *stray_missing(void)
 	if (!msi_page())
 		return "/dev/mem cannot be mapped";
 	if (!init_is_redirected())
-		return "the emulator neither redirects INIT nor intercepts #MC, see scripts/qemu-build";
+		return "the emulator does not redirect INIT: see scripts/qemu-build";
 	return NULL;
 }
 
@@ -89,7 +89,8 @@ static bool counted(struct kvm_guest *g, uint64_t before, unsigned int vector)
 			break;
 		sleep_ms(1);
 	}
-	if (t.stray == before + 1 && t.stray_vector == vector && t.stray_tsc > t.tsc_run && !t.fault)
+	if (t.stray == before + 1 && t.stray_vector == vector && t.stray_tsc > t.tsc_run &&
+	    !t.fault)
 		return true;
 	ktap_diag("vector %u: %llu stray events, %lu before, the last one with vector %llu, fault %llu",
 		  vector, t.stray, before, t.stray_vector, t.fault);

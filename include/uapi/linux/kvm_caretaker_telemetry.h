@@ -174,8 +174,8 @@ struct kvm_caretaker_stall {
  * @nr_slots:	payload, at the first exit of a reason: slots in use, the shared one not counted
  * @reserved32:	zero
  * @machine_checks: payload, at each: machine checks (#MC) on the pCPU, whether survived or not
- * @mc_status:	payload, before @machine_checks: MCi_STATUS of the worst error bank at the last one,
- *		0 when no bank had an error
+ * @mc_status:	payload, before @machine_checks: MCi_STATUS of the worst error bank at the last
+ *		one, 0 when no bank had an error
  * @mc_addr:	payload, before @machine_checks: MCi_ADDR of it, if it has one
  * @mc_bank:	payload, before @machine_checks: number of that bank, all ones for none
  * @mcg_status:	payload, before @machine_checks: MCG_STATUS at the last one

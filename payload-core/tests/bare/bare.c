@@ -109,7 +109,7 @@ bool check(const char *what, u64 got, u64 wanted)
 	return false;
 }
 
-/* The device ends the emulator with twice the value plus one: with a status that it has for nothing else */
+/* The device ends QEMU with twice the value plus one: a status that it has for nothing else */
 static void __noreturn finish(void)
 {
 	put("1..");

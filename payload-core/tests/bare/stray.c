@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Bare-metal test of the payload core: events that hit a pCPU while its guest runs detached, and that
- * nobody has asked for: fixed interrupts, NMI, INIT, machine checks.
+ * Bare-metal test of the payload core: events that hit a pCPU while its guest runs detached, and
+ * that nobody has asked for: fixed interrupts, NMI, INIT, machine checks.
  */
 #include "test.h"
 
@@ -99,7 +99,7 @@ static void test_fixed(void)
 	x2apic_set(false);
 }
 
-/* A LAPIC does not take them. The emulator's does, and delivers all but 0, which it cannot count on. */
+/* A LAPIC does not take them. The emulator's does, and delivers all but 0. */
 static bool illegal(enum doing doing)
 {
 	bool ok = start(doing);
@@ -144,7 +144,7 @@ static void test_nmis(void)
 		report_doing("NMIs by shorthand", doing, nmis(doing, OTHERS_NMI));
 }
 
-/* Stock QEMU knows neither the redirection of INIT nor the intercept of #MC: its repairs come together. */
+/* Stock QEMU neither redirects INIT nor intercepts #MC; its repairs come together. */
 static bool emulator_redirects(void)
 {
 	bool ok;

@@ -140,8 +140,8 @@ static bool long_deadline(u64 ms)
 
 /*
  * Longer than one step of the own timer, and shorter than it could count. On a machine that stands
- * still in between the second step may find the time over: then there was one, as without steps, and
- * the next try is longer.
+ * still in between the second step may find the time over: then there was one, as without steps,
+ * and the next try is longer.
  */
 static void test_long_deadline(void)
 {
