@@ -14,7 +14,7 @@ present := $(patsubst %/Makefile,%,$(wildcard $(addsuffix /Makefile,$(rooms))))
 kernel_users := $(filter bpf-handlers lib tools selftests,$(present))
 
 .DEFAULT_GOAL := help
-.PHONY: help deps kernel kernel-debug payload handlers lib tools all demo test bench check smoke
+.PHONY: help deps kernel kernel-debug payload handlers lib tools all demo test bench fuzz check smoke
 .PHONY: shell gdb qemu qemu-try clean distclean $(present)
 
 ##@ Build
@@ -22,6 +22,7 @@ help:	## this list
 	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
 		/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@printf '\nV=1 shows all commands. OUT=DIR puts the output elsewhere (default out/).\n'
+	@printf 'make fuzz FUZZ="-n PROGRAMS -s SEED -t SECS": see scripts/fuzz -h.\n'
 	@printf 'CARETAKER_CACHE=DIR keeps downloads and kernels (default /var/cache/caretaker).\n'
 
 deps:	## install the Debian packages that are missing
@@ -64,6 +65,11 @@ bench: all qemu-try	## instructions per exit; CPU time of the tools at 500 vCPUs
 	$(Q)$(MAKE) -C selftests/bench
 	$(Q)selftests/bench/run
 	$(Q)$(MAKE) -C tools bench
+
+fuzz: $(filter verifier-ext selftests tools,$(present))	## a million random programs through the compiler; libFuzzer
+	$(Q)$(MAKE) -C verifier-ext fuzzers
+	$(Q)$(MAKE) -C tools/lib fuzzers
+	$(Q)scripts/fuzz $(FUZZ)
 
 smoke: kernel	## do both kernels boot, the second one by kexec?
 	$(Q)scripts/smoke fast

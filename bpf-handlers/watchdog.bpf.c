@@ -11,6 +11,7 @@
 #include "watchdog.h"
 
 #define EXIT_HLT	0x78
+#define WATCHDOG_SLOT	1	/* of scratch memory: latency.bpf.c has 0, and both fit into one set */
 
 /* In scratch memory: the exit before, ready to be recorded. */
 struct watchdog_last {
@@ -58,7 +59,7 @@ static __always_inline void watchdog_record(struct caretaker_watchdog_record *fr
 static __always_inline int watchdog_exit(struct kvm_caretaker_exit *exit)
 {
 	struct watchdog_last *last = (struct watchdog_last *)
-		bpf_caretaker_scratch(exit, 0, sizeof(struct watchdog_last));
+		bpf_caretaker_scratch(exit, WATCHDOG_SLOT, sizeof(struct watchdog_last));
 	__u64 limit = watchdog_config.limit;
 	__s64 cycles;
 

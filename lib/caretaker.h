@@ -35,6 +35,9 @@ extern "C" {
  * @log:	 buffer for the kernel's explanation of a refusal, NULL for none
  * @log_size:	 bytes at @log
  * @verify_ns:	 out: time the kernel spent on verification and compilation of the handlers
+ * @compile_ns:	 out: compilation alone, part of @verify_ns
+ * @install_ns:	 out: time that all else took: the payload is read, checked and mapped, the vCPU is
+ *		 stopped and goes on
  */
 struct caretaker_opts {
 	size_t size;
@@ -46,6 +49,8 @@ struct caretaker_opts {
 	char *log;
 	size_t log_size;
 	uint64_t verify_ns;
+	uint64_t compile_ns;
+	uint64_t install_ns;
 };
 
 CARETAKER_API int caretaker_probe(int kvm_fd);
@@ -148,6 +153,7 @@ CARETAKER_API int caretaker_handlers_load(const char *path, struct caretaker_han
 					  char *log, size_t log_size);
 CARETAKER_API int caretaker_handlers_fd(const struct caretaker_handlers *h);
 CARETAKER_API int caretaker_handlers_attach(struct caretaker_handlers *h);
+CARETAKER_API uint64_t caretaker_handlers_load_ns(const struct caretaker_handlers *h);
 CARETAKER_API void caretaker_handlers_free(struct caretaker_handlers *h);
 
 #define CARETAKER_STATE_TYPE_VERSION	2

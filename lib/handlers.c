@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -19,7 +20,16 @@ struct caretaker_handlers {
 	struct bpf_object *obj;
 	struct bpf_map *map;
 	struct bpf_link *link;
+	uint64_t load_ns;
 };
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
 
 /* libbpf's messages go where the caller of the current load wants them. */
 static __thread struct {
@@ -79,6 +89,7 @@ int caretaker_handlers_load(const char *path, struct caretaker_handlers **out,
 			    char *log, size_t log_size)
 {
 	struct caretaker_handlers *h = calloc(1, sizeof(*h));
+	uint64_t start = now_ns();
 	libbpf_print_fn_t prev;
 	int ret;
 
@@ -98,8 +109,21 @@ int caretaker_handlers_load(const char *path, struct caretaker_handlers **out,
 		caretaker_handlers_free(h);
 		return ret;
 	}
+	h->load_ns = now_ns() - start;
 	*out = h;
 	return 0;
+}
+
+/**
+ * caretaker_handlers_load_ns() - what loading and registering the set took
+ * @h: loaded set
+ *
+ * Return: nanoseconds in caretaker_handlers_load(), most of it the kernel's BPF verifier and JIT, and
+ * in the caretaker_handlers_attach() that made the link.
+ */
+uint64_t caretaker_handlers_load_ns(const struct caretaker_handlers *h)
+{
+	return h->load_ns;
 }
 
 /**
@@ -123,10 +147,15 @@ int caretaker_handlers_fd(const struct caretaker_handlers *h)
  */
 int caretaker_handlers_attach(struct caretaker_handlers *h)
 {
+	uint64_t start = now_ns();
+	int err;
+
 	if (h->link)
 		return 0;
 	h->link = bpf_map__attach_struct_ops(h->map);
-	return h->link ? 0 : -errno;
+	err = h->link ? 0 : -errno;
+	h->load_ns += now_ns() - start;
+	return err;
 }
 
 static const struct btf_var_secinfo *variable_find(const struct btf *btf,

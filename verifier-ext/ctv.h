@@ -132,6 +132,7 @@ struct ctv_map {
  * @saved:	check: bit n set: rn (r6 to r9) has to be saved
  * @calls:	check: it calls other functions
  * @frame:	check: bytes of native stack that it uses itself, return address included
+ * @pushes:	check: bytes on top of that in the midst of an instruction, not of a call
  * @depth:	check: bytes of native stack over its deepest chain
  * @bpf_depth:	check: bytes of BPF stack over its deepest chain
  * @height:	check: frames over its deepest chain
@@ -146,6 +147,7 @@ struct ctv_func {
 	u16 saved;
 	bool calls;
 	u32 frame;
+	u32 pushes;
 	u32 depth;
 	u32 bpf_depth;
 	u32 height;
@@ -166,6 +168,7 @@ struct ctv_func {
  * @fuel:	check: value for R12 when the handler is called
  * @reach:	check: per instruction, cost from there to the end without turns of loops
  * @loop:	check: per instruction, not 0: a jump that closes a loop and pays for it
+ * @join:	check: per instruction, not 0: something jumps there
  * @order:	check: instructions of each function, each after all that may follow it without
  *		turns of loops; CTV_NONE behind the last one
  * @off:	size: per instruction, offset of its code in the image
@@ -182,6 +185,7 @@ struct ctv_prog {
 	u32 fuel;
 	u32 *reach;
 	u8 *loop;
+	u8 *join;
 	u32 *order;
 	u32 *off;
 	u32 fuel_off;

@@ -6,7 +6,10 @@
  *  - each jump and call goes to the start of an instruction within the image;
  *  - RIP-relative addresses lie in the memory of a map, or are that of the scratch memory;
  *  - bits of unknown number are set only in the interrupts that the exit context asks for;
- *  - rsp, r9 (stack pointer at entry) and r12 (fuel) change only in the agreed forms.
+ *  - rsp, r9 (stack pointer at entry) and r12 (fuel) change only in the agreed forms, and there is
+ *    less fuel afterwards;
+ *  - no way through the code comes round without paying fuel: with the jumps left out that do pay
+ *    there is no loop, and no recursion.
  */
 #include "ctv_x86.h"
 #include "ctv.h"
@@ -22,10 +25,19 @@ struct check {
 	bool lock;
 	u8 mod, reg, rm;
 	u8 *marks;	/* per byte: MARK_* */
+	u32 *to;	/* per byte: where the instruction there jumps or calls, + 1 */
+	u8 *len;	/* per byte: length of the instruction there */
+	u32 *path;
+	u32 paid;	/* end of the last instruction that took fuel */
 };
 
 #define MARK_INSN	1
 #define MARK_TARGET	2
+#define MARK_END	4	/* does not run on */
+#define MARK_PAYS	8	/* jumps if fuel is left, which was taken right before */
+#define MARK_OPEN	16	/* on the path of the search; its first way out was followed */
+#define MARK_OPEN2	32	/* both were */
+#define MARK_DONE	64
 
 /* operands of an opcode */
 enum check_form {
@@ -66,23 +78,42 @@ static bool check_target(struct check *c, s32 rel)
 	if (target >= c->size)
 		return false;
 	c->marks[target] |= MARK_TARGET;
+	c->to[c->start] = target + 1;
 	return true;
 }
 
-static bool check_lea(struct check *c)
+/* RIP-relative: the address of memory that the set has. */
+static bool check_lea_rip(struct check *c)
 {
 	u32 data = ctv_align(c->size, CTV_PAGE), at, i;
 
-	if (!(c->rex & 8) || (check_byte(c) & 0xc7) != 5)
-		return false;
-	if (check_reserved((c->text[c->pos - 1] >> 3 & 7) | (c->rex & 4) << 1))
-		return false;
 	at = (u32)check_s32(c);
 	at += c->pos;
 	for (i = 0; i < c->set->nr_maps; i++)
 		if (at - data - c->set->maps[i].win < c->set->maps[i].size)
 			return true;
 	return c->set->used & 1U << CTV_KFUNC_SCRATCH && at == data + c->set->scratch;
+}
+
+/* An address, or a sum: of a register and a constant, or of two registers. It reads no memory. */
+static bool check_lea(struct check *c)
+{
+	u8 modrm = check_byte(c), mod = modrm >> 6, rm = modrm & 7, sib;
+
+	if (check_reserved((modrm >> 3 & 7) | (c->rex & 4) << 1))
+		return false;
+	if (mod == 0)
+		return rm == 5 && c->rex & 8 && check_lea_rip(c);
+	if (mod == 3)
+		return false;
+	if (rm == 4) {
+		sib = check_byte(c);
+		rm = sib & 7;
+		if (mod != 1 || sib & 0xc0 || check_reserved((sib >> 3) | (c->rex & 2) << 2))
+			return false;
+	}
+	c->pos += mod == 1 ? 1 : 4;
+	return !check_reserved(rm | (c->rex & 1) << 3);
 }
 
 /* bts irr(rdi), esi, and no other */
@@ -124,10 +155,14 @@ static bool check_reserved_form(struct check *c, u8 op)
 		return true;	/* mov r9, rsp */
 	if (op == 0x89 && len == 3 && at[0] == 0x4c && at[2] == 0xcc)
 		return true;	/* mov rsp, r9 */
-	if ((op == 0x81 || op == 0x83) && at[0] == 0x48 && at[2] == 0xec)
-		return true;	/* sub rsp, constant */
-	/* sub r12d, constant */
-	return (op == 0x81 || op == 0x83) && at[0] == 0x41 && at[2] == 0xec;
+	/* sub of a constant that is not negative */
+	if ((op != 0x81 && op != 0x83) || at[2] != 0xec || at[len - 1] & 0x80)
+		return false;
+	if (at[0] == 0x41) {
+		c->paid = c->pos;
+		return len == (op == 0x83 ? 4 : 7);	/* r12d */
+	}
+	return at[0] == 0x48 && len == (op == 0x83 ? 4 : 7);	/* rsp */
 }
 
 /* One opcode may not write where the operand is a register group: /digit is no register there. */
@@ -153,6 +188,9 @@ static bool check_operands(struct check *c, u8 op, u8 form, bool two)
 		form |= F_IMM32;	/* test */
 	else if (!two && op == 0xf7 && (c->reg & 7) != 3 && (c->reg & 7) < 6)
 		return false;
+	/* another digit starts or ends a transaction (Intel SDM volume 2, XBEGIN, XABORT) */
+	if (!two && (op == 0xc6 || op == 0xc7) && c->reg & 7)
+		return false;
 	if (form & F_IMM8)
 		c->pos += 1;
 	if (form & F_IMM32)
@@ -166,9 +204,9 @@ static u8 check_form_one(u8 op)
 {
 	switch (op) {
 	case 0x01: case 0x09: case 0x21: case 0x29: case 0x31: case 0x39: case 0x85: case 0x89:
-	case 0x63: case 0xf7:
+	case 0x63: case 0x87: case 0xf7:
 		return F_RM;
-	case 0x88: case 0x8b: case 0x87:
+	case 0x88: case 0x8b:
 		return F_RM_MEM;
 	case 0x69: case 0x81:
 		return F_RM_REG | F_IMM32;
@@ -271,14 +309,28 @@ static bool check_lock(const struct check *c)
 	return op[0] == 0x01 || op[0] == 0x09 || op[0] == 0x21 || op[0] == 0x31 || op[0] == 0x87;
 }
 
+/* What the search for loops has to know of an instruction. */
+static void check_note(struct check *c, u8 op)
+{
+	u8 *mark = &c->marks[c->start];
+
+	c->len[c->start] = (u8)(c->pos - c->start);
+	if (op == 0xc3 || op == 0xcc || op == 0xe9 || op == 0xeb)
+		*mark |= MARK_END;
+	if (c->start == c->paid && (op == 0x79 || (op == 0x0f && c->text[c->start + 1] == 0x89)))
+		*mark |= MARK_PAYS;
+}
+
 static bool check_insn(struct check *c)
 {
 	u8 op;
 
 	c->start = c->pos;
 	c->marks[c->start] |= MARK_INSN;
-	if (check_endbr(c))
+	if (check_endbr(c)) {
+		c->len[c->start] = (u8)(c->pos - c->start);
 		return true;
+	}
 	c->rex = 0;
 	c->mod = 3;
 	op = check_byte(c);
@@ -292,8 +344,12 @@ static bool check_insn(struct check *c)
 		c->rex = op;
 		op = check_byte(c);
 	}
+	/* jumps, returns and pushes would be 16 bits wide with it (AMD APM volume 3, 1.2.2) */
+	if (c->opsize && op != 0x89 && op != 0xc7 && op != 0xc1)
+		return false;
 	if (!check_one(c, op) || c->pos > c->size)
 		return false;
+	check_note(c, op);
 	return !c->lock || check_lock(c);
 }
 
@@ -302,9 +358,57 @@ static int check_marks(struct check *c)
 	u32 i;
 
 	for (i = 0; i < c->size; i++)
-		if (c->marks[i] == MARK_TARGET)
+		if ((c->marks[i] & (MARK_INSN | MARK_TARGET)) == MARK_TARGET)
 			return ctv_refuse(&c->set->refusal, CTV_RULE_CHECK, CTV_NONE,
 					  "jump into an instruction at %#x", i);
+	return 0;
+}
+
+/* Way out @n of the instruction at @at: 0 runs on, 1 jumps or calls. */
+static u32 check_way(const struct check *c, u32 at, u32 n)
+{
+	if (!n)
+		return c->marks[at] & MARK_END || at + c->len[at] >= c->size ? CTV_NONE :
+									       at + c->len[at];
+	/* who jumps to the jump has not paid */
+	if ((c->marks[at] & (MARK_PAYS | MARK_TARGET)) == MARK_PAYS)
+		return CTV_NONE;
+	return c->to[at] - 1;
+}
+
+/* Depth first from @start on; false: the path comes back to itself. */
+static bool check_search(struct check *c, u32 start)
+{
+	u32 depth = 0, at, next;
+
+	c->path[depth++] = start;
+	while (depth) {
+		at = c->path[depth - 1];
+		if (c->marks[at] & MARK_OPEN2) {
+			c->marks[at] |= MARK_DONE;
+			depth--;
+			continue;
+		}
+		next = check_way(c, at, c->marks[at] & MARK_OPEN ? 1 : 0);
+		c->marks[at] |= c->marks[at] & MARK_OPEN ? MARK_OPEN2 : MARK_OPEN;
+		if (next == CTV_NONE || c->marks[next] & MARK_DONE)
+			continue;
+		c->start = next;
+		if (c->marks[next] & MARK_OPEN)
+			return false;
+		c->path[depth++] = next;
+	}
+	return true;
+}
+
+static int check_loops(struct check *c)
+{
+	u32 i;
+
+	for (i = 0; i < c->size; i++)
+		if (c->marks[i] & MARK_INSN && !(c->marks[i] & MARK_OPEN) && !check_search(c, i))
+			return ctv_refuse(&c->set->refusal, CTV_RULE_CHECK, CTV_NONE,
+					  "loop over %#x that does not pay", c->start);
 	return 0;
 }
 
@@ -325,22 +429,37 @@ static int check_ends(struct check *c)
 	return 0;
 }
 
+static int check_all(struct check *c)
+{
+	u32 last;
+	int err;
+
+	while (c->pos < c->size)
+		if (!check_insn(c))
+			return ctv_refuse(&c->set->refusal, CTV_RULE_CHECK, CTV_NONE,
+					  "byte %#04x at %#x", c->text[c->start], c->start);
+	last = c->start;
+	err = check_marks(c);
+	if (!err)
+		err = check_loops(c);
+	c->start = last;
+	return err ? err : check_ends(c);
+}
+
 int ctv_check_text(struct ctv_set *set, const u8 *text)
 {
 	struct check c = { .set = set, .text = text, .size = set->text };
-	int err = 0;
+	int err = -ENOMEM;
 
 	c.marks = ctv_alloc(c.size + 1, 1);
-	if (!c.marks)
-		return -ENOMEM;
-	while (c.pos < c.size && !err)
-		if (!check_insn(&c))
-			err = ctv_refuse(&set->refusal, CTV_RULE_CHECK, CTV_NONE,
-					 "byte %#04x at %#x", text[c.start], c.start);
-	if (!err)
-		err = check_marks(&c);
-	if (!err)
-		err = check_ends(&c);
+	c.len = ctv_alloc(c.size + 1, 1);
+	c.to = ctv_alloc(c.size + 1, sizeof(*c.to));
+	c.path = ctv_alloc(c.size + 1, sizeof(*c.path));
+	if (c.marks && c.len && c.to && c.path)
+		err = check_all(&c);
 	ctv_free(c.marks);
+	ctv_free(c.len);
+	ctv_free(c.to);
+	ctv_free(c.path);
 	return err;
 }

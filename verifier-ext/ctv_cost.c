@@ -2,15 +2,18 @@
 /*
  * Calls, stack and worst-case cost.
  *
- * Cost is counted in units of about one simple instruction. Without loops the cost of a program
- * is its longest path, exactly. A jump that closes a loop (ctv_flow.c), to instruction t, is
+ * Cost is counted in units of about one simple instruction: none of a program's costs less than the
+ * instructions of the processor that are executed for it, so that no call executes more of them than
+ * its cost. Without loops the cost of a program is its longest path, exactly. A jump that closes a loop (ctv_flow.c), to instruction t, is
  * charged the longest path from t to the end, out of the fuel that the call starts with; compiled
  * code pays before it jumps and ends the call when it cannot. So no call costs more than longest
  * path + fuel, whatever the program does.
  */
 #include "ctv.h"
 
-#define COST_CALL	10	/* of a local call: frame and saved registers included */
+#define COST_ENTRY	8	/* of a call of the handler: frame, return, end without fuel */
+#define COST_CALL	16	/* of a local call: frame and saved registers included */
+#define COST_JUMP	2	/* comparison and jump */
 #define COST_MEM	4
 #define COST_ATOMIC	25
 #define COST_DIV	40
@@ -45,23 +48,36 @@ static u32 cost_call(const struct ctv_prog *p, const struct ctv_insn *insn)
 	return ctv_kfunc_cost(ctv_kfunc_find(p->kfuncs, insn));
 }
 
+static u32 cost_alu(const struct ctv_insn *insn)
+{
+	switch (CTV_OP(insn->code)) {
+	case CTV_DIV: case CTV_MOD:
+		return COST_DIV;
+	case CTV_LSH: case CTV_RSH: case CTV_ARSH:
+		return CTV_SRC(insn->code) == CTV_X ? 4 : 1;
+	case CTV_END:
+		return 2;
+	}
+	return 1;
+}
+
 u32 ctv_insn_cost(const struct ctv_prog *p, const struct ctv_insn *insn)
 {
 	switch (CTV_CLASS(insn->code)) {
 	case CTV_ALU:
 	case CTV_ALU64:
-		if (CTV_OP(insn->code) == CTV_DIV || CTV_OP(insn->code) == CTV_MOD)
-			return COST_DIV;
-		return ctv_is_shift(CTV_OP(insn->code)) && CTV_SRC(insn->code) == CTV_X ? 4 : 1;
+		return cost_alu(insn);
 	case CTV_LDX:
 		return COST_MEM;
 	case CTV_ST:
 	case CTV_STX:
 		return CTV_MODE(insn->code) == CTV_ATOMIC ? COST_ATOMIC : COST_MEM;
 	case CTV_JMP:
-		return ctv_is_call(insn->code) ? cost_call(p, insn) : 1;
+		if (ctv_is_call(insn->code))
+			return cost_call(p, insn);
+		break;
 	}
-	return 1;
+	return ctv_is_branch(insn->code) && !ctv_is_ja(insn->code) ? COST_JUMP : 1;
 }
 
 static u32 cost_insn(const struct ctv_prog *p, u32 i)
@@ -121,7 +137,7 @@ static u32 cost_next(const struct ctv_prog *p, u32 i)
 /* Where on the longest path the budget is used up: the line that the author has to look at. */
 static u32 cost_culprit(const struct ctv_set *set, const struct ctv_prog *p)
 {
-	u32 i = p->funcs[0].start, used = 0, next;
+	u32 i = p->funcs[0].start, used = COST_ENTRY, next;
 
 	for (;;) {
 		used = cost_add(used, cost_insn(p, i));
@@ -177,10 +193,13 @@ static void func_frame(const struct ctv_prog *p, struct ctv_func *f)
 
 	f->saved = 0;
 	f->calls = false;
+	f->pushes = 0;
 	for (i = f->start; i < f->start + f->len; i++) {
 		if (p->reach[i] == CTV_NONE)
 			continue;
 		insn = &p->insns[i];
+		if (ctv_is_div(insn))
+			f->pushes = 16;
 		if (ctv_is_local_call(insn))
 			f->calls = true;
 		else if (insn->dst >= 6 && insn->dst <= 9)
@@ -211,7 +230,7 @@ static int func_callees(struct ctv_set *set, struct ctv_prog *p, struct ctv_func
 	struct ctv_func *callee;
 	u32 i;
 
-	f->depth = f->frame;
+	f->depth = f->frame + f->pushes;
 	f->bpf_depth = ctv_align(f->stack, 8);
 	f->height = 1;
 	*done = true;
@@ -244,7 +263,7 @@ static int func_close(struct ctv_set *set, struct ctv_prog *p, struct ctv_func *
 	if (f->bpf_depth > CTV_MAX_BPF_STACK || f->height > CTV_MAX_FRAMES ||
 	    f->depth > CTV_MAX_STACK)
 		return func_refuse(set, p, f);
-	f->cost = cost_func(p, f);
+	f->cost = cost_add(cost_func(p, f), f->start ? 0 : COST_ENTRY);
 	f->state = FUNC_DONE;
 	return 0;
 }
@@ -307,8 +326,9 @@ static int prog_check(struct ctv_set *set, struct ctv_prog *p)
 	p->reach = ctv_alloc(p->len, sizeof(*p->reach));
 	p->off = ctv_alloc(p->len, sizeof(*p->off));
 	p->loop = ctv_alloc(p->len, sizeof(*p->loop));
+	p->join = ctv_alloc(p->len, sizeof(*p->join));
 	p->order = ctv_alloc(p->len, sizeof(*p->order));
-	if (!p->reach || !p->off || !p->loop || !p->order)
+	if (!p->reach || !p->off || !p->loop || !p->join || !p->order)
 		return -ENOMEM;
 	err = ctv_scan_prog(set, p);
 	if (!err)
@@ -347,10 +367,12 @@ void ctv_set_free(struct ctv_set *set)
 		ctv_free(p->reach);
 		ctv_free(p->off);
 		ctv_free(p->loop);
+		ctv_free(p->join);
 		ctv_free(p->order);
 		p->reach = NULL;
 		p->off = NULL;
 		p->loop = NULL;
+		p->join = NULL;
 		p->order = NULL;
 	}
 }

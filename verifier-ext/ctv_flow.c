@@ -99,6 +99,15 @@ static void flow_func(struct flow *fl, const struct ctv_func *f)
 	flow_func_once(fl, f);
 }
 
+static void flow_joins(struct ctv_prog *p)
+{
+	u32 i;
+
+	for (i = 0; i < p->len; i++)
+		if (p->reach[i] != CTV_NONE && ctv_is_branch(p->insns[i].code))
+			p->join[ctv_target(&p->insns[i], i)] = 1;
+}
+
 int ctv_flow_prog(struct ctv_prog *p)
 {
 	struct flow fl = { .p = p };
@@ -106,6 +115,7 @@ int ctv_flow_prog(struct ctv_prog *p)
 
 	fl.marks = ctv_alloc(p->len, sizeof(*fl.marks));
 	fl.path = ctv_alloc(p->len, sizeof(*fl.path));
+	flow_joins(p);
 	if (fl.marks && fl.path)
 		for (i = 0; i < p->nr_funcs; i++)
 			flow_func(&fl, &p->funcs[i]);

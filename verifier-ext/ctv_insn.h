@@ -172,4 +172,10 @@ static inline bool ctv_is_shift(u8 op)
 	return op == CTV_LSH || op == CTV_RSH || op == CTV_ARSH;
 }
 
+static inline bool ctv_is_div(const struct ctv_insn *insn)
+{
+	return (CTV_CLASS(insn->code) == CTV_ALU || CTV_CLASS(insn->code) == CTV_ALU64) &&
+	       (CTV_OP(insn->code) == CTV_DIV || CTV_OP(insn->code) == CTV_MOD);
+}
+
 #endif /* CTV_INSN_H */

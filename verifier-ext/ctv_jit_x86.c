@@ -12,25 +12,12 @@
  * arguments), the kernel's extra register in r10. r11 is scratch, r12 holds fuel, r9 the stack
  * pointer at entry, so that a call without fuel can end from any depth.
  */
-#include "ctv_x86.h"
-#include "ctv.h"
-
-struct jit {
-	struct x86_buf b;
-	const struct ctv_set *set;
-	struct ctv_prog *p;
-	struct ctv_func *f;
-	u32 data;	/* offset of the first page after the text */
-};
+#include "ctv_jit.h"
 
 static const u8 jit_regs[CTV_NR_REGS] = {
 	X86_RAX, X86_RDI, X86_RSI, X86_RDX, X86_RCX, X86_R8, X86_RBX, X86_R13, X86_R14, X86_R15,
 	X86_RBP, X86_R11, X86_R10,
 };
-
-#define JIT_TMP		X86_R11
-#define JIT_ENTRY_SP	X86_R9
-#define JIT_FUEL	X86_R12
 
 static void jit_prologue(struct jit *j)
 {
@@ -96,7 +83,7 @@ static void jit_mul(struct jit *j, const struct ctv_insn *insn, bool wide, u8 ds
 
 static void jit_shift(struct jit *j, const struct ctv_insn *insn, bool wide, u8 dst, u8 src)
 {
-	u8 op = CTV_OP(insn->code), at = dst;
+	u8 op = CTV_OP(insn->code);
 	enum x86_shift x = op == CTV_LSH ? X86_SHL : op == CTV_RSH ? X86_SHR : X86_SAR;
 	struct x86_buf *b = &j->b;
 
@@ -108,63 +95,90 @@ static void jit_shift(struct jit *j, const struct ctv_insn *insn, bool wide, u8 
 		return;
 	}
 	/* the count has to be in cl */
-	if (src != X86_RCX || dst == X86_RCX)
+	if (src == X86_RCX && dst == X86_RCX) {
 		x86_mov(b, true, JIT_TMP, X86_RCX);
-	if (dst == X86_RCX)
-		at = JIT_TMP;
-	if (src != X86_RCX)
-		x86_mov(b, true, X86_RCX, src);
-	x86_shift(b, wide, x, at, -1);
-	if (src != X86_RCX || dst == X86_RCX)
+		x86_shift(b, wide, x, JIT_TMP, -1);
 		x86_mov(b, true, X86_RCX, JIT_TMP);
+	} else if (src == X86_RCX) {
+		x86_shift(b, wide, x, dst, -1);
+	} else if (dst == src) {
+		x86_mov(b, true, JIT_TMP, X86_RCX);
+		x86_mov(b, true, X86_RCX, src);
+		x86_shift(b, wide, x, dst, -1);
+		x86_mov(b, true, X86_RCX, JIT_TMP);
+	} else {
+		x86_rr(b, true, 0x87, X86_RCX, src);	/* xchg */
+		x86_shift(b, wide, x, dst == X86_RCX ? src : dst, -1);
+		x86_rr(b, true, 0x87, X86_RCX, src);
+	}
 }
 
 /*
- * The result goes to r11. x86 faults on division by zero and on the smallest number by -1; BPF
- * defines them: x / 0 = 0, x % 0 = x, min / -1 = min, x % -1 = 0 (RFC 9669, 4.1).
+ * The dividend is in rax, the divisor in r11, the result goes to r11. x86 faults on division by zero and
+ * on the smallest number by -1; BPF defines them: x / 0 = 0, x % 0 = x, min / -1 = min, x % -1 = 0 (RFC
+ * 9669, 4.1). What a constant divisor cannot be is not looked at.
  */
-static void jit_div_core(struct jit *j, bool wide, bool is_signed, bool mod)
+static void jit_div_unsigned(struct jit *j, bool wide, bool mod, bool zero)
 {
-	u32 to_zero, to_end, to_end2 = 0, to_minus = 0;
+	struct x86_buf *b = &j->b;
+	u32 to_end = 0;
+
+	if (zero) {
+		if (mod)
+			x86_mov(b, wide, X86_RDX, X86_RAX);
+		x86_rr(b, wide, 0x85, JIT_TMP, JIT_TMP);	/* test */
+		to_end = x86_jcc8(b, X86_E);
+	}
+	x86_alu(b, false, X86_XOR, X86_RDX, X86_RDX);
+	x86_rr(b, wide, 0xf7, 6, JIT_TMP);
+	if (!mod)	/* else r11 is 0, and that is the result */
+		x86_mov(b, wide, JIT_TMP, X86_RAX);
+	if (zero)
+		x86_jump8_end(b, to_end);
+	if (mod)
+		x86_mov(b, wide, JIT_TMP, X86_RDX);
+}
+
+static void jit_div_signed(struct jit *j, bool wide, bool mod, bool special)
+{
+	u32 to_zero = 0, to_minus = 0, to_end, to_end2;
 	struct x86_buf *b = &j->b;
 
-	x86_rr(b, wide, 0x85, JIT_TMP, JIT_TMP);	/* test */
-	to_zero = x86_jcc8(b, X86_E);
-	if (is_signed) {
+	if (special) {
+		x86_rr(b, wide, 0x85, JIT_TMP, JIT_TMP);	/* test */
+		to_zero = x86_jcc8(b, X86_E);
 		x86_alu_imm(b, wide, X86_CMP, JIT_TMP, -1);
 		to_minus = x86_jcc8(b, X86_E);
-		x86_rex(b, wide, 0, 0, false);
-		x86_byte(b, 0x99);			/* cdq, cqo */
-	} else {
-		x86_alu(b, false, X86_XOR, X86_RDX, X86_RDX);
 	}
-	x86_rr(b, wide, 0xf7, is_signed ? 7 : 6, JIT_TMP);
+	x86_rex(b, wide, 0, 0, false);
+	x86_byte(b, 0x99);			/* cdq, cqo */
+	x86_rr(b, wide, 0xf7, 7, JIT_TMP);
 	x86_mov(b, wide, JIT_TMP, mod ? X86_RDX : X86_RAX);
+	if (!special)
+		return;
 	to_end = x86_jmp8(b);
-	if (is_signed) {
-		x86_jump8_end(b, to_minus);
-		x86_rr(b, wide, 0xf7, 3, X86_RAX);	/* neg */
-		if (mod)
-			x86_alu(b, false, X86_XOR, JIT_TMP, JIT_TMP);
-		else
-			x86_mov(b, wide, JIT_TMP, X86_RAX);
-		to_end2 = x86_jmp8(b);
-	}
+	x86_jump8_end(b, to_minus);
+	x86_rr(b, wide, 0xf7, 3, X86_RAX);	/* neg */
+	if (mod)
+		x86_alu(b, false, X86_XOR, JIT_TMP, JIT_TMP);
+	else
+		x86_mov(b, wide, JIT_TMP, X86_RAX);
+	to_end2 = x86_jmp8(b);
 	x86_jump8_end(b, to_zero);
 	if (mod)
 		x86_mov(b, wide, JIT_TMP, X86_RAX);
 	else
 		x86_alu(b, false, X86_XOR, JIT_TMP, JIT_TMP);
 	x86_jump8_end(b, to_end);
-	if (is_signed)
-		x86_jump8_end(b, to_end2);
+	x86_jump8_end(b, to_end2);
 }
 
 static void jit_div(struct jit *j, const struct ctv_insn *insn, bool wide, u8 dst, u8 src)
 {
+	bool mod = CTV_OP(insn->code) == CTV_MOD, constant = CTV_SRC(insn->code) == CTV_K;
 	struct x86_buf *b = &j->b;
 
-	if (CTV_SRC(insn->code) == CTV_X)
+	if (!constant)
 		x86_mov(b, wide, JIT_TMP, src);
 	else
 		x86_mov_imm64(b, JIT_TMP, wide ? (u64)(s64)insn->imm : (u32)insn->imm);
@@ -174,7 +188,10 @@ static void jit_div(struct jit *j, const struct ctv_insn *insn, bool wide, u8 ds
 		x86_push(b, X86_RDX);
 	if (dst != X86_RAX)
 		x86_mov(b, wide, X86_RAX, dst);
-	jit_div_core(j, wide, insn->off == 1, CTV_OP(insn->code) == CTV_MOD);
+	if (insn->off == 1)
+		jit_div_signed(j, wide, mod, !constant || !insn->imm || insn->imm == -1);
+	else
+		jit_div_unsigned(j, wide, mod, !constant || !insn->imm);
 	if (dst != X86_RDX)
 		x86_pop(b, X86_RDX);
 	if (dst != X86_RAX)
@@ -248,13 +265,37 @@ static void jit_alu(struct jit *j, const struct ctv_insn *insn)
 			x86_alu(&j->b, wide, jit_alu_op(op), dst, src);
 		else
 			x86_alu_imm(&j->b, wide, jit_alu_op(op), dst, insn->imm);
+		j->zf_reg = insn->dst;
+		j->zf_wide = wide;
 	}
+}
+
+/*
+ * A copy and an addition to it are one lea: BPF has no other way to add to something that is still
+ * needed. Nothing may jump between the two. Whether instructions @i and the next were such a pair.
+ */
+static bool jit_pair(struct jit *j, u32 i)
+{
+	const struct ctv_insn *mov = &j->p->insns[i], *add = mov + 1;
+	bool wide = CTV_CLASS(mov->code) == CTV_ALU64;
+	u8 dst = jit_regs[mov->dst], src = jit_regs[mov->src];
+
+	if (i + 1 == j->f->start + j->f->len || j->p->join[i + 1] || mov->off ||
+	    (mov->code != (CTV_ALU64 | CTV_MOV | CTV_X) && mov->code != (CTV_ALU | CTV_MOV | CTV_X)))
+		return false;
+	if (CTV_CLASS(add->code) != CTV_CLASS(mov->code) || CTV_OP(add->code) != CTV_ADD ||
+	    add->dst != mov->dst)
+		return false;
+	if (CTV_SRC(add->code) == CTV_K)
+		x86_lea(&j->b, wide, dst, src, add->imm);
+	else
+		x86_lea_sum(&j->b, wide, dst, src, add->src == add->dst ? src : jit_regs[add->src]);
+	return true;
 }
 
 /* ---- memory ---- */
 
-/* mov dst, size ptr off(base), zero or sign extended */
-static void jit_load(struct jit *j, u8 size, bool sign, u8 dst, u8 base, s32 off)
+void ctv_jit_load(struct jit *j, u8 size, bool sign, u8 dst, u8 base, s32 off)
 {
 	struct x86_buf *b = &j->b;
 
@@ -281,7 +322,7 @@ static void jit_sized(struct jit *j, u8 size, u8 op, u8 reg, u8 base)
 	x86_byte(b, op | (size != CTV_B));
 }
 
-static void jit_store(struct jit *j, u8 size, u8 src, u8 base, s32 off)
+void ctv_jit_store(struct jit *j, u8 size, u8 src, u8 base, s32 off)
 {
 	jit_sized(j, size, 0x88, src, base);
 	x86_mem(&j->b, src, base, off);
@@ -323,10 +364,10 @@ static void jit_atomic(struct jit *j, const struct ctv_insn *insn)
 
 	switch (insn->imm) {
 	case CTV_LOAD_ACQ:	/* loads and stores have these orders on x86 */
-		jit_load(j, CTV_SIZE(insn->code), false, base, src, insn->off);
+		ctv_jit_load(j, CTV_SIZE(insn->code), false, base, src, insn->off);
 		break;
 	case CTV_STORE_REL:
-		jit_store(j, CTV_SIZE(insn->code), src, base, insn->off);
+		ctv_jit_store(j, CTV_SIZE(insn->code), src, base, insn->off);
 		break;
 	case CTV_ADD | CTV_FETCH:
 		jit_locked(j, wide, true, 0xc1, src, base, insn->off);
@@ -345,8 +386,7 @@ static void jit_atomic(struct jit *j, const struct ctv_insn *insn)
 	}
 }
 
-/* The address of what is @win bytes after the first page after the text. */
-static void jit_lea(struct jit *j, u8 dst, u32 win)
+void ctv_jit_lea(struct jit *j, u8 dst, u32 win)
 {
 	x86_rex(&j->b, true, dst, 0, false);
 	x86_byte(&j->b, 0x8d);		/* lea dst, rel32(rip) */
@@ -364,7 +404,7 @@ static void jit_imm64(struct jit *j, const struct ctv_insn *insn)
 		x86_mov_imm64(&j->b, dst, imm);
 		return;
 	}
-	jit_lea(j, dst, map->win + (u32)(imm - map->addr));
+	ctv_jit_lea(j, dst, map->win + (u32)(imm - map->addr));
 }
 
 static void jit_mem(struct jit *j, const struct ctv_insn *insn)
@@ -373,13 +413,13 @@ static void jit_mem(struct jit *j, const struct ctv_insn *insn)
 
 	switch (CTV_CLASS(insn->code)) {
 	case CTV_LDX:
-		jit_load(j, size, CTV_MODE(insn->code) == CTV_MEMSX, dst, src, insn->off);
+		ctv_jit_load(j, size, CTV_MODE(insn->code) == CTV_MEMSX, dst, src, insn->off);
 		break;
 	case CTV_STX:
 		if (CTV_MODE(insn->code) == CTV_ATOMIC)
 			jit_atomic(j, insn);
 		else
-			jit_store(j, size, src, dst, insn->off);
+			ctv_jit_store(j, size, src, dst, insn->off);
 		break;
 	default:
 		if (insn->code == CTV_NOSPEC) {
@@ -389,141 +429,6 @@ static void jit_mem(struct jit *j, const struct ctv_insn *insn)
 		} else {
 			jit_store_imm(j, size, insn->imm, dst, insn->off);
 		}
-	}
-}
-
-/* ---- kernel functions: arguments in rdi, rsi, rdx, result in rax; rcx, rdx, r11 are free ---- */
-
-/* u64 bpf_caretaker_time(exit): the TSC of the CPU, the same in all kernels. */
-static void jit_time(struct jit *j)
-{
-	x86_byte(&j->b, 0x0f);		/* rdtsc */
-	x86_byte(&j->b, 0x31);
-	x86_shift(&j->b, true, X86_SHL, X86_RDX, 32);
-	x86_alu(&j->b, true, X86_OR, X86_RAX, X86_RDX);
-}
-
-/* u8 *bpf_caretaker_scratch(exit, u32 idx, u32 rdwr_buf_size): NULL for what does not fit. */
-static void jit_scratch(struct jit *j)
-{
-	struct x86_buf *b = &j->b;
-	u32 bad_slot, bad_size, end;
-
-	x86_alu_imm(b, false, X86_CMP, X86_RSI, CTV_SCRATCH_SLOTS - 1);
-	bad_slot = x86_jcc8(b, X86_A);
-	x86_alu_imm(b, true, X86_CMP, X86_RDX, CTV_SCRATCH_SIZE);
-	bad_size = x86_jcc8(b, X86_A);
-	x86_mov(b, false, X86_RAX, X86_RSI);
-	x86_shift(b, false, X86_SHL, X86_RAX, CTV_SCRATCH_SHIFT);
-	jit_lea(j, X86_RCX, j->set->scratch);
-	x86_alu(b, true, X86_ADD, X86_RAX, X86_RCX);
-	end = x86_jmp8(b);
-	x86_jump8_end(b, bad_slot);
-	x86_jump8_end(b, bad_size);
-	x86_alu(b, false, X86_XOR, X86_RAX, X86_RAX);
-	x86_jump8_end(b, end);
-}
-
-static void jit_request(struct jit *j, u32 request)
-{
-	x86_mov_imm64(&j->b, X86_RAX, request);
-	x86_byte(&j->b, 0x09);		/* or requests(rdi), eax */
-	x86_mem(&j->b, X86_RAX, X86_RDI, CTV_EXIT_REQUESTS);
-}
-
-/* int bpf_caretaker_inject(exit, u32 vector): one bit of irr[]; the payload acts on it later. */
-static void jit_inject(struct jit *j)
-{
-	struct x86_buf *b = &j->b;
-	u32 bad, end;
-
-	x86_mov(b, false, JIT_TMP, X86_RSI);
-	x86_alu_imm(b, false, X86_SUB, JIT_TMP, CTV_FIRST_VECTOR);
-	x86_alu_imm(b, false, X86_CMP, JIT_TMP, CTV_LAST_VECTOR - CTV_FIRST_VECTOR);
-	bad = x86_jcc8(b, X86_A);
-	x86_byte(b, 0x0f);		/* bts irr(rdi), esi: any bit of the bitmap */
-	x86_byte(b, 0xab);
-	x86_mem(b, X86_RSI, X86_RDI, CTV_EXIT_IRR);
-	jit_request(j, CTV_REQUEST_IRQ);
-	x86_alu(b, false, X86_XOR, X86_RAX, X86_RAX);
-	end = x86_jmp8(b);
-	x86_jump8_end(b, bad);
-	x86_mov_imm64(b, X86_RAX, (u64)-EINVAL);
-	x86_jump8_end(b, end);
-}
-
-/* Jumps for sizes that are none of 8, 16 ... CTV_EMIT_SIZE; the size minus 8 is in r11. */
-static void jit_emit_size(struct jit *j, u32 *odd, u32 *large)
-{
-	struct x86_buf *b = &j->b;
-
-	x86_mov(b, false, JIT_TMP, X86_RDX);
-	x86_alu_imm(b, false, X86_AND, JIT_TMP, 7);
-	*odd = x86_jcc8(b, X86_NE);
-	x86_mov(b, false, JIT_TMP, X86_RDX);
-	x86_alu_imm(b, false, X86_SUB, JIT_TMP, 8);
-	x86_alu_imm(b, false, X86_CMP, JIT_TMP, CTV_EMIT_SIZE - 8);
-	*large = x86_jcc8(b, X86_A);
-}
-
-/* Copies eight bytes at a time; rdi and rsi move along. */
-static void jit_emit_copy(struct jit *j)
-{
-	struct x86_buf *b = &j->b;
-	u32 top = b->pos, done;
-
-	x86_alu_imm(b, false, X86_SUB, X86_RDX, 8);
-	done = x86_jcc8(b, X86_S);
-	jit_load(j, CTV_DW, false, X86_RAX, X86_RSI, 0);
-	jit_store(j, CTV_DW, X86_RAX, X86_RDI, CTV_EXIT_EMIT);
-	x86_alu_imm(b, true, X86_ADD, X86_RSI, 8);
-	x86_alu_imm(b, true, X86_ADD, X86_RDI, 8);
-	x86_jmp(b, top);
-	x86_jump8_end(b, done);
-}
-
-/* int bpf_caretaker_emit(exit, data, u32 data__sz): the payload writes it to the ring later. */
-static void jit_emit(struct jit *j)
-{
-	struct x86_buf *b = &j->b;
-	u32 odd, large, full, end, end2;
-
-	jit_emit_size(j, &odd, &large);
-	jit_load(j, CTV_W, false, JIT_TMP, X86_RDI, CTV_EXIT_REQUESTS);
-	x86_alu_imm(b, false, X86_AND, JIT_TMP, CTV_REQUEST_EMIT);
-	full = x86_jcc8(b, X86_NE);
-	jit_request(j, CTV_REQUEST_EMIT);
-	jit_store(j, CTV_W, X86_RDX, X86_RDI, CTV_EXIT_EMIT_SIZE);
-	jit_emit_copy(j);
-	x86_alu(b, false, X86_XOR, X86_RAX, X86_RAX);
-	end = x86_jmp8(b);
-	x86_jump8_end(b, full);
-	x86_mov_imm64(b, X86_RAX, (u64)-EBUSY);
-	end2 = x86_jmp8(b);
-	x86_jump8_end(b, odd);
-	x86_jump8_end(b, large);
-	x86_mov_imm64(b, X86_RAX, (u64)-EINVAL);
-	x86_jump8_end(b, end);
-	x86_jump8_end(b, end2);
-}
-
-static void jit_kfunc(struct jit *j, enum ctv_kfunc kfunc)
-{
-	switch (kfunc) {
-	case CTV_KFUNC_TIME:
-		jit_time(j);
-		break;
-	case CTV_KFUNC_SCRATCH:
-		jit_scratch(j);
-		break;
-	case CTV_KFUNC_INJECT:
-		jit_inject(j);
-		break;
-	case CTV_KFUNC_EMIT:
-		jit_emit(j);
-		break;
-	case CTV_NR_KFUNCS:
-		break;
 	}
 }
 
@@ -545,11 +450,22 @@ static enum x86_cc jit_cc(u8 op)
 	}
 }
 
+/* Whether the zero flag says already what a comparison of @insn->dst with 0 would. */
+static bool jit_has_zf(const struct jit *j, const struct ctv_insn *insn)
+{
+	u8 op = CTV_OP(insn->code);
+
+	return CTV_SRC(insn->code) == CTV_K && !insn->imm && (op == CTV_JEQ || op == CTV_JNE) &&
+	       j->zf_reg == insn->dst && (CTV_CLASS(insn->code) == CTV_JMP || !j->zf_wide);
+}
+
 static void jit_compare(struct jit *j, const struct ctv_insn *insn)
 {
 	bool wide = CTV_CLASS(insn->code) == CTV_JMP;
 	u8 dst = jit_regs[insn->dst], src = jit_regs[insn->src], op = CTV_OP(insn->code);
 
+	if (jit_has_zf(j, insn))
+		return;
 	if (CTV_SRC(insn->code) == CTV_X) {
 		x86_rr(&j->b, wide, op == CTV_JSET ? 0x85 : 0x39, src, dst);
 	} else if (op == CTV_JSET) {
@@ -563,10 +479,11 @@ static void jit_compare(struct jit *j, const struct ctv_insn *insn)
 }
 
 /* A jump that closes a loop: pay for the way from there to the end, or leave. */
-static void jit_pay(struct jit *j, u32 target)
+static void jit_jump_back(struct jit *j, u32 target)
 {
 	x86_alu_imm(&j->b, false, X86_SUB, JIT_FUEL, (s32)j->p->reach[target]);
-	x86_jcc(&j->b, X86_S, j->p->fuel_off);
+	x86_jcc(&j->b, X86_NS, j->p->off[target]);
+	x86_jmp(&j->b, j->p->fuel_off);
 }
 
 static void jit_branch(struct jit *j, const struct ctv_insn *insn, u32 i)
@@ -576,8 +493,8 @@ static void jit_branch(struct jit *j, const struct ctv_insn *insn, u32 i)
 
 	if (ctv_is_ja(insn->code)) {
 		if (back)
-			jit_pay(j, target);
-		if (target != i + 1)
+			jit_jump_back(j, target);
+		else if (target != i + 1)
 			x86_jmp(&j->b, to);
 		return;
 	}
@@ -588,8 +505,7 @@ static void jit_branch(struct jit *j, const struct ctv_insn *insn, u32 i)
 	}
 	/* the low bit of a condition code inverts it */
 	over = x86_jcc8(&j->b, (enum x86_cc)(jit_cc(CTV_OP(insn->code)) ^ 1));
-	jit_pay(j, target);
-	x86_jmp(&j->b, to);
+	jit_jump_back(j, target);
 	x86_jump8_end(&j->b, over);
 }
 
@@ -612,13 +528,29 @@ static void jit_insn(struct jit *j, u32 i)
 		else if (ctv_is_local_call(insn))
 			x86_call(&j->b, ctv_func_find(j->p, (u32)ctv_target(insn, i))->off);
 		else if (ctv_is_call(insn->code))
-			jit_kfunc(j, ctv_kfunc_find(j->p->kfuncs, insn));
+			ctv_jit_kfunc(j, ctv_kfunc_find(j->p->kfuncs, insn));
 		else
 			jit_branch(j, insn, i);
 		break;
 	default:
 		jit_mem(j, insn);
 	}
+}
+
+/* One instruction, or two that are one: the number of the last one of them. */
+static u32 jit_next(struct jit *j, u32 i)
+{
+	/* only a jump asks what is known of the flags, and only if nothing else leads to it */
+	if (j->p->join[i] || !ctv_is_branch(j->p->insns[i].code))
+		j->zf_reg = JIT_NO_REG;
+	if (jit_pair(j, i)) {
+		j->p->off[++i] = j->b.pos;
+		return i;
+	}
+	jit_insn(j, i);
+	if (ctv_is_branch(j->p->insns[i].code))
+		j->zf_reg = JIT_NO_REG;
+	return i;
 }
 
 static void jit_func(struct jit *j, struct ctv_func *f)
@@ -629,11 +561,12 @@ static void jit_func(struct jit *j, struct ctv_func *f)
 		x86_byte(&j->b, 0xcc);
 	j->f = f;
 	f->off = j->b.pos;
+	j->zf_reg = JIT_NO_REG;
 	jit_prologue(j);
 	for (i = f->start; i < f->start + f->len; i++) {
 		j->p->off[i] = j->b.pos;
 		if (j->p->reach[i] != CTV_NONE)
-			jit_insn(j, i);
+			i = jit_next(j, i);
 	}
 }
 

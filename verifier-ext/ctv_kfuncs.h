@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The kernel functions that an exit handler may call. No kernel may be alive then, so what runs is
- * not the kernel's function but what the compiler puts in its place (ctv_jit_x86.c); the kernel's
+ * not the kernel's function but what the compiler puts in its place (ctv_jit_kfunc.c); the kernel's
  * function is there for its BTF, by which the BPF verifier judges the arguments.
  *
  * X(NAME, function, cost, what it does): cost units of one call; no call executes more instructions

@@ -29,6 +29,7 @@ function row(reason, by, cr3, value, spread, note)
 
 $1 == "bench-loop" { loop = $5; next }
 $1 == "bench-leaves" { leaves = $2; low = $3; high = $4; next }
+$1 == "bench-jit" { jit[++nr_jit] = $0; next }
 $1 == "bench-none" { none = none " " $2; next }
 $1 != "bench-case" && $1 != "bench-forward" { next }
 !n++ { row("exit", "served by", "CR3", "instructions", "spread", "target") }
@@ -48,4 +49,11 @@ END {
 	print "  Spread: difference of two runs in one boot, each with a new VM."
 	if (none != "")
 		print "  Not measured, KVM does not intercept it on this host:" none
+	if (nr_jit)
+		printf "\n  %-21s %-10s %-11s %11s %10s %6s  %s\n", "compiled handler", "member", "call", "kernel's JIT", "Caretaker", "ratio", "target"
+	for (i = 1; i <= nr_jit; i++) {
+		split(jit[i], f)
+		printf "  %-21s %-10s %-11s %11d %10d %6.2f  %s\n", f[2], f[3], f[4], f[5], f[6], f[6] / f[5],
+			"<= 1.3: " verdict(f[6] <= 1.3 * f[5])
+	}
 }

@@ -124,7 +124,7 @@ struct misuse {
 	uint32_t flags;
 	uint32_t size;
 	int64_t pcpu;
-	uint64_t reserved[2];
+	uint64_t reserved;
 	uint32_t log_size;
 	bool err_without_log;	/* the refusal comes before there is a log */
 };
@@ -158,8 +158,8 @@ static const struct misuse misuses[] = {
 	{ "remove with a payload", EINVAL, FD_PAYLOAD, .flags = KVM_CARETAKER_REMOVE },
 	{ "handlers only with a payload", EINVAL, FD_PAYLOAD,
 	  .flags = KVM_CARETAKER_HANDLERS_ONLY },
-	{ "a reserved field", EINVAL, FD_PAYLOAD, .reserved = { 1, 0 } },
-	{ "the other reserved field", EINVAL, FD_PAYLOAD, .reserved = { 0, 1UL << 63 } },
+	{ "a reserved field", EINVAL, FD_PAYLOAD, .reserved = 1 },
+	{ "the highest bit of a reserved field", EINVAL, FD_PAYLOAD, .reserved = 1UL << 63 },
 	{ "a struct of one word", EINVAL, FD_PAYLOAD, .size = 4, .err_without_log = true },
 	{ "a struct cut in the middle", EINVAL, FD_PAYLOAD, .size = 24, .err_without_log = true },
 	{ "a struct of 4 GiB", E2BIG, FD_PAYLOAD, .size = 0xffffffff, .err_without_log = true },
@@ -178,7 +178,7 @@ static void misuse_args(const struct misuse *m, struct kvm_caretaker_set *a)
 		a->pcpu = m->pcpu < 0 ? 0 : m->pcpu;
 	if (m->log_size)
 		a->log_size = m->log_size;
-	memcpy(a->reserved, m->reserved, sizeof(a->reserved));
+	a->reserved = m->reserved;
 }
 
 static void misuse_close(const struct kvm_caretaker_set *a)

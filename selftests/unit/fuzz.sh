@@ -17,16 +17,19 @@ fi
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 mkdir "$dir/corpus"
+# Where inputs that it fails on stay; without FUZZ_KEEP they are in the output alone
+keep=${FUZZ_KEEP:-$dir}
 if "$fuzzer" "-seed_dir=$dir/corpus" &&
    "$fuzzer" "-max_total_time=$secs" -max_len=16384 -print_final_stats=1 \
-	"-artifact_prefix=$dir/" "$dir/corpus" >"$dir/log" 2>&1; then
+	"-artifact_prefix=$keep/" "-seed=${FUZZ_SEED:-0}" "$dir/corpus" >"$dir/log" 2>&1; then
 	grep -E '^stat::number_of_executed_units|cov: ' "$dir/log" | tail -n 2 | sed 's/^/# /'
 	echo "ok 1 $name"
 	exit 0
 fi
 tail -n 40 "$dir/log" | sed 's/^/# /'
-for f in "$dir"/crash-*; do
+for f in $(sed -n 's/.*Test unit written to //p' "$dir/log"); do
 	[ ! -f "$f" ] || base64 "$f" | sed 's/^/# input: /'
+	[ -z "${FUZZ_KEEP:-}" ] || echo "# to run it again: $fuzzer $f"
 done
 echo "not ok 1 $name"
 exit 1

@@ -83,9 +83,26 @@ static int support_check(struct vm *vm, char *why, size_t size)
 struct set {
 	int payload_fd;
 	struct caretaker_handlers *handlers;
+	struct install_times times;
 };
 
-static int set_apply(struct vcpu *v, const struct set *set, char *why, size_t size)
+static void times_add(struct install_times *t, const struct caretaker_opts *o)
+{
+	t->verify += o->verify_ns - o->compile_ns;
+	t->compile += o->compile_ns;
+	t->install += o->install_ns;
+}
+
+/* How long the guest waits for its handlers, and where the time goes. */
+static void times_note(const struct install_times *t, unsigned int nr_vcpus)
+{
+	note("handlers: %.1f ms for %u vCPU%s: load %.1f, stage 2 %.1f, compilation %.1f, installation %.1f",
+	     (double)(t->load + t->verify + t->compile + t->install) / 1e6, nr_vcpus,
+	     nr_vcpus == 1 ? "" : "s", (double)t->load / 1e6, (double)t->verify / 1e6,
+	     (double)t->compile / 1e6, (double)t->install / 1e6);
+}
+
+static int set_apply(struct vcpu *v, struct set *set, char *why, size_t size)
 {
 	static char log[8192];
 	struct caretaker_opts o = {
@@ -105,6 +122,8 @@ static int set_apply(struct vcpu *v, const struct set *set, char *why, size_t si
 	if (ret)
 		snprintf(why, size, "vCPU %u: Caretaker: install on pCPU %u: %s%s%.900s", v->id,
 			 o.pcpu, caretaker_strerror(ret), log[0] ? ": " : "", log);
+	else
+		times_add(&set->times, &o);
 	return ret;
 }
 
@@ -125,7 +144,7 @@ static void set_undo(struct vm *vm, const struct set *set, unsigned int nr)
 	}
 }
 
-static int set_apply_all(struct vm *vm, const struct set *set, char *why, size_t size)
+static int set_apply_all(struct vm *vm, struct set *set, char *why, size_t size)
 {
 	unsigned int i;
 	int ret = 0;
@@ -172,6 +191,11 @@ int vm_update(struct vm *vm, const char *payload, const char *handlers, char *wh
 		close(set.payload_fd);
 	if (ret)
 		goto err_free_handlers;
+	if (set.handlers) {
+		set.times.load = caretaker_handlers_load_ns(set.handlers);
+		times_note(&set.times, vm->nr_vcpus);
+	}
+	vm->times = set.times;
 	handlers_arm(vm, set.handlers);
 	caretaker_handlers_free(vm->handlers);
 	vm->handlers = set.handlers;

@@ -132,6 +132,20 @@ struct stamps {
 	uint64_t finished;
 };
 
+/**
+ * struct install_times - how long it took until all vCPUs had their handlers, in ns
+ * @load: the kernel's BPF verifier and JIT, with libbpf's work before it
+ * @verify: the second verification, on all vCPUs
+ * @compile: compilation, on all vCPUs
+ * @install: the rest of the calls: payload, memory, the stop of the vCPU
+ */
+struct install_times {
+	uint64_t load;
+	uint64_t verify;
+	uint64_t compile;
+	uint64_t install;
+};
+
 /* A list of host CPUs from the command line */
 struct cpu_list {
 	unsigned int nr;
@@ -174,6 +188,7 @@ struct options {
  * @replay_next: console bytes of the handlers' state that were replayed
  * @may_carry: the vCPUs still have the state of the old kernel's handlers
  * @carried_bytes: of the state that the handlers in this kernel went on from
+ * @times: of the last install or update
  * @past: updates, cancels and kexecs so far, those before a kexec included
  * @clock_error: kvmclock after the adoption less what the guest's own page says, in ns
  */
@@ -197,6 +212,7 @@ struct vm {
 	unsigned int adopt_left;
 	int adopt_error;
 	bool adopt_done;
+	struct install_times times;
 	struct cvmm_state_past past;
 	int64_t clock_error;
 	uint64_t replayed_bytes;

@@ -101,6 +101,17 @@ static void past_write(struct vm *vm, FILE *f)
 		PRIu64 "},\n", p->updates, p->cancels, p->kexecs);
 }
 
+/* 0 everywhere while no Caretaker was installed by this cvmm */
+static void install_write(struct vm *vm, FILE *f)
+{
+	const struct install_times *t = &vm->times;
+
+	fprintf(f, "  \"install\": {\"load_ns\": %" PRIu64 ", \"stage2_ns\": %" PRIu64
+		", \"compile_ns\": %" PRIu64 ", \"install_ns\": %" PRIu64 ", \"total_ns\": %" PRIu64
+		"},\n", t->load, t->verify, t->compile, t->install,
+		t->load + t->verify + t->compile + t->install);
+}
+
 static void clock_write(struct vm *vm, FILE *f)
 {
 	fprintf(f, "  \"tsc_khz\": %u, \"tsc_offset\": %" PRIu64 ", \"tsc_now\": %" PRIu64
@@ -133,6 +144,7 @@ void report_write(struct vm *vm, FILE *f)
 
 	vm_write(vm, f);
 	past_write(vm, f);
+	install_write(vm, f);
 	host_write(f);
 	clock_write(vm, f);
 	stamps_write(f, &vm->stamps);

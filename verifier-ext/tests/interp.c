@@ -288,6 +288,7 @@ static void call(struct interp *in, const struct ctv_insn *insn)
 	in->depth++;
 	in->reg[CTV_FP] = (u64)(uintptr_t)in->stack[in->depth] + STACK_SIZE;
 	in->pc += (u32)insn->imm;
+	in->run->native += count_entry(in->p, in->pc);
 }
 
 static u64 emit(struct interp *in)
@@ -364,10 +365,13 @@ static void branch(struct interp *in, const struct ctv_insn *insn, u32 at)
 {
 	u32 target = at + 1 + (u32)(insn->code == (CTV_JMP32 | CTV_JA) ? insn->imm : insn->off);
 
-	if (!condition(in, insn))
+	if (!condition(in, insn)) {
+		in->run->native += count_insn(in->p, at, false, false);
 		return;
+	}
 	if (in->p->loop[at])
 		in->fuel -= in->p->reach[target];
+	in->run->native += count_insn(in->p, at, true, in->fuel < 0);
 	in->pc = target;
 }
 
@@ -378,6 +382,8 @@ static bool step(struct interp *in)
 
 	in->run->insns++;
 	in->run->cost += ctv_insn_cost(in->p, insn);
+	if (!ctv_is_branch(insn->code))
+		in->run->native += count_insn(in->p, at, false, false);
 	switch (CTV_CLASS(insn->code)) {
 	case CTV_ALU: case CTV_ALU64:
 		alu(in, insn);
@@ -411,6 +417,7 @@ int interp_run(const struct ctv_prog *p, struct run *run)
 	in.reg[CTV_FP] = (u64)(uintptr_t)in.stack[0] + STACK_SIZE;
 	run->cost = 0;
 	run->insns = 0;
+	run->native = count_entry(p, p->funcs[0].start);
 	while (step(&in))
 		if (in.bad || run->insns > MAX_STEPS || in.pc >= p->len)
 			return -1;

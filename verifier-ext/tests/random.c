@@ -3,6 +3,10 @@
  * Random programs, run both ways. They are safe by construction: pointers stay in registers
  * chosen for them and never become data, so that both runs must leave the same bytes behind.
  */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <time.h>
+
 #include "test.h"
 
 #define MAX_LEN		1000	/* room for any program that gen_prog() makes */
@@ -399,22 +403,47 @@ bool random_one(const u8 *bytes, size_t len)
 	return random_run(&out, &fuel);
 }
 
-void test_random(unsigned long count, u64 seed)
+/* What can be said of @done programs so far, now and then. */
+static void random_progress(const struct random_opts *o, unsigned long done)
 {
+	static time_t last;
+	time_t now = time(NULL);
+
+	if (!last)
+		last = now;
+	if (!o->progress || now - last < (time_t)o->progress)
+		return;
+	last = now;
+	test_note("%lu of %lu programs", done, o->count);
+}
+
+static void random_failed(const struct random_opts *o, unsigned long nr)
+{
+	test_note("program %lu of seed %llu; to run it again:", nr, (unsigned long long)o->seed);
+	test_note("%s -r -k 1 -s %llu -f %lu -n 1", program_invocation_name,
+		  (unsigned long long)o->seed, nr);
+}
+
+void test_random(const struct random_opts *o)
+{
+	unsigned long i, cut_off = 0, stepped = run_stepped, steps = run_steps;
 	static struct run out;
-	unsigned long i, cut_off = 0;
 	bool ok = true, fuel;
 	u64 insns = 0;
 
-	for (i = 0; i < count && ok; i++) {
-		rng_state = (seed << 32 | i) * 0x9e3779b97f4a7c15ULL | 1;
+	for (i = 0; i < o->count && ok; i++) {
+		rng_state = (o->seed << 32 | (o->first + i)) * 0x9e3779b97f4a7c15ULL | 1;
 		ok = random_run(&out, &fuel);
 		cut_off += fuel;
 		insns += out.insns;
+		random_progress(o, i + 1);
 	}
 	if (!ok)
-		test_note("program %lu of seed %llu", i - 1, (unsigned long long)seed);
-	test_note("%lu programs, %llu instructions executed, %lu calls ended by fuel", i,
-		  (unsigned long long)insns, cut_off);
-	test_result(ok, "%lu random programs, compiled and interpreted, within their cost", count);
+		random_failed(o, o->first + i - 1);
+	test_note("%lu programs of seed %llu from %lu on, %llu instructions executed, %lu calls ended by fuel",
+		  i, (unsigned long long)o->seed, o->first, (unsigned long long)insns, cut_off);
+	test_note("%lu single-stepped, %lu instructions of the processor", run_stepped - stepped,
+		  run_steps - steps);
+	test_result(ok, "%lu random programs, compiled and interpreted, within their cost",
+		    o->count);
 }

@@ -139,22 +139,24 @@ static bool run_same(const struct run *a, const struct run *b)
 }
 
 unsigned int run_step_every;
+unsigned int run_step_max = 1000;
 unsigned long run_stepped, run_steps;
 
 /* Whether the processor executes no more than the cost allows, from the same input. */
-static bool run_native(const struct ctv_prog *p, struct run *in, u64 insns)
+static bool run_native(const struct ctv_prog *p, struct run *in, const struct run *counted)
 {
 	static unsigned long turn;
 	unsigned long n;
 
-	if (!run_step_every || insns > RUN_STEP_MAX || turn++ % run_step_every)
+	if (!run_step_every || counted->insns > run_step_max || turn++ % run_step_every)
 		return true;
 	n = image_steps(p, in);
 	run_stepped++;
 	run_steps += n;
-	if (n && n <= RUN_NATIVE_MAX(p->cost))
+	if (n && n <= p->cost && n <= counted->native)
 		return true;
-	test_note("%lu instructions of the processor, cost %u", n, p->cost);
+	test_note("%lu instructions of the processor, cost %u, %llu were counted", n, p->cost,
+		  (unsigned long long)counted->native);
 	return false;
 }
 
@@ -167,15 +169,20 @@ static enum run_outcome run_set(struct ctv_set *set, struct run *a, struct run *
 		err = image_compile(set);
 	if (err)
 		return RUN_REFUSED;
+	if (!count_begin(p, image)) {
+		test_note("instructions of the image cannot be told apart");
+		return RUN_DIFFERENT;
+	}
 	if (interp_run(p, a))
 		return RUN_UNSAFE;
 	image_run(p, b);
 	if (!run_same(a, b))
 		return RUN_DIFFERENT;
-	if (a->cost <= p->cost && a->insns <= p->cost)
-		return run_native(p, c, a->insns) ? RUN_SAME : RUN_DIFFERENT;
-	test_note("cost %llu of %llu instructions is over the bound %u",
-		  (unsigned long long)a->cost, (unsigned long long)a->insns, p->cost);
+	if (a->cost <= p->cost && a->native <= p->cost)
+		return run_native(p, c, a) ? RUN_SAME : RUN_DIFFERENT;
+	test_note("cost %llu of %llu instructions, %llu of the processor, is over the bound %u",
+		  (unsigned long long)a->cost, (unsigned long long)a->insns,
+		  (unsigned long long)a->native, p->cost);
 	return RUN_DIFFERENT;
 }
 

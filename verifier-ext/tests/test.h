@@ -60,6 +60,7 @@ int test_finish(void);
  * @result:	r0
  * @cost:	interpreter: cost units used
  * @insns:	interpreter: instructions executed
+ * @native:	interpreter: at least as many as the processor executes for them, see count.c
  */
 struct run {
 	u8 ctx[CTX_SIZE];
@@ -68,6 +69,7 @@ struct run {
 	u64 result;
 	u64 cost;
 	u64 insns;
+	u64 native;
 };
 
 /* What calls of kernel functions hold in imm in programs of these tests. */
@@ -85,6 +87,11 @@ u8 *image_maps(void);
 /* The instructions that the processor executed in the image for one call. */
 unsigned long image_steps(const struct ctv_prog *p, struct run *run);
 
+/* Counts the image's instructions for those of @p, for the interpreter. False: not understood. */
+bool count_begin(const struct ctv_prog *p, const u8 *text);
+u32 count_entry(const struct ctv_prog *p, u32 start);
+u32 count_insn(const struct ctv_prog *p, u32 i, bool taken, bool fuel_out);
+
 enum run_outcome {
 	RUN_SAME,	/* both ways the same, and within the verified cost */
 	RUN_REFUSED,	/* by the passes */
@@ -93,13 +100,12 @@ enum run_outcome {
 };
 
 /*
- * Single-steps the compiled code of every so many-th program: the processor may execute two
- * instructions for a unit of the verified cost (a comparison and its jump), and a few to enter and
- * leave. 0: of none.
+ * Single-steps the compiled code of every so many-th program, 0: of none: the processor may execute
+ * no more instructions than the verified cost, and no more than were counted (count.c). Not programs
+ * that execute more than @run_step_max instructions of BPF: each step is a signal.
  */
 extern unsigned int run_step_every;
-#define RUN_STEP_MAX		1000	/* no longer ones: each step is a signal */
-#define RUN_NATIVE_MAX(cost)	(2UL * (cost) + 8)
+extern unsigned int run_step_max;
 /* Programs that were single-stepped, and the instructions that the processor executed in them. */
 extern unsigned long run_stepped, run_steps;
 
@@ -121,7 +127,22 @@ void test_kernel_vectors(void);
 void test_conformance(const char *dir);
 /* A program that a fuzzer's bytes decide on, run both ways. */
 bool random_one(const u8 *bytes, size_t len);
-void test_random(unsigned long count, u64 seed);
+
+/**
+ * struct random_opts - which random programs to run
+ * @count:	how many
+ * @first:	number of the first; a program is made of its seed and its number alone
+ * @seed:	less than 1 << 32
+ * @progress:	seconds between two lines about how far it is, 0: none
+ */
+struct random_opts {
+	unsigned long count;
+	unsigned long first;
+	u64 seed;
+	unsigned int progress;
+};
+
+void test_random(const struct random_opts *o);
 void test_objects(int nr, char **paths);
 void test_digests(int nr, char **paths);
 void test_uart(int nr, char **paths);

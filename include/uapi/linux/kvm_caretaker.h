@@ -86,6 +86,7 @@
  * @log_used:	kernel: bytes of text written to @log_buf, terminating 0 excluded
  * @verify_ns:	kernel: time spent in verification and compilation of the handlers
  * @reserved:	VMM: zero
+ * @compile_ns:	kernel: compilation alone, part of @verify_ns; 0 from kernels before it was there
  *
  * The VMM writes before the call; the kernel before it returns, unless it could not take the struct
  * or the buffer themselves (EPERM, EFAULT, ENOMEM, a wrong size).
@@ -103,7 +104,8 @@ struct kvm_caretaker_set {
 	__u32 budget;
 	__u32 log_used;
 	__u64 verify_ns;
-	__u64 reserved[2];
+	__u64 reserved;
+	__u64 compile_ns;
 };
 
 /* what of struct kvm_caretaker_get */
@@ -187,6 +189,7 @@ KVM_CARETAKER_AT(kvm_caretaker_set, log_buf, 0x18);
 KVM_CARETAKER_AT(kvm_caretaker_set, budget, 0x20);
 KVM_CARETAKER_AT(kvm_caretaker_set, verify_ns, 0x28);
 KVM_CARETAKER_AT(kvm_caretaker_set, reserved, 0x30);
+KVM_CARETAKER_AT(kvm_caretaker_set, compile_ns, 0x38);
 KVM_CARETAKER_ASSERT("set size", sizeof(struct kvm_caretaker_set) == 0x40);
 KVM_CARETAKER_AT(kvm_caretaker_get, offset, 0x08);
 KVM_CARETAKER_AT(kvm_caretaker_get, buf, 0x10);

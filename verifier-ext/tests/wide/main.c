@@ -9,6 +9,9 @@
 
 #include "test.h"
 
+/* Each step is a signal */
+#define STEP_MAX	100
+
 int main(int argc, char **argv)
 {
 	const char *cases = NULL;
@@ -21,7 +24,11 @@ int main(int argc, char **argv)
 	}
 	setlinebuf(stdout);
 	puts("KTAP version 1");
+	run_step_every = 1;
+	run_step_max = STEP_MAX;
 	test_conformance(cases);
 	test_kernel_vectors();
+	test_note("%lu programs single-stepped, %lu instructions of the processor", run_stepped,
+		  run_steps);
 	return test_finish();
 }

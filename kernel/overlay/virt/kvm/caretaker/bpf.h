@@ -85,6 +85,7 @@ struct kvm_caretaker_ops {
  * @name:	name of the set
  * @nr_maps:	BPF maps that are held
  * @maps:	these maps
+ * @compile_ns:	time that it took to compile, memory for the code included
  *
  * The code is position independent: any address will do as long as the order is kept.
  */
@@ -104,6 +105,7 @@ struct caretaker_handlers {
 	char name[CARETAKER_HANDLERS_NAME];
 	unsigned int nr_maps;
 	struct bpf_map **maps;
+	u64 compile_ns;
 };
 
 /**

@@ -7,6 +7,7 @@
 #include <linux/bpf_verifier.h>
 #include <linux/btf.h>
 #include <linux/filter.h>
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
@@ -348,6 +349,7 @@ static void build_results(struct handler_build *b)
 static int build_compile(struct handler_build *b, u32 budget)
 {
 	struct ctv_set *set = &b->set;
+	u64 start;
 	int err;
 
 	set->progs = b->progs;
@@ -358,6 +360,7 @@ static int build_compile(struct handler_build *b, u32 budget)
 	set->kfuncs = b->kfuncs;
 	caretaker_kfunc_calls(b->kfuncs);
 	err = ctv_set_check(set);
+	start = ktime_get_ns();
 	set->scratch = (b->h->nr_ro + b->h->nr_rw) * PAGE_SIZE;
 	if (set->used & BIT(CTV_KFUNC_SCRATCH))
 		b->h->nr_scratch = PFN_UP(CTV_SCRATCH_BYTES);
@@ -369,6 +372,7 @@ static int build_compile(struct handler_build *b, u32 budget)
 		err = build_text(b);
 	if (!err)
 		build_results(b);
+	b->h->compile_ns = ktime_get_ns() - start;
 	ctv_set_free(set);
 	return err;
 }

@@ -5,7 +5,7 @@
  * They exist for their names and types: libbpf finds them, and the BPF verifier judges by them how
  * a handler calls them and what it may do with the result. They are never executed. The kernel does
  * not run handlers, attached or detached; the compiler for the payload puts code of its own where
- * they are called (ctv_jit_x86.c), since what they name may be gone when a handler runs.
+ * they are called (ctv_jit_kfunc.c), since what they name may be gone when a handler runs.
  */
 #include <linux/bpf.h>
 #include <linux/bpf_verifier.h>

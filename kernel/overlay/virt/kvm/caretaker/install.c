@@ -141,7 +141,7 @@ static int set_check(const struct kvm_caretaker_set *set, struct caretaker_log *
 	bool handlers_only = set->flags & KVM_CARETAKER_HANDLERS_ONLY;
 	bool remove = set->flags & KVM_CARETAKER_REMOVE;
 
-	if (set->flags & ~KVM_CARETAKER_SET_FLAGS || set->reserved[0] || set->reserved[1]) {
+	if (set->flags & ~KVM_CARETAKER_SET_FLAGS || set->reserved) {
 		caretaker_log_printf(log, "KVM_SET_CARETAKER: unknown flag or field not zero\n");
 		return -EINVAL;
 	}
@@ -337,7 +337,7 @@ out:
 	return r;
 }
 
-static struct caretaker_handlers *set_handlers(const struct kvm_caretaker_set *set, u64 *ns,
+static struct caretaker_handlers *set_handlers(struct kvm_caretaker_set *set,
 					       struct caretaker_log *log)
 {
 	struct caretaker_handlers *h;
@@ -346,8 +346,11 @@ static struct caretaker_handlers *set_handlers(const struct kvm_caretaker_set *s
 	if (set->handlers_fd == -1)
 		return NULL;
 	h = caretaker_handlers_create(set->handlers_fd, set->budget, log);
-	*ns = ktime_get_ns() - start;
-	if (!IS_ERR(h) && h->nr_pages > CARETAKER_MAX_HANDLER_PAGES) {
+	if (IS_ERR(h))
+		return h;
+	set->verify_ns = ktime_get_ns() - start;
+	set->compile_ns = h->compile_ns;
+	if (h->nr_pages > CARETAKER_MAX_HANDLER_PAGES) {
 		caretaker_log_printf(log, "handlers: %u pages, the limit is %u: make their state smaller\n",
 				     h->nr_pages, CARETAKER_MAX_HANDLER_PAGES);
 		caretaker_handlers_destroy(h);
@@ -373,7 +376,6 @@ static int set_run(struct kvm_caretaker *ct, struct kvm_caretaker_set *set,
 {
 	struct caretaker_block *b = NULL;
 	struct caretaker_handlers *h;
-	u64 ns = 0;
 	int r;
 
 	if (set_needs_pcpu(set)) {
@@ -383,7 +385,7 @@ static int set_run(struct kvm_caretaker *ct, struct kvm_caretaker_set *set,
 		if (r)
 			return r;
 	}
-	h = set_handlers(set, &ns, log);
+	h = set_handlers(set, log);
 	if (IS_ERR(h)) {
 		r = PTR_ERR(h);
 		goto err_unclaim;
@@ -398,7 +400,6 @@ static int set_run(struct kvm_caretaker *ct, struct kvm_caretaker_set *set,
 	r = set_apply(ct, set, b, h, log);
 	if (r)
 		goto err_block;
-	set->verify_ns = ns;
 	return 0;
 
 err_block:
@@ -429,6 +430,9 @@ static int set_copy_out(const struct kvm_caretaker_set *set, const struct careta
 			struct kvm_caretaker_set __user *user)
 {
 	if (put_user(log->used, &user->log_used) || put_user(set->verify_ns, &user->verify_ns))
+		return -EFAULT;
+	if (set->size >= offsetofend(struct kvm_caretaker_set, compile_ns) &&
+	    put_user(set->compile_ns, &user->compile_ns))
 		return -EFAULT;
 	if (log->size && copy_to_user(u64_to_user_ptr(set->log_buf), log->buf,
 				      min(log->used + 1, log->size)))
@@ -468,6 +472,8 @@ long caretaker_set(struct kvm_vcpu *vcpu, unsigned long arg)
 	r = set_copy_in(&set, user);
 	if (r)
 		return r;
+	set.verify_ns = 0;
+	set.compile_ns = 0;
 	if (set.log_size > CARETAKER_LOG_MAX)
 		return -EINVAL;
 	if (set.log_size) {

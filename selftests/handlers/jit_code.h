@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One handler in two codes: what the kernel's BPF JIT made of it when it was loaded, and what the
+ * Caretaker's compiler makes of it. Both are executed here, in user space, instruction by
+ * instruction, on the same memory.
+ */
+#ifndef HANDLERS_JIT_CODE_H
+#define HANDLERS_JIT_CODE_H
+
+#include "object.h"
+#include "user/object.h"
+
+/* Instructions that one call executed. */
+struct code_run {
+	unsigned long insns;
+	unsigned long out;	/* times the code went to code that is not part of it: kernel functions */
+	unsigned long long result;
+};
+
+/**
+ * struct code_set - a handler set in both codes
+ * @h:		as the kernel has it
+ * @o:		as the Caretaker's passes have it; compiled
+ * @memory:	the global variables of @o, at the places that both codes address
+ * @scratch:	scratch memory
+ * @problem:	why something failed
+ */
+struct code_set {
+	struct handlers h;
+	struct object o;
+	unsigned char *text;
+	unsigned char *memory;
+	unsigned char *scratch;
+	char problem[160];
+};
+
+/* The kernel's code of one program, copied here. */
+struct code_kernel {
+	unsigned char *image;
+	size_t size;
+	unsigned char *entry;
+	unsigned int xlated;	/* BPF instructions that it was made of */
+};
+
+int code_set_open(struct code_set *s, const struct corpus_entry *e);
+void code_set_close(struct code_set *s);
+/* Global variables of section @name; NULL without. */
+void *code_set_section(struct code_set *s, const char *name, size_t *size);
+/* As the loader leaves them; scratch memory is zero. */
+void code_set_reset(struct code_set *s);
+int code_set_find(const struct code_set *s, const char *class);
+
+int code_kernel_get(struct code_set *s, int n, struct code_kernel *k);
+void code_kernel_put(struct code_kernel *k);
+
+/* Calls with the address of @exit; counts. -1: the code did what it may not. */
+int code_run_kernel(struct code_set *s, const struct code_kernel *k, void *exit, struct code_run *r);
+int code_run_ours(struct code_set *s, int n, void *exit, struct code_run *r);
+
+#endif /* HANDLERS_JIT_CODE_H */
