@@ -11,7 +11,7 @@
 #include "watchdog.h"
 
 #define EXIT_HLT	0x78
-#define WATCHDOG_SLOT	1	/* of scratch memory: latency.bpf.c has 0, and both fit into one set */
+#define WATCHDOG_SLOT	1	/* of scratch memory: 0 is latency.bpf.c's, for sets with both */
 
 /* In scratch memory: the exit before, ready to be recorded. */
 struct watchdog_last {

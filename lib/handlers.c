@@ -118,8 +118,8 @@ int caretaker_handlers_load(const char *path, struct caretaker_handlers **out,
  * caretaker_handlers_load_ns() - what loading and registering the set took
  * @h: loaded set
  *
- * Return: nanoseconds in caretaker_handlers_load(), most of it the kernel's BPF verifier and JIT, and
- * in the caretaker_handlers_attach() that made the link.
+ * Return: nanoseconds in caretaker_handlers_load(), most of it the kernel's BPF verifier and JIT,
+ * and in the caretaker_handlers_attach() that made the link.
  */
 uint64_t caretaker_handlers_load_ns(const struct caretaker_handlers *h)
 {

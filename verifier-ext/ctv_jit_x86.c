@@ -114,9 +114,9 @@ static void jit_shift(struct jit *j, const struct ctv_insn *insn, bool wide, u8 
 }
 
 /*
- * The dividend is in rax, the divisor in r11, the result goes to r11. x86 faults on division by zero and
- * on the smallest number by -1; BPF defines them: x / 0 = 0, x % 0 = x, min / -1 = min, x % -1 = 0 (RFC
- * 9669, 4.1). What a constant divisor cannot be is not looked at.
+ * The dividend is in rax, the divisor in r11, the result goes to r11. x86 faults on division by zero
+ * and on the smallest number by -1; BPF defines them: x / 0 = 0, x % 0 = x, min / -1 = min,
+ * x % -1 = 0 (RFC 9669, 4.1). What a constant divisor cannot be is not looked at.
  */
 static void jit_div_unsigned(struct jit *j, bool wide, bool mod, bool zero)
 {
@@ -281,7 +281,8 @@ static bool jit_pair(struct jit *j, u32 i)
 	u8 dst = jit_regs[mov->dst], src = jit_regs[mov->src];
 
 	if (i + 1 == j->f->start + j->f->len || j->p->join[i + 1] || mov->off ||
-	    (mov->code != (CTV_ALU64 | CTV_MOV | CTV_X) && mov->code != (CTV_ALU | CTV_MOV | CTV_X)))
+	    (mov->code != (CTV_ALU64 | CTV_MOV | CTV_X) &&
+	     mov->code != (CTV_ALU | CTV_MOV | CTV_X)))
 		return false;
 	if (CTV_CLASS(add->code) != CTV_CLASS(mov->code) || CTV_OP(add->code) != CTV_ADD ||
 	    add->dst != mov->dst)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Instructions executed by compiled handlers, held against the kernel's own JIT: the same program on
- * the same input, both codes single-stepped. The shipped handlers at their work, and bodies of one
+ * Instructions executed by compiled handlers, held against the kernel's own JIT: the same program
+ * on the same input, both codes single-stepped. The shipped handlers at their work, and bodies of one
  * kind of code each (accept/bodies.bpf.c). They must do the same, and ours may execute at most 1.3
  * times as many.
  *
@@ -317,8 +317,9 @@ int main(int argc, char **argv)
 		err = case_run(c);
 		bad += !!err;
 		if (!bench)
-			ktap_result(case_result(c, err), "compiled code of %s %s (%s) against the kernel's",
-				    c->set, c->class, c->what);
+			ktap_result(case_result(c, err),
+				    "compiled code of %s %s (%s) against the kernel's", c->set,
+				    c->class, c->what);
 		else if (err)
 			printf("bench-error %s %s %s: %s\n", c->set, c->class, c->what, why);
 		else

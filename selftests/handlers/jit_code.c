@@ -378,7 +378,8 @@ static int code_run(struct code_set *s, const unsigned char *start, size_t size,
 	return now.bad || !r->insns ? -1 : 0;
 }
 
-int code_run_kernel(struct code_set *s, const struct code_kernel *k, void *exit, struct code_run *r)
+int code_run_kernel(struct code_set *s, const struct code_kernel *k, void *exit,
+		    struct code_run *r)
 {
 	return code_run(s, k->image, k->size, k->entry, exit, 0, r);
 }

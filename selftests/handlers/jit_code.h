@@ -13,7 +13,7 @@
 /* Instructions that one call executed. */
 struct code_run {
 	unsigned long insns;
-	unsigned long out;	/* times the code went to code that is not part of it: kernel functions */
+	unsigned long out;	/* times it left its own code: for kernel functions, returns */
 	unsigned long long result;
 };
 
@@ -54,7 +54,8 @@ int code_kernel_get(struct code_set *s, int n, struct code_kernel *k);
 void code_kernel_put(struct code_kernel *k);
 
 /* Calls with the address of @exit; counts. -1: the code did what it may not. */
-int code_run_kernel(struct code_set *s, const struct code_kernel *k, void *exit, struct code_run *r);
+int code_run_kernel(struct code_set *s, const struct code_kernel *k, void *exit,
+		    struct code_run *r);
 int code_run_ours(struct code_set *s, int n, void *exit, struct code_run *r);
 
 #endif /* HANDLERS_JIT_CODE_H */

@@ -27,9 +27,9 @@ if "$fuzzer" "-seed_dir=$dir/corpus" &&
 	exit 0
 fi
 tail -n 40 "$dir/log" | sed 's/^/# /'
-for f in $(sed -n 's/.*Test unit written to //p' "$dir/log"); do
+while read -r f; do
 	[ ! -f "$f" ] || base64 "$f" | sed 's/^/# input: /'
 	[ -z "${FUZZ_KEEP:-}" ] || echo "# to run it again: $fuzzer $f"
-done
+done < <(sed -n 's/.*Test unit written to //p' "$dir/log")
 echo "not ok 1 $name"
 exit 1

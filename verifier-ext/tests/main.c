@@ -3,8 +3,8 @@
  * usage: ctv_test [-r] [-n RANDOM_PROGRAMS] [-s SEED] [-f FIRST] [-k EVERY] [-p SECS] [OBJECT...]
  *
  * KTAP on stdout. -r: random programs alone; -f: the number of the first one; -k: single-step every
- * so many-th of them, and of those written down the most, 0: none; -p: a line now and then, how far it
- * is.
+ * so many-th of them, and of those written down the most, 0: none; -p: a line now and then, how
+ * far it is.
  */
 #include <unistd.h>
 

@@ -218,7 +218,8 @@ static void refuse_cost(void)
 	test_result(check(&set, &p, 72) == 0 && p.cost == 72 && !p.fuel,
 		    "accepted: longest path of 72 with a budget of 72");
 	insns[10] = JA(20);
-	test_result(check(&set, &p, 52) == 0 && p.cost == 52, "cost leaves out what is jumped over");
+	test_result(check(&set, &p, 52) == 0 && p.cost == 52,
+		    "cost leaves out what is jumped over");
 	insns[10] = JMP_K(CTV_JEQ, 0, 0, 20);
 	test_result(check(&set, &p, 73) == 0 && p.cost == 73, "cost takes the longer branch");
 	insns[62] = JMP_K(CTV_JEQ, 0, 0, -63);

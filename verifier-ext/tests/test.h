@@ -101,8 +101,8 @@ enum run_outcome {
 
 /*
  * Single-steps the compiled code of every so many-th program, 0: of none: the processor may execute
- * no more instructions than the verified cost, and no more than were counted (count.c). Not programs
- * that execute more than @run_step_max instructions of BPF: each step is a signal.
+ * no more instructions than the verified cost, and no more than were counted (count.c). Not
+ * programs that execute more than @run_step_max instructions of BPF: each step is a signal.
  */
 extern unsigned int run_step_every;
 extern unsigned int run_step_max;
