@@ -7,12 +7,14 @@
  *   counts N        the first guest runs N times through its list of instructions
  *   gap KIND [US]   the second one, with a new Caretaker, is handed over and cancelled; in between
  *                   it does what KIND says, so that it stands still for about US microseconds
+ *   still           the second one does not run, until it is to be handed over
  *   list            the kinds
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,12 +113,21 @@ static bool failed(const char *what)
 }
 
 /* The vCPU's thread, as a VMM has it; also answers what is read from no memory. */
+static pthread_t told_thread;
+static bool told_runs;
+static volatile bool told_stop;
+
+static void wake(int sig)
+{
+	(void)sig;
+}
+
 static void *told_run(void *unused)
 {
 	int reason;
 
 	(void)unused;
-	for (;;) {
+	while (!told_stop) {
 		reason = guest_run(&told);
 		if (reason == -EBUSY)
 			sleep_ms(1);
@@ -125,8 +136,39 @@ static void *told_run(void *unused)
 		else if (reason != -EINTR && reason != -EAGAIN && reason != KVM_EXIT_MMIO)
 			break;
 	}
-	guest_describe(&told, "the vCPU thread ends");
+	if (!told_stop)
+		guest_describe(&told, "the vCPU thread ends");
 	return NULL;
+}
+
+static bool told_go(void)
+{
+	struct sigaction sa = { .sa_handler = wake };
+
+	if (told_runs)
+		return true;
+	sigaction(SIGUSR1, &sa, NULL);
+	told_stop = false;
+	told.run->immediate_exit = 0;
+	told_runs = !pthread_create(&told_thread, NULL, told_run, NULL);
+	return told_runs;
+}
+
+/* A signal that comes before KVM_RUN would be lost but for immediate_exit. */
+static bool told_halt(void)
+{
+	unsigned int i;
+
+	told_stop = true;
+	for (i = 0; told_runs && i < 5000; i++) {
+		told.run->immediate_exit = 1;
+		pthread_kill(told_thread, SIGUSR1);
+		if (!pthread_tryjoin_np(told_thread, NULL))
+			told_runs = false;
+		else
+			sleep_ms(1);
+	}
+	return !told_runs;
 }
 
 static struct told_area *area(void)
@@ -320,13 +362,13 @@ static bool did_nmi(uint64_t *us)
 static bool did_preserve(uint64_t *us)
 {
 	*us = us_of(t.tsc_stop, t.tsc_run);
-	return *us >= hog_us;
+	return *us * 3 >= hog_us * 2;
 }
 
 static bool did_adopt(uint64_t *us)
 {
 	*us = us_of(t.tsc_kick, t.tsc_adopt);
-	return *us >= hog_us;
+	return *us * 3 >= hog_us * 2;
 }
 
 static bool did_nothing(uint64_t *us)
@@ -364,6 +406,7 @@ static const struct kind *kind_find(const char *name)
 
 static bool preserve(int session, const struct kind *k, unsigned int us)
 {
+	unsigned int tries = 50;
 	pthread_t hog;
 	int err;
 
@@ -374,7 +417,9 @@ static bool preserve(int session, const struct kind *k, unsigned int us)
 		return failed("RAM or VM are not preserved");
 	if (k->hog_preserve && !hog_start(&hog, us))
 		return false;
-	err = luo_preserve(session, told.vcpu_fd, TOKEN_VCPU);
+	do {
+		err = luo_preserve(session, told.vcpu_fd, TOKEN_VCPU);
+	} while (err == -EAGAIN && --tries);
 	if (k->hog_preserve)
 		hog_end(hog);
 	if (err)
@@ -410,7 +455,7 @@ static bool gap_once(const struct kind *k, uint64_t *us)
 {
 	int session = luo_session_create(luo, "told");
 
-	if (session < 0 || !told_install() || !alive(5000) || !look())
+	if (session < 0 || !told_install() || !told_go() || !alive(5000) || !look())
 		return failed("no session, or no Caretaker");
 	if (!preserve(session, k, *us) || !in_gap(k, *us)) {
 		close(session);
@@ -479,6 +524,8 @@ static bool command(char *line)
 		return run_counts(strtoul(arg, NULL, 10));
 	if (word && !strcmp(word, "gap") && arg)
 		return run_gap(arg, us ? strtoul(us, NULL, 10) : 1000);
+	if (word && !strcmp(word, "still"))
+		return told_halt();
 	if (!word || strcmp(word, "list"))
 		return failed("no such command");
 	for (i = 0; i < ARRAY_SIZE(kinds); i++)
@@ -488,8 +535,6 @@ static bool command(char *line)
 
 static bool start(void)
 {
-	pthread_t thread;
-
 	luo = luo_open();
 	if (luo < 0 || pin_to_cpu0())
 		return failed("no Live Update, or not on CPU 0");
@@ -502,7 +547,7 @@ static bool start(void)
 		return failed("no first guest");
 	if (guest_create(&told, &told_code) || guest_reset(&told, &told_code) || !told_install())
 		return failed("no second guest");
-	if (pthread_create(&thread, NULL, told_run, NULL) || !alive(5000))
+	if (!told_go() || !alive(5000))
 		return failed("the second guest does not run");
 	return look();
 }

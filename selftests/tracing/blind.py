@@ -41,7 +41,7 @@ answers = []            # (real, kind, named)
 def length_us(kind):
     """How long it is to last; what is not set in the test host is seen there"""
     if kind in OWN_STEPS:
-        return rng.randrange(120000, 200000)
+        return rng.randrange(160000, 250000)
     return rng.randrange(300, 900) if kind == "slow-handler" else rng.randrange(500, 60000)
 
 

@@ -51,7 +51,7 @@ class Host:
                    *options)
         with open(serial, encoding="utf-8", errors="replace") as f:
             text = f.read().replace("\r", "")
-        for m in re.finditer(r"^ct-begin (\S+)\n(.*?)(?:^ct-end \1 (\d+)$|\Z)", text, re.S | re.M):
+        for m in re.finditer(r"^ct-begin (\S+)\n(.*?)(?:^ct-end \1 (\d+)$|(?=^ct-begin )|\Z)", text, re.S | re.M):
             self.parts[m.group(1)] = (m.group(2), m.group(3))
         assert r.returncode == 0, "%s\n%s" % (r.stdout, text[-3000:])
 

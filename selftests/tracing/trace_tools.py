@@ -154,9 +154,8 @@ def ctrace_puts_the_ring_into_the_gap():
     assert got[1]["what"].endswith("rip=0x%x" % stall["rip"]), got[1]
     # In the timeline: the events are cut to microseconds
     steps = {r["step"]: r["at_ns"] for r in records if r["type"] == "step"}
-    stalled, = [r["at_ns"] for r in records if r["type"] == "stall"]
-    for event, at in ((got[0], steps["run"]), (got[1], stalled)):
-        assert abs(event["at_ns"] - at) < 100000, (event, at)
+    at = [r["at_ns"] for r in got]
+    assert steps["stop"] <= at[0] <= at[1] and steps["run"] - 1000 <= at[1] <= steps["kick"], (steps, at)
 
 
 def kernel_logs_have_no_complaint():

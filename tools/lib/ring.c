@@ -88,8 +88,8 @@ static enum tool_status ring_failed(const char *path, int err, const char *cap)
 		return TOOL_PERM;
 	}
 	if (err == ENOENT || err == ENOTDIR) {
-		tool_err("%s is not there: mount tracefs (mount -t tracefs none " RING_TRACEFS
-			 "), or boot a kernel with CONFIG_KVM_CARETAKER=y and CONFIG_FTRACE=y", path);
+		tool_err("%s is not there: mount -t tracefs none %s, or boot a kernel with CONFIG_KVM_CARETAKER=y and CONFIG_FTRACE=y",
+			 path, RING_TRACEFS);
 		return TOOL_NODATA;
 	}
 	tool_err("%s: %s", path, strerror(err));
@@ -298,7 +298,7 @@ bool ring_events_move(struct ctele_set *to, struct ctele_set *from)
 	to->events = both.events;
 	to->nr_events = both.nr_events;
 	to->cap_events = both.cap_events;
-	to->events_lost += from->events_lost;
+	ctele_lost_add(to, from);
 	from->events = NULL;
 	from->nr_events = 0;
 	from->cap_events = 0;

@@ -245,7 +245,7 @@ def statuses_are_as_documented():
     T.check_status(r, 0)
     T.check_equal(r.stdout.decode().split(), NAMES + ["all", "kept"])
     T.check_status(T.run(ASAN, "live", "-n", "1", "-E", "all", "--debugfs", t.dir, "--tracefs", DIR), 4,
-                   "CONFIG_KVM_CARETAKER", "mount tracefs")
+                   "CONFIG_KVM_CARETAKER", "mount -t tracefs")
     T.check_status(T.run(ASAN, "list", "-E", *there), 2)
     os.chmod(fs.path("trace_pipe"), 0)
     for d in (DIR, fs.dir):
