@@ -256,8 +256,9 @@ static int case_compare(const struct code_kernel *k, int n)
 
 	/* It removes what cannot be reached with the constants of the object. */
 	if (k->xlated != p->len) {
-		wrong("the kernel's verifier left %u of its %u instructions: not the same program",
-		      k->xlated, p->len);
+		snprintf(why, sizeof(why),
+			 "the kernel's verifier left %u of its %u instructions: not the same program",
+			 k->xlated, p->len);
 		return OTHER_PROGRAM;
 	}
 	if ((int)kernel.run.result != (int)ours.run.result)

@@ -13,7 +13,8 @@
 #define EFER_SCE	(1UL << 0)
 #define APIC_BASE_BSP	(1UL << 8)
 #define DR7_L0		(1UL << 0)
-#define XCR0_AVX	(1UL << 2)
+#define XCR0_X87	(1UL << 0)
+#define XCR0_SSE	(1UL << 1)
 
 /* Each changes one bit of the state, or none, and gives it to KVM */
 
@@ -71,7 +72,8 @@ static int xcr0(struct kvm_guest *g, const struct handover_state *s, bool spoil)
 {
 	struct kvm_xcrs xcrs = s->xcrs;
 
-	xcrs.xcrs[0].value ^= spoil ? XCR0_AVX : 0;
+	if (spoil)
+		xcrs.xcrs[0].value = xcrs.xcrs[0].value == XCR0_X87 ? XCR0_X87 | XCR0_SSE : XCR0_X87;
 	return ioctl(g->vcpu_fd, KVM_SET_XCRS, &xcrs);
 }
 
