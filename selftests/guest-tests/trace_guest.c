@@ -44,7 +44,7 @@ KTAP_PRINTF(2, 3) static void expect(const char *event, const char *fmt, ...)
 /* As the kernel does it */
 static uint64_t ns_of(uint64_t from, uint64_t to)
 {
-	return to > from ? (unsigned __int128)(to - from) * 1000000 / t.tsc_khz : 0;
+	return to > from ? (__uint128_t)(to - from) * 1000000 / t.tsc_khz : 0;
 }
 
 static bool look(void)

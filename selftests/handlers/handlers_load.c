@@ -403,7 +403,7 @@ int main(void)
 	ktap_result(blinded(), "refused: programs with blinded constants");
 	ktap_result(changed_after_load(), "refused: a change of a set that is linked");
 	ktap_diag("%u digests compared", nr_digests);
-	ktap_result(constants_count(), "a constant that the loader changes changes the digest");
+	ktap_result(constants_count(), "a constant that the loader sets is part of the digest");
 	ktap_result(link_moved(), "installing races with a link that is moved between sets");
 	return ktap_finish();
 }

@@ -517,7 +517,7 @@ static bool run_counts(unsigned int rounds)
 
 static bool command(char *line)
 {
-	char *word = strtok(line, " \n"), *arg = strtok(NULL, " \n"), *us = strtok(NULL, " \n");
+	char *word = strtok(line, "\n "), *arg = strtok(NULL, "\n "), *us = strtok(NULL, "\n ");
 	unsigned int i;
 
 	if (word && !strcmp(word, "counts") && arg)

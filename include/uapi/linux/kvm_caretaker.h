@@ -159,7 +159,7 @@ struct kvm_caretaker_get {
  * @tsc_khz:	  TSC frequency in kHz that telemetry time stamps count in
  * @pad:	  zero
  * @handlers_digest: digest of the handler set, the same for one object on every kernel, as
- *		  caretaker-verify prints it; zeros without handlers, when it cannot be told, and for
+ *		  caretaker-verify prints it; zeros without handlers, when it is not known, and for
  *		  a set from an earlier kernel
  */
 struct kvm_caretaker_info {

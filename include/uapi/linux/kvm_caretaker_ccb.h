@@ -27,7 +27,7 @@
 #define KVM_CARETAKER_PT_CCB		0x60434342	/* PT_LOOS + "CCB" */
 
 /*
- * Section of a signed payload: digests of handler sets, 32 bytes each, that may go with it while the
+ * Section of a signed payload: digests of handler sets, 32 bytes each, that may go with it when the
  * kernel is locked down. At most KVM_CARETAKER_MAX_LISTED of them.
  */
 #define KVM_CARETAKER_SECTION_HANDLERS	".caretaker_handlers"

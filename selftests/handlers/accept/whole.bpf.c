@@ -22,19 +22,18 @@ CARETAKER_PROGRAM(member, whole_##member)					\
 	latency_##member(exit);							\
 	watchdog_##member(exit);						\
 	record_##member(exit);							\
-	__VA_ARGS__								\
+	__VA_ARGS__;								\
 	return verdict;								\
 }
 
 #define SERVER(handler)								\
-	if (verdict == KVM_CARETAKER_NEXT)					\
-		verdict = handler(exit);
+	(verdict = verdict == KVM_CARETAKER_NEXT ? handler(exit) : verdict)
 
 WHOLE(hlt)
 WHOLE(cpuid, SERVER(cpuidmask_cpuid))
 WHOLE(rdmsr, SERVER(msr_rdmsr))
 WHOLE(wrmsr, SERVER(msr_wrmsr))
-WHOLE(io, SERVER(pmtimer_io) SERVER(uart_io) SERVER(ports_io) SERVER(doorbell_io))
+WHOLE(io, SERVER(pmtimer_io); SERVER(uart_io); SERVER(ports_io); SERVER(doorbell_io))
 WHOLE(hypercall, SERVER(hypercall_vmmcall))
 WHOLE(pause)
 WHOLE(other)

@@ -367,5 +367,6 @@ void caretaker_forward(struct caretaker_block *b)
 	}
 	memset(t, 0, sizeof(*t));
 	t->generation = ((struct kvm_caretaker_handlers *)(b->mem + off))->generation + 1;
+	/* Pairs with the acquire of the payload: it sees the empty table. */
 	smp_store_release(&b->ccb->handlers, b->ccb->handlers ^ CARETAKER_HANDLERS_STRIDE);
 }
