@@ -68,15 +68,25 @@ u64 image_call(u32 off, u64 *slot, u64 fuel)
 	return result;
 }
 
+static void image_load(const struct run *run)
+{
+	memcpy(image_maps(), run->map, MAP_SIZE);
+	memcpy(image_maps() + MAP_SIZE, run->scratch, CTV_SCRATCH_BYTES);
+}
+
+static void image_store(struct run *run)
+{
+	memcpy(run->map, image_maps(), MAP_SIZE);
+	memcpy(run->scratch, image_maps() + MAP_SIZE, CTV_SCRATCH_BYTES);
+}
+
 void image_run(const struct ctv_prog *p, struct run *run)
 {
 	u64 slot = (u64)(uintptr_t)run->ctx;
 
-	memcpy(image_maps(), run->map, MAP_SIZE);
-	memcpy(image_maps() + MAP_SIZE, run->scratch, CTV_SCRATCH_BYTES);
+	image_load(run);
 	run->result = image_call(p->funcs[0].off, &slot, p->fuel);
-	memcpy(run->map, image_maps(), MAP_SIZE);
-	memcpy(run->scratch, image_maps() + MAP_SIZE, CTV_SCRATCH_BYTES);
+	image_store(run);
 }
 
 static unsigned long steps;
@@ -103,13 +113,17 @@ static void step_count(int sig, siginfo_t *info, void *context)
 unsigned long image_steps(const struct ctv_prog *p, struct run *run)
 {
 	struct sigaction act = { .sa_sigaction = step_count, .sa_flags = SA_SIGINFO }, old;
+	u64 slot = (u64)(uintptr_t)run->ctx;
 
 	steps = 0;
+	image_load(run);
 	sigaction(SIGTRAP, &act, &old);
+	/* Around the code alone: each instruction is a signal */
 	trap_flag("btsq");
-	image_run(p, run);
+	run->result = image_call(p->funcs[0].off, &slot, p->fuel);
 	trap_flag("btrq");
 	sigaction(SIGTRAP, &old, NULL);
+	image_store(run);
 	return steps;
 }
 
