@@ -2,8 +2,8 @@
 /*
  * Instructions executed by compiled handlers, held against the kernel's own JIT: the same program
  * on the same input, both codes single-stepped. The shipped handlers at their work, and bodies of
- * one kind of code each (accept/bodies.bpf.c). They must do the same, and ours may execute at most 1.3
- * times as many.
+ * one kind of code each (accept/bodies.bpf.c). They must do the same, and ours may execute at
+ * most 1.3 times as many.
  *
  * usage: handlers_jit [-b]	-b: lines for the benchmark instead of KTAP
  */

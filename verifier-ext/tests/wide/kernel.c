@@ -32,6 +32,9 @@ static u32 prefix(const struct kernel_vector *v, struct ctv_insn *insns)
 	return 2;
 }
 
+/* Jumps back and forth pay for most of a long program thousands of times: more than handlers may. */
+#define BUDGET	(4 * CTV_MAX_BUDGET)
+
 static void vector_run(struct tally *t, const struct kernel_vector *v, struct ctv_insn *insns)
 {
 	u32 at = prefix(v, insns);
@@ -41,7 +44,7 @@ static void vector_run(struct tally *t, const struct kernel_vector *v, struct ct
 	struct ctv_refusal r;
 
 	memcpy(insns + at, v->insns, v->len * sizeof(*insns));
-	switch (run_try(&p, &in, &out, CTV_MAX_BUDGET, &r)) {
+	switch (run_try(&p, &in, &out, BUDGET, &r)) {
 	case RUN_SAME:
 		t->ran++;
 		t->insns += out.insns;
