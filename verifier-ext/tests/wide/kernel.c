@@ -32,7 +32,7 @@ static u32 prefix(const struct kernel_vector *v, struct ctv_insn *insns)
 	return 2;
 }
 
-/* Jumps back and forth pay for most of a long program thousands of times: more than handlers may. */
+/* Jumps back and forth pay for most of a long program thousands of times: more than handlers do. */
 #define BUDGET	(4 * CTV_MAX_BUDGET)
 
 static void vector_run(struct tally *t, const struct kernel_vector *v, struct ctv_insn *insns)
