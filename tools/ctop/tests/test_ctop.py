@@ -149,16 +149,19 @@ def rows_are_sorted_and_cut():
 
 def rates_come_with_the_second_look():
     t = T.with_tree((1, 1, 0, T.Telemetry(0, exits={(0x72, 0): 1000})))
+    begin = time.monotonic()
     p = subprocess.Popen([ASAN, "--debugfs", t.dir, "-b", "-n", "2", "-d", "0.5", "-j"],
                          stdout=subprocess.PIPE)
     first = [p.stdout.readline() for _ in range(3)]
     t.add(1, 1, 0, T.Telemetry(0, exits={(0x72, 0): 1500}))
     rest = p.communicate(timeout=30)[0]
+    took = time.monotonic() - begin
     T.check_equal(p.returncode, 0)
     rates = [T.json.loads(line)["rate_per_s"] for line in first + rest.splitlines()
              if b'"exit"' in line]
     T.check_equal(rates[0], None)
-    assert rates[1] > 0, rates
+    # 500 more, in the delay at least and in all of the time at most
+    assert 500 / took - 0.1 < rates[1] <= 1000.1, rates
 
 
 def sigint_ends_it_cleanly():
