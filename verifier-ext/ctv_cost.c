@@ -3,12 +3,11 @@
  * Calls, stack and worst-case cost.
  *
  * Cost is counted in units of about one simple instruction: none of a program's costs less than
- * the instructions of the processor that are executed for it, so that no call executes more of them
- * than its cost. Without loops the cost of a program is its longest path, exactly. A jump that closes
- * a loop (ctv_flow.c), to instruction t, is
- * charged the longest path from t to the end, out of the fuel that the call starts with; compiled
- * code pays before it jumps and ends the call when it cannot. So no call costs more than longest
- * path + fuel, whatever the program does.
+ * the instructions of the processor that are executed for it, so that no call executes more of
+ * them than its cost. Without loops the cost of a program is its longest path, exactly. A jump
+ * that closes a loop (ctv_flow.c), to instruction t, is charged the longest path from t to the
+ * end, out of the fuel that the call starts with; compiled code pays before it jumps and ends the
+ * call when it cannot. So no call costs more than longest path + fuel, whatever the program does.
  */
 #include "ctv.h"
 

@@ -114,8 +114,8 @@ static void jit_shift(struct jit *j, const struct ctv_insn *insn, bool wide, u8 
 }
 
 /*
- * The dividend is in rax, the divisor in r11, the result goes to r11. x86 faults on division by zero
- * and on the smallest number by -1; BPF defines them: x / 0 = 0, x % 0 = x, min / -1 = min,
+ * The dividend is in rax, the divisor in r11, the result goes to r11. x86 faults on division by
+ * zero and on the smallest number by -1; BPF defines them: x / 0 = 0, x % 0 = x, min / -1 = min,
  * x % -1 = 0 (RFC 9669, 4.1). What a constant divisor cannot be is not looked at.
  */
 static void jit_div_unsigned(struct jit *j, bool wide, bool mod, bool zero)

@@ -65,8 +65,9 @@
 	  "set net.core.bpf_jit_harden to 0 or 1 and load again")			\
 	X(FEATURE, EOPNOTSUPP, "program uses a feature that needs a running kernel",	\
 	  "use no exceptions, arenas, private stacks or tail calls")			\
-	X(TRUST, EKEYREJECTED, "the kernel is locked down, and nobody whom it trusts has signed the set", \
-	  "sign a payload that lists the set (payload-sign), and install it with the set")	\
+	X(TRUST, EKEYREJECTED,								\
+	  "the kernel is locked down, and nobody whom it trusts has signed the set",	\
+	  "sign a payload that lists the set (payload-sign), and install it with the set") \
 	X(CHECK, EIO, "compiled code failed its check",					\
 	  "report this: it is a mistake in the compiler")
 

@@ -72,8 +72,10 @@ static int xcr0(struct kvm_guest *g, const struct handover_state *s, bool spoil)
 {
 	struct kvm_xcrs xcrs = s->xcrs;
 
-	if (spoil)
-		xcrs.xcrs[0].value = xcrs.xcrs[0].value == XCR0_X87 ? XCR0_X87 | XCR0_SSE : XCR0_X87;
+	if (spoil && xcrs.xcrs[0].value == XCR0_X87)
+		xcrs.xcrs[0].value = XCR0_X87 | XCR0_SSE;
+	else if (spoil)
+		xcrs.xcrs[0].value = XCR0_X87;
 	return ioctl(g->vcpu_fd, KVM_SET_XCRS, &xcrs);
 }
 

@@ -78,7 +78,8 @@ static enum tool_status screen_loop(struct screen *s, struct ctele_reader *r)
 		key = screen_key(next);
 		if (key != ERR)
 			keys_take(s, key);
-		if (s->quit || pace_stopped() || (key == ERR && terminal_gone()) || (long)s->looks == s->opts->count)
+		if (s->quit || pace_stopped() || (key == ERR && terminal_gone()) ||
+		    (long)s->looks == s->opts->count)
 			return TOOL_OK;
 		if (clock_now() < next)
 			continue;

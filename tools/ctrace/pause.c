@@ -51,7 +51,7 @@ static const struct {
 };
 
 static const char stray_what[] =
-	"events that were not for the pCPU (NMI, #MC ...) were survived, their time is not recorded";
+	"events that were not for the pCPU (NMI, #MC) were survived, their time is not recorded";
 static const char stray_remedy[] =
 	"find who sends them: NMI watchdogs, perf, IPMI, another CPU's NMI to all";
 

@@ -105,8 +105,8 @@ static const char *slow_cause(const struct slow *slow)
 static const char *slow_remedy(const struct slow *slow)
 {
 	if (slow->server == KVM_CARETAKER_HANDLER)
-		return "make the handler of this class shorter; ctrace hist shows how long it takes";
-	return "the payload itself is short: look for what keeps the pCPU, SMIs or a hypervisor below";
+		return "make the handler of this class shorter; see ctrace hist for its times";
+	return "the payload itself is short: look for what keeps the pCPU, as SMIs do";
 }
 
 static void slow_print(const struct gap_view *view, const struct slow *slow)

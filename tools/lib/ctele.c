@@ -187,7 +187,8 @@ enum tool_status ctele_lost_end(const struct ctele_set *set, bool strict, enum t
 	if (!lost && !set->events_cut)
 		return status;
 	if (lost)
-		tool_err("lost %" PRIu64 ": %" PRIu64 " records of stalls that newer ones replaced, %u vCPUs that could not be read, %" PRIu64 " events",
+		tool_err("lost %" PRIu64 ": %" PRIu64 " records of stalls that newer ones replaced, "
+			 "%u vCPUs that could not be read, %" PRIu64 " events",
 			 lost, lost - set->unreadable - set->events_lost, set->unreadable,
 			 set->events_lost);
 	return strict && status == TOOL_OK ? TOOL_LOST : status;

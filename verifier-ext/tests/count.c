@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Instructions of the processor that a call executes, counted along the way that the interpreter
- * goes: for each instruction of BPF those that stand for it in the image. Where not all are executed,
- * in a division or a kernel function, it is more than what is executed, never less. Single-stepping
- * shows that this holds; it takes a signal for each instruction, so only for some programs.
+ * goes: for each instruction of BPF those that stand for it in the image. Where not all are
+ * executed, in a division or a kernel function, it is more than what is executed, never less.
+ * Single-stepping shows that this holds; it takes a signal for each instruction, so only for some
+ * programs.
  */
 #include "test.h"
 

@@ -42,13 +42,26 @@ int main(int argc, char **argv)
 
 	while ((opt = getopt(argc, argv, "rn:s:f:k:p:")) != -1) {
 		switch (opt) {
-		case 'r': random = true; break;
-		case 'n': opts.count = strtoul(optarg, NULL, 0); break;
-		case 's': opts.seed = strtoull(optarg, NULL, 0); break;
-		case 'f': opts.first = strtoul(optarg, NULL, 0); break;
-		case 'k': every = (unsigned int)strtoul(optarg, NULL, 0); break;
-		case 'p': opts.progress = (unsigned int)strtoul(optarg, NULL, 0); break;
-		default: return 2;
+		case 'r':
+			random = true;
+			break;
+		case 'n':
+			opts.count = strtoul(optarg, NULL, 0);
+			break;
+		case 's':
+			opts.seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'f':
+			opts.first = strtoul(optarg, NULL, 0);
+			break;
+		case 'k':
+			every = (unsigned int)strtoul(optarg, NULL, 0);
+			break;
+		case 'p':
+			opts.progress = (unsigned int)strtoul(optarg, NULL, 0);
+			break;
+		default:
+			return 2;
 		}
 	}
 	setlinebuf(stdout);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
-/* libFuzzer target: any bytes as a recording, and as the text of an event ring. "-seed_dir=DIR" writes good ones and stops. */
+/*
+ * libFuzzer target: any bytes as a recording, and as the text of an event ring.
+ * "-seed_dir=DIR" writes good ones and stops.
+ */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +50,8 @@ static void seed_write_ring(const char *dir)
 		exit(1);
 	fputs("CPU:0 [LOST 17 EVENTS]\n"
 	      "[000]\t   12.345678: exit vm=00000000000000ab vcpu=0 apic_id=1 reason=cpuid rip=0x1\n"
-	      "[000]\t   12.345678: handler vm=00000000000000ab vcpu=0 apic_id=1 len=8 data=01\n", f);
+	      "[000]\t   12.345678: handler vm=00000000000000ab vcpu=0 apic_id=1 len=8 data=01\n",
+	      f);
 	fclose(f);
 }
 
