@@ -10,7 +10,7 @@
 
 /* Whether an event is switched on: two instructions for those that are not. */
 #define payload_traces(event) \
-	unlikely(ccb.events & (1U << KVM_CARETAKER_EVENT_##event))
+	(PAYLOAD_COUNTS && unlikely(ccb.events & (1U << KVM_CARETAKER_EVENT_##event)))
 
 bool payload_ring_write(const void *record, u32 len);
 bool payload_ring_emit(u16 id, const void *data, u32 len);

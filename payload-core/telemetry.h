@@ -58,7 +58,8 @@ static inline void payload_time(struct kvm_caretaker_cell *cell, u64 cycles)
 /* First thing after a #VMEXIT. Returns the VMCB in use. */
 static inline struct vmcb *payload_exit_begins(void)
 {
-	payload_edge(payload_telemetry(), KVM_CARETAKER_TIME_GUEST);
+	if (PAYLOAD_COUNTS)
+		payload_edge(payload_telemetry(), KVM_CARETAKER_TIME_GUEST);
 	return payload_vmcb();
 }
 
@@ -93,6 +94,8 @@ static inline u32 payload_exit_served(u64 index, enum kvm_caretaker_server serve
 	struct kvm_caretaker_telemetry *t = payload_telemetry();
 	u64 slot = t->slot_of[index];
 
+	if (!PAYLOAD_COUNTS)
+		return PAYLOAD_ENTER;
 	if (unlikely(!slot))
 		return payload_exit_served_first(index, server, gap);
 	payload_exit_book(t, slot, server, gap);
