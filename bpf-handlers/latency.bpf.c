@@ -16,12 +16,18 @@ struct latency_last {
 
 struct caretaker_latency_state latency_state;
 
-/* Bits from @n on: if there are any the result is so much more, and they are what is left. */
-#define LOG2_STEP(n) do {		\
-	if (value >> (n)) {		\
-		value >>= (n);		\
-		log += (n);		\
-	}				\
+/*
+ * Bits from 2^@k on: if there are any the result is so much more, and they are what is left. Without
+ * a branch, which doubled the ways that the BPF verifier walks, in each of the programs. The
+ * compiler would make one if it saw what the number is.
+ */
+#define LOG2_STEP(k) do {				\
+	__u64 more = -(value >> (1 << (k)));		\
+							\
+	asm("" : "+r" (more));				\
+	more = more >> 63 << (k);			\
+	value >>= more;					\
+	log += more;					\
 } while (0)
 
 static __always_inline __u32 latency_bucket(__u64 value)
@@ -29,12 +35,12 @@ static __always_inline __u32 latency_bucket(__u64 value)
 	__u32 log = 0;
 
 	value |= 31;
-	LOG2_STEP(32);
-	LOG2_STEP(16);
-	LOG2_STEP(8);
+	LOG2_STEP(5);
 	LOG2_STEP(4);
+	LOG2_STEP(3);
 	LOG2_STEP(2);
 	LOG2_STEP(1);
+	LOG2_STEP(0);
 	log -= 4;
 	return log < CARETAKER_LATENCY_BUCKETS ? log : CARETAKER_LATENCY_BUCKETS - 1;
 }

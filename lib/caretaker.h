@@ -154,6 +154,7 @@ CARETAKER_API int caretaker_handlers_load(const char *path, struct caretaker_han
 CARETAKER_API int caretaker_handlers_fd(const struct caretaker_handlers *h);
 CARETAKER_API int caretaker_handlers_attach(struct caretaker_handlers *h);
 CARETAKER_API uint64_t caretaker_handlers_load_ns(const struct caretaker_handlers *h);
+CARETAKER_API uint64_t caretaker_handlers_verify_ns(const struct caretaker_handlers *h);
 CARETAKER_API void caretaker_handlers_free(struct caretaker_handlers *h);
 
 #define CARETAKER_STATE_TYPE_VERSION	2

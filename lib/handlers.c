@@ -21,7 +21,12 @@ struct caretaker_handlers {
 	struct bpf_map *map;
 	struct bpf_link *link;
 	uint64_t load_ns;
+	uint64_t verify_ns;
 };
+
+/* Log level at which the BPF verifier says how long it took, and nothing else but a few counts */
+#define LOG_LEVEL_STATS	4
+#define LOG_STATS_BYTES	4096
 
 static uint64_t now_ns(void)
 {
@@ -61,15 +66,79 @@ static struct bpf_map *find_struct_ops(struct bpf_object *obj)
 	return NULL;
 }
 
-static int object_load(struct caretaker_handlers *h, const char *path)
+static int object_open(struct caretaker_handlers *h, const char *path)
 {
 	h->obj = bpf_object__open_file(path, NULL);
 	if (!h->obj)
 		return -errno;
 	h->map = find_struct_ops(h->obj);
-	if (!h->map)
-		return -ENODATA;
-	return bpf_object__load(h->obj);
+	return h->map ? 0 : -ENODATA;
+}
+
+/* What the BPF verifier says of its own time, in the log of each program. */
+static uint64_t verify_time(const struct bpf_object *obj)
+{
+	static const char words[] = "verification time ";
+	struct bpf_program *p;
+	unsigned long long us;
+	uint64_t ns = 0;
+	const char *at;
+	size_t size;
+
+	bpf_object__for_each_program(p, obj) {
+		at = bpf_program__log_buf(p, &size);
+		at = at ? strstr(at, words) : NULL;
+		if (at && sscanf(at + strlen(words), "%llu usec", &us) == 1)
+			ns += us * 1000;
+	}
+	return ns;
+}
+
+static unsigned int programs_count(const struct bpf_object *obj)
+{
+	struct bpf_program *p;
+	unsigned int n = 0;
+
+	bpf_object__for_each_program(p, obj)
+		n++;
+	return n;
+}
+
+/* The programs must not outlive @logs: libbpf keeps the address. */
+static void logs_set(struct bpf_object *obj, char *logs)
+{
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, obj) {
+		bpf_program__set_log_level(p, logs ? LOG_LEVEL_STATS : 0);
+		bpf_program__set_log_buf(p, logs, logs ? LOG_STATS_BYTES : 0);
+		logs += logs ? LOG_STATS_BYTES : 0;
+	}
+}
+
+/* A log of times has no room for reasons: what is refused is loaded once more, for libbpf to tell. */
+static int object_load(struct caretaker_handlers *h, const char *path)
+{
+	char *logs;
+	int ret = object_open(h, path);
+
+	if (ret)
+		return ret;
+	logs = calloc(programs_count(h->obj), LOG_STATS_BYTES);
+	if (!logs)
+		return -ENOMEM;
+	logs_set(h->obj, logs);
+	ret = bpf_object__load(h->obj);
+	if (!ret)
+		h->verify_ns = verify_time(h->obj);
+	logs_set(h->obj, NULL);
+	free(logs);
+	if (!ret)
+		return 0;
+	bpf_object__close(h->obj);
+	msgs.used = 0;
+	ret = object_open(h, path);
+	return ret ? ret : bpf_object__load(h->obj);
 }
 
 /**
@@ -124,6 +193,18 @@ int caretaker_handlers_load(const char *path, struct caretaker_handlers **out,
 uint64_t caretaker_handlers_load_ns(const struct caretaker_handlers *h)
 {
 	return h->load_ns;
+}
+
+/**
+ * caretaker_handlers_verify_ns() - what of that was the kernel's BPF verifier
+ * @h: loaded set
+ *
+ * Return: nanoseconds that the verifier reports, of all programs together; the rest of
+ * caretaker_handlers_load_ns() is JIT, maps, and libbpf's reading of the kernel's types.
+ */
+uint64_t caretaker_handlers_verify_ns(const struct caretaker_handlers *h)
+{
+	return h->verify_ns;
 }
 
 /**

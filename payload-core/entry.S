@@ -94,7 +94,6 @@ FUNCTION payload_halt
 	jmp payload_halt
 END payload_halt
 
-/* On an IST stack of its own. */
 FUNCTION payload_nmi_stub
 	endbr64
 	push $VECTOR_NMI

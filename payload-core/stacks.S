@@ -20,8 +20,6 @@
 	STACK payload_stack_attached_top, PAYLOAD_ATTACHED_STACK
 	STACK payload_stack_top, PAYLOAD_STACK
 	STACK payload_stack_gap_top, PAYLOAD_STACK
-	STACK payload_stack_nmi_top, PAYLOAD_IST_STACK
 	STACK payload_stack_df_top, PAYLOAD_IST_STACK
-	STACK payload_stack_mc_top, PAYLOAD_IST_STACK
 
 	.section .note.GNU-stack, "", @progbits

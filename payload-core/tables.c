@@ -55,9 +55,7 @@ static void gdt_fill(void)
 
 static void tss_fill(void)
 {
-	table_tss.ist[PAYLOAD_IST_NMI - 1] = (u64)payload_stack_nmi_top;
 	table_tss.ist[PAYLOAD_IST_DF - 1] = (u64)payload_stack_df_top;
-	table_tss.ist[PAYLOAD_IST_MC - 1] = (u64)payload_stack_mc_top;
 	table_tss.rsp[0] = (u64)payload_stack_gap_top;
 	table_tss.iomap = sizeof(table_tss);
 }
@@ -76,8 +74,12 @@ static void gate_set(u32 vector, const u8 *stub, u8 ist)
 }
 
 /*
- * IST works through TR, and while GIF=0 TR is the guest's. Then only exceptions of the payload
- * itself can come; their gates have no IST and need no TR. NMI, #DF and #MC have one.
+ * NMI, #MC and #SX take the stack that is in use, like all else: with GIF=1 it is always the
+ * payload's own. They come in each other's handlers, and the IRET of one ends the blocking of NMIs
+ * for the one below it. On an IST stack the next NMI would overwrite the frame of that one, which
+ * then returned into itself for ever.
+ *
+ * IST works through TR, and while GIF=0 TR is the guest's. Only #DF has one.
  */
 static void idt_fill(void)
 {
@@ -87,17 +89,15 @@ static void idt_fill(void)
 		gate_set(i, payload_exception_stubs + i * PAYLOAD_STUB_SIZE, 0);
 	for (; i < PAYLOAD_NR_VECTORS; i++)
 		gate_set(i, payload_irq_stubs + (i - PAYLOAD_NR_EXCEPTIONS) * PAYLOAD_STUB_SIZE, 0);
-	gate_set(2, payload_nmi_stub, PAYLOAD_IST_NMI);
+	gate_set(2, payload_nmi_stub, 0);
 	table_idt[8].ist = PAYLOAD_IST_DF;
-	table_idt[18].ist = PAYLOAD_IST_MC;
 }
 
 /**
  * payload_tables_load() - build and load the payload's own GDT, IDT and TSS
  *
  * Context: IF=0. The image is mapped at the same addresses in the host's page tables, so this is
- * done before CR3 changes, and the IDT comes first: from then on an NMI needs nothing of the
- * host's but its TSS, until that is replaced too.
+ * done before CR3 changes, and the IDT comes first: from then on an NMI needs nothing of the host's.
  */
 void payload_tables_load(void)
 {

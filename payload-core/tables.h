@@ -18,10 +18,8 @@
 #define PAYLOAD_STACK		8192
 #define PAYLOAD_IST_STACK	4096
 
-/* IST numbers: events that may hit while no usable stack pointer is loaded */
-#define PAYLOAD_IST_NMI		1
-#define PAYLOAD_IST_DF		2
-#define PAYLOAD_IST_MC		3
+/* IST number of #DF, which an overflow of the stack ends in */
+#define PAYLOAD_IST_DF		1
 
 /* Bytes from one exception or interrupt stub to the next */
 #define PAYLOAD_STUB_SIZE	16
@@ -37,9 +35,7 @@
 /* stacks.S */
 extern u8 payload_stack_top[];
 extern u8 payload_stack_gap_top[];
-extern u8 payload_stack_nmi_top[];
 extern u8 payload_stack_df_top[];
-extern u8 payload_stack_mc_top[];
 
 /* entry.S */
 extern u8 payload_exception_stubs[];

@@ -200,6 +200,8 @@ static enum ktap_result lost_ping_noticed(void)
 		sleep_ms(10);
 		dropped = drop_interrupt(1, SMP_VECTOR_PING);
 		CHECK(!runner_start(&guest.runner[1], &guest.vcpu[1]), "no thread");
+		/* Else it would stop where it was: at a ping that it has taken and not answered */
+		CHECK(dropped || smp_alive(&guest, ALIVE_MS), "no pings any more");
 	}
 	ktap_diag("what follows is meant to be:");
 	CHECK(!smp_alive(&guest, 500), "a lost interrupt was not noticed");

@@ -80,16 +80,8 @@ static int stage_1(void)
 		{ "RAM, VM and vCPU are preserved", preserved },
 		{ "the guest writes detached, in the old kernel", written_before },
 	};
-	const char *missing = caretaker_missing();
-	int status;
 
-	if (missing)
-		return ktap_skip_all(cases, ARRAY_SIZE(cases), missing);
-	status = ktap_run(cases, ARRAY_SIZE(cases), 60);
-	if (status)
-		return status;
-	next_kernel_start();
-	return KTAP_EXIT_FAIL;
+	return handover_leave(cases, ARRAY_SIZE(cases), 60);
 }
 
 /* ---- stage 2, in the next kernel ---- */

@@ -197,16 +197,8 @@ static int stage_1(void)
 		{ "the handler answers, attached", live, true },
 		{ "it goes on in the gap", preserved, true },
 	};
-	const char *missing = caretaker_missing();
-	int status;
 
-	if (missing)
-		return ktap_skip_all(cases, ARRAY_SIZE(cases), missing);
-	status = ktap_run(cases, ARRAY_SIZE(cases), 60);
-	if (status)
-		return status;
-	next_kernel_start();
-	return KTAP_EXIT_FAIL;
+	return handover_leave(cases, ARRAY_SIZE(cases), 60);
 }
 
 /* ---- stage 2, in the next kernel ---- */

@@ -97,16 +97,8 @@ static int stage_1(void)
 		{ "two vCPUs run with one handler set", guest_ready, true },
 		{ "both are preserved and run detached", preserved },
 	};
-	const char *missing = caretaker_missing();
-	int status;
 
-	if (missing)
-		return ktap_skip_all(cases, ARRAY_SIZE(cases), missing);
-	status = ktap_run(cases, ARRAY_SIZE(cases), 120);
-	if (status)
-		return status;
-	next_kernel_start();
-	return KTAP_EXIT_FAIL;
+	return handover_leave(cases, ARRAY_SIZE(cases), 120);
 }
 
 /* ---- stage 2, in the next kernel ---- */

@@ -58,6 +58,10 @@ static int ours_open(struct code_set *s, const struct corpus_entry *e)
 	int err = object_open_mem(&s->o, e->start, (size_t)(e->end - e->start));
 
 	if (!err)
+		err = code_take_xlated(s);
+	if (err && s->problem[0])
+		return err;
+	if (!err)
 		err = object_check(&s->o);
 	if (!err)
 		err = ours_compile(s);
@@ -103,14 +107,19 @@ int code_set_find(const struct code_set *s, const char *class)
 	return -1;
 }
 
-int code_set_open(struct code_set *s, const struct corpus_entry *e)
+int code_set_open(struct code_set *s, const struct corpus_entry *e, void (*configure)(void *config))
 {
+	struct bpf_map *map;
+	size_t size;
 	int err;
 
 	memset(s, 0, sizeof(*s));
 	if (!e)
 		return problem(s, -ENOENT, "no such object");
 	err = handlers_open(&s->h, e);
+	map = err || !configure ? NULL : bpf_object__find_map_by_name(s->h.obj, ".rodata");
+	if (map)
+		configure(bpf_map__initial_value(map, &size));
 	if (!err)
 		err = handlers_load(&s->h);
 	if (err)
@@ -253,7 +262,6 @@ static int jited_place(struct code_set *s, const struct jited *j, struct code_ke
 	for (i = 0; i < j->info.nr_jited_func_lens; i++, from += j->lens[i - 1])
 		memcpy(k->image + (j->ksyms[i] - low), from, j->lens[i]);
 	k->entry = k->image + (j->ksyms[0] - low);
-	k->xlated = j->info.xlated_prog_len / sizeof(*j->xlated);
 	return mprotect(k->image, k->size, PROT_READ | PROT_EXEC) ? -errno : 0;
 }
 

@@ -20,7 +20,8 @@ struct code_run {
 /**
  * struct code_set - a handler set in both codes
  * @h:		as the kernel has it
- * @o:		as the Caretaker's passes have it; compiled
+ * @o:		as the Caretaker's passes have it, from the instructions that the kernel's verifier left;
+ *		compiled
  * @memory:	the global variables of @o, at the places that both codes address
  * @scratch:	scratch memory
  * @problem:	why something failed
@@ -39,16 +40,19 @@ struct code_kernel {
 	unsigned char *image;
 	size_t size;
 	unsigned char *entry;
-	unsigned int xlated;	/* BPF instructions that it was made of */
 };
 
-int code_set_open(struct code_set *s, const struct corpus_entry *e);
+/* @configure: writes constants (.rodata) before the kernel has the object; NULL: as built. */
+int code_set_open(struct code_set *s, const struct corpus_entry *e, void (*configure)(void *config));
 void code_set_close(struct code_set *s);
 /* Global variables of section @name; NULL without. */
 void *code_set_section(struct code_set *s, const char *name, size_t *size);
 /* As the loader leaves them; scratch memory is zero. */
 void code_set_reset(struct code_set *s);
 int code_set_find(const struct code_set *s, const char *class);
+
+/* For code_set_open(): the instructions that the kernel has of @s->h become those of @s->o. */
+int code_take_xlated(struct code_set *s);
 
 int code_kernel_get(struct code_set *s, int n, struct code_kernel *k);
 void code_kernel_put(struct code_kernel *k);

@@ -16,6 +16,7 @@ enum count_command {
 	COUNT_CPUID,	/* CPUID of cpuid[0], cpuid[1]; result to cpuid[2] to cpuid[5] */
 	COUNT_SHUTDOWN,	/* triple fault */
 	COUNT_WRMSR,	/* WRMSR of wrmsr_value, plus the TSC if asked, to wrmsr_index */
+	COUNT_NAP,	/* WRMSR, then HLT, in which the interrupt comes, however late HLT is */
 };
 
 /* At GUEST_AREA; the guest's code knows the offsets */
@@ -66,6 +67,9 @@ bool count_command(struct kvm_guest *g, enum count_command cmd, unsigned int ms)
 
 /* WRMSR in the guest; the value counts from the guest's TSC when @add_tsc. */
 bool count_wrmsr(struct kvm_guest *g, uint32_t msr, uint64_t value, bool add_tsc, unsigned int ms);
+
+/* The guest's deadline timer is set @tsc ahead, and the guest halts until it fires. */
+bool count_nap(struct kvm_guest *g, uint64_t tsc, unsigned int ms);
 
 #define MSR_X2APIC_LVTT		0x832
 #define MSR_TSC_DEADLINE	0x6e0

@@ -8,6 +8,7 @@
 
 #include <linux/kvm.h>
 
+#include "ktap.h"
 #include "kvm_guest.h"
 
 #define HANDOVER_SESSION	"caretaker-test"
@@ -59,6 +60,16 @@ int state_restore(struct kvm_guest *g, const struct handover_state *s);
 int next_kernel_load(const char *kernel, const char *initrd, const char *more);
 /* Starts it: returns only on failure. */
 int next_kernel_start(void);
+/**
+ * handover_leave() - the part of a test before the kexec: the cases, then the next kernel
+ * @cases:	in order
+ * @nr:		their number
+ * @seconds:	for each
+ *
+ * Return: exit status of the test, when it does not come to the kexec: something failed, or there is
+ * no Caretaker and all are skipped.
+ */
+int handover_leave(const struct ktap_case *cases, unsigned int nr, unsigned int seconds);
 
 /* In the next kernel: RAM first, so that the guest can be watched before it is adopted. */
 int retrieve_ram(int session, struct kvm_guest *g);

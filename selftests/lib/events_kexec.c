@@ -80,18 +80,10 @@ static int stage_1(void)
 		{ "the next kernel is loaded", next_loaded, true },
 		{ "RAM, VM and vCPU are preserved", preserved, true },
 	};
-	const char *missing = caretaker_missing();
-	int status;
 
-	if (missing)
-		return ktap_skip_all(cases, ARRAY_SIZE(cases), missing);
 	if (bad_ring)
 		setenv("CARETAKER_PAYLOAD", BAD_PAYLOAD, 1);
-	status = ktap_run(cases, ARRAY_SIZE(cases), 60);
-	if (status)
-		return status;
-	next_kernel_start();
-	return KTAP_EXIT_FAIL;
+	return handover_leave(cases, ARRAY_SIZE(cases), 60);
 }
 
 /* Stage 2 */

@@ -125,8 +125,11 @@ XMM_CHECK(12, 0x1c0) XMM_CHECK(13, 0x1d0) XMM_CHECK(14, 0x1e0) XMM_CHECK(15, 0x1
 "	lidt	-16(%rsp)\n"			/* no IDT: an exception is a shutdown */
 "	int3\n"
 "12:	cmpl	$6, %eax\n"
+"	je	15f\n"
+"	cmpl	$7, %eax\n"
 "	jne	14f\n"
-"	movl	0x58(%rdi), %ecx\n"
+"	cli\n"					/* the interrupt must not come before HLT */
+"15:	movl	0x58(%rdi), %ecx\n"
 "	xorl	%eax, %eax\n"
 "	cmpq	$0, 0x68(%rdi)\n"
 "	je	13f\n"
@@ -137,6 +140,12 @@ XMM_CHECK(12, 0x1c0) XMM_CHECK(13, 0x1d0) XMM_CHECK(14, 0x1e0) XMM_CHECK(15, 0x1
 "	movq	%rax, %rdx\n"
 "	shrq	$32, %rdx\n"
 "	wrmsr\n"
+"	cmpq	$7, 0x08(%rdi)\n"
+"	jne	11f\n"
+"	movq	$1, 0x50(%rdi)\n"
+"	sti\n"
+"	hlt\n"
+"	movq	$0, 0x50(%rdi)\n"
 "	jmp	11f\n"
 "14:	movq	%rbx, %rsi\n"			/* CPUID changes RBX */
 "	movl	0x80(%rdi), %eax\n"
@@ -370,12 +379,23 @@ bool count_command(struct kvm_guest *g, enum count_command cmd, unsigned int ms)
 	return !ms || wait_equal(&a->commands, before + 1, ms);
 }
 
-bool count_wrmsr(struct kvm_guest *g, uint32_t msr, uint64_t value, bool add_tsc, unsigned int ms)
+static void wrmsr_set(struct kvm_guest *g, uint32_t msr, uint64_t value, bool add_tsc)
 {
 	struct count_area *a = count_area(g);
 
 	a->wrmsr_index = msr;
 	a->wrmsr_value = value;
 	a->wrmsr_add_tsc = add_tsc;
+}
+
+bool count_wrmsr(struct kvm_guest *g, uint32_t msr, uint64_t value, bool add_tsc, unsigned int ms)
+{
+	wrmsr_set(g, msr, value, add_tsc);
 	return count_command(g, COUNT_WRMSR, ms);
+}
+
+bool count_nap(struct kvm_guest *g, uint64_t tsc, unsigned int ms)
+{
+	wrmsr_set(g, MSR_TSC_DEADLINE, tsc, true);
+	return count_command(g, COUNT_NAP, ms);
 }

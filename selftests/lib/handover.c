@@ -232,6 +232,20 @@ int next_kernel_start(void)
 	return failed("reboot into the next kernel");
 }
 
+int handover_leave(const struct ktap_case *cases, unsigned int nr, unsigned int seconds)
+{
+	const char *missing = caretaker_missing();
+	int status;
+
+	if (missing)
+		return ktap_skip_all(cases, nr, missing);
+	status = ktap_run(cases, nr, seconds);
+	if (status)
+		return status;
+	next_kernel_start();
+	return KTAP_EXIT_FAIL;
+}
+
 int retrieve_ram(int session, struct kvm_guest *g)
 {
 	*g = (struct kvm_guest){ .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1, .mem_fd = -1 };

@@ -134,13 +134,15 @@ struct stamps {
 
 /**
  * struct install_times - how long it took until all vCPUs had their handlers, in ns
- * @load: the kernel's BPF verifier and JIT, with libbpf's work before it
+ * @load: loading the object: libbpf's work, the kernel's BPF verifier and JIT
+ * @bpf: the BPF verifier alone, part of @load
  * @verify: the second verification, on all vCPUs
  * @compile: compilation, on all vCPUs
  * @install: the rest of the calls: payload, memory, the stop of the vCPU
  */
 struct install_times {
 	uint64_t load;
+	uint64_t bpf;
 	uint64_t verify;
 	uint64_t compile;
 	uint64_t install;
