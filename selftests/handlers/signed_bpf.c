@@ -73,15 +73,26 @@ static int value_fill(const struct btf *btf, int value, int ops, char *bytes, un
 	return 0;
 }
 
+/* The kernel wants types of the program's own, too, and does not look at them. */
 static int map_create(const struct btf *btf, int value, const void *bytes, int *map)
 {
+	struct btf *own = btf__new_empty();
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_LINK,
 		    .btf_vmlinux_value_type_id = (__u32)value);
 	__u32 zero = 0;
+	int err;
 
-	*map = bpf_map_create(BPF_MAP_TYPE_STRUCT_OPS, "signed", sizeof(zero),
-			      btf__type_by_id(btf, (__u32)value)->size, 1, &opts);
-	return *map < 0 ? *map : bpf_map_update_elem(*map, &zero, bytes, 0);
+	err = own ? btf__add_int(own, "int", 4, BTF_INT_SIGNED) : -ENOMEM;
+	if (err > 0)
+		err = btf__load_into_kernel(own);
+	if (!err) {
+		opts.btf_fd = (__u32)btf__fd(own);
+		*map = bpf_map_create(BPF_MAP_TYPE_STRUCT_OPS, "signed", sizeof(zero),
+				      btf__type_by_id(btf, (__u32)value)->size, 1, &opts);
+		err = *map < 0 ? *map : bpf_map_update_elem(*map, &zero, bytes, 0);
+	}
+	btf__free(own);
+	return err;
 }
 
 static int set_make(struct signed_set *s, const struct btf *btf, const struct bpf_program *prog,
