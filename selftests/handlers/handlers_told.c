@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -227,31 +228,47 @@ static uint64_t us_of(uint64_t from, uint64_t to)
 	return to > from ? (to - from) * 1000 / t.tsc_khz : 0;
 }
 
-/* Something else has this CPU, at times, until it is told to stop. */
+/* Something else has this CPU for a while from the moment on when a stamp of the telemetry changes. */
 static volatile bool hog_stop;
 static unsigned int hog_us;
+static size_t hog_stamp;	/* offset in the telemetry */
+static uint64_t hog_seen;
+
+static uint64_t hog_look(void)
+{
+	uint64_t stamp = 0;
+	struct kvm_caretaker_get a = {
+		.size = sizeof(a), .what = KVM_CARETAKER_GET_TELEMETRY, .offset = hog_stamp,
+		.buf = (unsigned long)&stamp, .len = sizeof(stamp),
+	};
+
+	return ioctl(told.vcpu_fd, KVM_GET_CARETAKER, &a) ? hog_seen : stamp;
+}
 
 static void *hog_main(void *unused)
 {
-	struct sched_param p = { .sched_priority = HOG_PRIORITY };
 	uint64_t end;
 
 	(void)unused;
-	pthread_setschedparam(pthread_self(), SCHED_FIFO, &p);
-	while (!hog_stop) {
-		end = tsc_now() + (uint64_t)hog_us * t.tsc_khz / 1000;
-		while (tsc_now() < end && !hog_stop)
-			;
-		usleep(2000);
-	}
+	while (!hog_stop && hog_look() == hog_seen)
+		usleep(20);
+	end = tsc_now() + (uint64_t)hog_us * t.tsc_khz / 1000;
+	while (tsc_now() < end && !hog_stop)
+		;
 	return NULL;
 }
 
-static bool hog_start(pthread_t *thread, unsigned int us)
+static bool hog_start(pthread_t *thread, size_t stamp, unsigned int us)
 {
+	struct sched_param p = { .sched_priority = HOG_PRIORITY };
+
 	hog_us = us;
+	hog_stamp = stamp;
+	hog_seen = 0;
+	hog_seen = hog_look();
 	hog_stop = false;
-	return !pthread_create(thread, NULL, hog_main, NULL);
+	return !pthread_create(thread, NULL, hog_main, NULL) &&
+	       !pthread_setschedparam(*thread, SCHED_FIFO, &p);
 }
 
 static void hog_end(pthread_t thread)
@@ -415,7 +432,8 @@ static bool preserve(int session, const struct kind *k, unsigned int us)
 	if (luo_preserve(session, told.mem_fd, TOKEN_MEM) ||
 	    luo_preserve(session, told.vm_fd, TOKEN_VM))
 		return failed("RAM or VM are not preserved");
-	if (k->hog_preserve && !hog_start(&hog, us))
+	if (k->hog_preserve &&
+	    !hog_start(&hog, offsetof(struct kvm_caretaker_telemetry, tsc_stop), us))
 		return false;
 	do {
 		err = luo_preserve(session, told.vcpu_fd, TOKEN_VCPU);
@@ -430,7 +448,8 @@ static bool preserve(int session, const struct kind *k, unsigned int us)
 static void cancel(int session, const struct kind *k, unsigned int us)
 {
 	pthread_t hog;
-	bool hogged = k->hog_cancel && hog_start(&hog, us);
+	bool hogged = k->hog_cancel &&
+		      hog_start(&hog, offsetof(struct kvm_caretaker_telemetry, tsc_kick), us);
 
 	close(session);
 	if (hogged)
