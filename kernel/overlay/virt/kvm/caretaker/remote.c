@@ -307,6 +307,18 @@ static int remote_fill_desc(struct remote_buffer *rb, size_t size, unsigned int 
 	return 0;
 }
 
+/*
+ * Who reads without consuming (the file trace) finds the oldest page where the times of two pages go
+ * down. So a page that was never written is later than all: with 0 the pages before it are skipped.
+ */
+static void remote_stamps_clear(struct ring_buffer_desc *ring)
+{
+	unsigned int i;
+
+	for (i = 0; i < ring->nr_page_va; i++)
+		((struct buffer_data_page *)ring->page_va[i])->time_stamp = U64_MAX;
+}
+
 static void remote_destroy(struct remote_buffer *rb)
 {
 	kfree(rb->bpages);
@@ -336,6 +348,7 @@ static struct remote_buffer *remote_create(size_t bytes)
 	r = simple_ring_buffer_init(&rb->rb, rb->bpages, __first_ring_buffer_desc(rb->desc));
 	if (r)
 		goto err_free_pages;
+	remote_stamps_clear(__first_ring_buffer_desc(rb->desc));
 	simple_ring_buffer_enable_tracing(&rb->rb, true);
 	return rb;
 
@@ -414,14 +427,12 @@ static int remote_swap_reader_page(unsigned int cpu, void *unused)
 static int remote_reset(unsigned int cpu, void *unused)
 {
 	struct ring_buffer_desc *ring = __first_ring_buffer_desc(remote_buffer->desc);
-	unsigned int i;
 	int r;
 
 	if (cpu != ring->cpu)
 		return 0;
 	r = simple_ring_buffer_enable_tracing(&remote_buffer->rb, false);
-	for (i = 0; i < ring->nr_page_va; i++)
-		((struct buffer_data_page *)ring->page_va[i])->time_stamp = 0;
+	remote_stamps_clear(ring);
 	if (!r)
 		r = simple_ring_buffer_reset(&remote_buffer->rb);
 	simple_ring_buffer_enable_tracing(&remote_buffer->rb, true);
