@@ -116,7 +116,7 @@ static void logs_set(struct bpf_object *obj, char *logs)
 	}
 }
 
-/* A log of times has no room for reasons: what is refused is loaded once more, for libbpf to tell. */
+/* A log of times has no room for reasons: what is refused is loaded once more, for them. */
 static int object_load(struct caretaker_handlers *h, const char *path)
 {
 	char *logs;

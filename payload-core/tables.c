@@ -97,7 +97,8 @@ static void idt_fill(void)
  * payload_tables_load() - build and load the payload's own GDT, IDT and TSS
  *
  * Context: IF=0. The image is mapped at the same addresses in the host's page tables, so this is
- * done before CR3 changes, and the IDT comes first: from then on an NMI needs nothing of the host's.
+ * done before CR3 changes, and the IDT comes first: from then on an NMI needs nothing of the
+ * host's.
  */
 void payload_tables_load(void)
 {

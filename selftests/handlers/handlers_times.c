@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * How long it takes until a vCPU has its handlers, as libcaretaker tells a loader: BPF verifier,
- * stage 2, compilation, installation, and what else loading the object takes (JIT, maps, libbpf). For each shipped set, and for one with all
- * shipped handlers. The times are shown, not judged; that there are all parts, and that they are
- * parts of the whole as it is measured around the calls, is tested.
+ * stage 2, compilation, installation, and what else loading the object takes (JIT, maps, libbpf).
+ * For each shipped set, and for one with all shipped handlers. The times are shown, not judged;
+ * that there are all parts, and that they are parts of the whole as it is measured around the
+ * calls, is tested.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -228,7 +228,7 @@ static uint64_t us_of(uint64_t from, uint64_t to)
 	return to > from ? (to - from) * 1000 / t.tsc_khz : 0;
 }
 
-/* Something else has this CPU for a while from the moment on when a stamp of the telemetry changes. */
+/* Something else has this CPU for a while from when a stamp of the telemetry changes. */
 static volatile bool hog_stop;
 static unsigned int hog_us;
 static size_t hog_stamp;	/* offset in the telemetry */

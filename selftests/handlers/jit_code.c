@@ -107,7 +107,8 @@ int code_set_find(const struct code_set *s, const char *class)
 	return -1;
 }
 
-int code_set_open(struct code_set *s, const struct corpus_entry *e, void (*configure)(void *config))
+int code_set_open(struct code_set *s, const struct corpus_entry *e,
+		  void (*configure)(void *config))
 {
 	struct bpf_map *map;
 	size_t size;

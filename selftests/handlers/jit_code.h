@@ -20,8 +20,8 @@ struct code_run {
 /**
  * struct code_set - a handler set in both codes
  * @h:		as the kernel has it
- * @o:		as the Caretaker's passes have it, from the instructions that the kernel's verifier left;
- *		compiled
+ * @o:		as the Caretaker's passes have it, from the instructions that the kernel's
+ *		verifier left; compiled
  * @memory:	the global variables of @o, at the places that both codes address
  * @scratch:	scratch memory
  * @problem:	why something failed
@@ -43,7 +43,8 @@ struct code_kernel {
 };
 
 /* @configure: writes constants (.rodata) before the kernel has the object; NULL: as built. */
-int code_set_open(struct code_set *s, const struct corpus_entry *e, void (*configure)(void *config));
+int code_set_open(struct code_set *s, const struct corpus_entry *e,
+		  void (*configure)(void *config));
 void code_set_close(struct code_set *s);
 /* Global variables of section @name; NULL without. */
 void *code_set_section(struct code_set *s, const char *name, size_t *size);

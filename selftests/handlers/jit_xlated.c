@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Instructions as the kernel's verifier left them: it removes what cannot be reached with the
- * constants of the object, and the Caretaker compiles in the kernel what it left. So does this test.
+ * constants of the object, and the Caretaker compiles in the kernel what it left. So does this
+ * test.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -76,9 +76,9 @@ static int value_fill(const struct btf *btf, int value, int ops, char *bytes, un
 /* The kernel wants types of the program's own, too, and does not look at them. */
 static int map_create(const struct btf *btf, int value, const void *bytes, int *map)
 {
-	struct btf *own = btf__new_empty();
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_LINK,
 		    .btf_vmlinux_value_type_id = (__u32)value);
+	struct btf *own = btf__new_empty();
 	__u32 zero = 0;
 	int err;
 

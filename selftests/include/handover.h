@@ -66,8 +66,8 @@ int next_kernel_start(void);
  * @nr:		their number
  * @seconds:	for each
  *
- * Return: exit status of the test, when it does not come to the kexec: something failed, or there is
- * no Caretaker and all are skipped.
+ * Return: exit status of the test, when it does not come to the kexec: something failed, or there
+ * is no Caretaker and all are skipped.
  */
 int handover_leave(const struct ktap_case *cases, unsigned int nr, unsigned int seconds);
 

@@ -26,6 +26,7 @@ host = H.Host()
 
 def boot(tools):
     files = [H.guest_test("trace_guest"), H.guest_test("kernel_log"), HERE + "/events.bt:/tests/",
+             HERE + "/bcc/sitecustomize.py:/tests/",
              H.OUT + "/payload/caretaker.elf:/caretaker.elf", H.OUT + "/tools/ctrace/ctrace"]
     layer = os.path.realpath(os.path.join(H.OUT, "trace-tools"))
     host.boot("init-tools", files, SECS, next_kernel=True, append="ct_tools=" + ",".join(tools),
@@ -73,9 +74,10 @@ def bpftrace_has_all_events_and_fields():
 def perf_trace_has_all_events_and_fields():
     found = []
     for event, args in re.findall(r"kvm_caretaker:caretaker_(\w+)\((.*)\)$", host.part("perf-trace"), re.M):
-        fields = re.findall(r"(\w+): (0x[0-9a-f]+|\d+|true|false)", args)
-        found.append((event, {k: {"true": 1, "false": 0}.get(v) if v in ("true", "false") else int(v, 0)
-                              for k, v in fields}))
+        # All numbers are signed to it
+        fields = re.findall(r"(\w+): (0x[0-9a-f]+|-?\d+|true|false|NULL)", args)
+        words = {"true": 1, "false": 0, "NULL": 0}
+        found.append((event, {k: words[v] if v in words else int(v, 0) % (1 << 64) for k, v in fields}))
     check_here("perf-trace", found)
 
 
@@ -106,7 +108,7 @@ def bcc_argdist_counts_each_value():
         m = re.match(r"\s+(\d+)\s+args->(\w+) = (\d+)", line)
         if m:
             key = event, m.group(2), int(m.group(3))
-            # Each interval shows the sum so far, or itself alone: they are quiet but for one
+            # Each interval shows the sum so far
             got[key] = max(got.get(key, 0), int(m.group(1)))
     T.check_equal(got, want)
 
@@ -142,7 +144,7 @@ def event_ring_of_the_gap_is_shown_by_trace_cmd():
     before, after = host.parts["leave"][0], host.part("adopted-ring")
     vm = "vm=%016x " % expected(before)[0][1]["vm_id"]
     got = ring_events(after)
-    T.check_equal([e for e, _ in got], ["run", "stall"])
+    T.check_equal([e for e, _ in got], ["run", "stall", "resume", "park"])
     assert all(words.startswith(vm) for _, words in got), got
 
 
@@ -150,7 +152,7 @@ def ctrace_puts_the_ring_into_the_gap():
     records = [json.loads(x) for x in host.part("adopted-gap").splitlines()]
     stall, = [f for e, f in expected(host.part("adopted")) if e == "stall"]
     got = [r for r in records if r["type"] == "ring"]
-    T.check_equal([r["name"] for r in got], ["run", "stall"])
+    T.check_equal([r["name"] for r in got], ["run", "stall", "resume", "park"])
     assert got[1]["what"].endswith("rip=0x%x" % stall["rip"]), got[1]
     # In the timeline: the events are cut to microseconds
     steps = {r["step"]: r["at_ns"] for r in records if r["type"] == "step"}

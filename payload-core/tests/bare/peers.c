@@ -100,6 +100,7 @@ static bool adopt_both(void)
 		vcpu_select(i);
 		ok = adopt_any() && ok;
 		ok &= check("stray", arena->telemetry.stray, 0);
+		ok &= check("stray vector", arena->telemetry.stray_vector, 0);
 		ok &= check("stalls", arena->telemetry.nr_stalls, 0);
 		ok &= check("fault", arena->telemetry.fault, 0);
 		ok &= check("mail", mail->box[i].pending, 0);

@@ -9,6 +9,7 @@
 #include <linux/bpf.h>
 #include <linux/btf_ids.h>
 #include <linux/filter.h>
+#include <linux/ktime.h>
 #include <linux/seq_file.h>
 
 #include <asm/tsc.h>
@@ -17,6 +18,9 @@
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/kvm_caretaker.h>
+
+/* For the stamp of a run that has begun */
+#define TRACE_WAIT_MS	10
 
 /* All Caretakers. The lock is outside of kvm_caretaker.lock. */
 static LIST_HEAD(iter_list);
@@ -250,9 +254,20 @@ late_initcall(caretaker_iter_init);
 
 /* Tracepoints with some arithmetic. */
 
-static u64 trace_ns(u64 from, u64 to)
+/* By the frequency that the telemetry names, as all who read it: another kernel measures another one. */
+static u64 trace_ns(const struct kvm_caretaker_telemetry *t, u64 from, u64 to)
 {
-	return to > from ? mul_u64_u32_div(to - from, 1000000, tsc_khz) : 0;
+	return to > from ? mul_u64_u32_div(to - from, 1000000, max(t->tsc_khz, 1)) : 0;
+}
+
+/* The payload writes it a moment after it made the state RUNNING. */
+static u64 trace_wait_run(const struct kvm_caretaker_telemetry *t)
+{
+	ktime_t end = ktime_add_ms(ktime_get(), TRACE_WAIT_MS);
+
+	while (READ_ONCE(t->tsc_run) <= t->tsc_stop && ktime_before(ktime_get(), end))
+		cpu_relax();
+	return READ_ONCE(t->tsc_run);
 }
 
 /**
@@ -265,7 +280,7 @@ void caretaker_trace_detach(struct kvm_caretaker *ct)
 
 	if (trace_caretaker_detach_enabled())
 		trace_caretaker_detach(ct->vm_id, ct->vcpu->vcpu_id, ct->block->apic_id,
-				       trace_ns(t->tsc_stop, READ_ONCE(t->tsc_run)));
+				       trace_ns(t, t->tsc_stop, trace_wait_run(t)));
 }
 
 /* No kernel was there to trace the stalls of the gap. */
@@ -281,7 +296,7 @@ static void trace_stalls(struct kvm_caretaker *ct)
 
 		if (s->tsc_start >= t->tsc_run)
 			trace_caretaker_stall(ct->vm_id, ct->vcpu->vcpu_id, s->reason, s->info1,
-					      s->rip, trace_ns(s->tsc_start, s->tsc_end));
+					      s->rip, trace_ns(t, s->tsc_start, s->tsc_end));
 	}
 }
 
@@ -293,7 +308,7 @@ static void trace_stalls(struct kvm_caretaker *ct)
 void caretaker_trace_back(struct kvm_caretaker *ct, bool cancel)
 {
 	struct kvm_caretaker_telemetry *t = ct->block->telemetry;
-	u64 ns = trace_ns(t->tsc_kick, t->tsc_adopt);
+	u64 ns = trace_ns(t, t->tsc_kick, t->tsc_adopt);
 
 	trace_stalls(ct);
 	if (cancel)
