@@ -17,9 +17,9 @@ struct latency_last {
 struct caretaker_latency_state latency_state;
 
 /*
- * Bits from 2^@k on: if there are any the result is so much more, and they are what is left. Without
- * a branch, which doubled the ways that the BPF verifier walks, in each of the programs. The
- * compiler would make one if it saw what the number is.
+ * Bits from 2^@k on: if there are any the result is so much more, and they are what is left.
+ * Without a branch, which doubled the ways that the BPF verifier walks, in each of the programs.
+ * The compiler would make one if it saw what the number is.
  */
 #define LOG2_STEP(k) do {				\
 	__u64 more = -(value >> (1 << (k)));		\

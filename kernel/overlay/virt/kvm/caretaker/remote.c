@@ -308,8 +308,8 @@ static int remote_fill_desc(struct remote_buffer *rb, size_t size, unsigned int 
 }
 
 /*
- * Who reads without consuming (the file trace) finds the oldest page where the times of two pages go
- * down. So a page that was never written is later than all: with 0 the pages before it are skipped.
+ * Who reads without consuming (the file trace) finds the oldest page where the times of two pages
+ * go down. So a page that was never written is later than all: with 0 those before it are skipped.
  */
 static void remote_stamps_clear(struct ring_buffer_desc *ring)
 {
