@@ -254,7 +254,7 @@ late_initcall(caretaker_iter_init);
 
 /* Tracepoints with some arithmetic. */
 
-/* By the frequency that the telemetry names, as for all who read it: each kernel measures its own. */
+/* By the frequency that the telemetry names, as for all who read it: kernels measure their own. */
 static u64 trace_ns(const struct kvm_caretaker_telemetry *t, u64 from, u64 to)
 {
 	return to > from ? mul_u64_u32_div(to - from, 1000000, max(t->tsc_khz, 1)) : 0;
