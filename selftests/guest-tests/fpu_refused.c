@@ -49,7 +49,7 @@ static enum ktap_result not_taken_back(void)
 	counter = count_area(&guest)->counter;
 	sleep_ms(100);
 	CHECK(count_area(&guest)->counter == counter, "the guest runs");
-	CHECK(runner_stop(&runner) == -EIO, "the vCPU thread ended with %d", runner.error);
+	CHECK(runner_wait(&runner, 10000) == -EIO, "the vCPU thread ended with %d", runner.error);
 	CHECK(klog_contains("its FPU image is refused"), "the kernel does not say why");
 	return KTAP_PASS;
 }

@@ -127,7 +127,7 @@ static enum ktap_result vcpu_ends(void)
 {
 	close(session);
 	session = -1;
-	CHECK(runner_stop(&runner) == -EIO, "KVM_RUN ended with %d", runner.error);
+	CHECK(runner_wait(&runner, 10000) == -EIO, "KVM_RUN ended with %d", runner.error);
 	CHECK(stray_recorded(&guest) == KTAP_PASS, "the record is gone");
 	CHECK(cpu_wait_online(PCPU, ONLINE_MS), "the pCPU does not return");
 	guest_destroy(&guest);

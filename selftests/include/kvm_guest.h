@@ -117,6 +117,8 @@ struct guest_runner {
 
 int runner_start(struct guest_runner *r, struct kvm_guest *g);
 int runner_stop(struct guest_runner *r);
+/* As runner_stop(), for a thread that is to end by itself within @ms: it is not stopped before. */
+int runner_wait(struct guest_runner *r, unsigned int ms);
 
 /* Waits until *@p differs from @old, at most @ms; true when it did. */
 bool wait_change(const volatile uint64_t *p, uint64_t old, unsigned int ms);

@@ -123,3 +123,10 @@ int runner_stop(struct guest_runner *r)
 	ktap_diag("the vCPU thread does not leave KVM_RUN");
 	return -ETIMEDOUT;
 }
+
+int runner_wait(struct guest_runner *r, unsigned int ms)
+{
+	for (; ms && r->started && !__atomic_load_n(&r->error, __ATOMIC_ACQUIRE); ms--)
+		sleep_ms(1);
+	return runner_stop(r);
+}

@@ -60,10 +60,12 @@ def same(got, want):
     T.check_equal(len(got), len(want), "events")
 
 
-def check_here(name, got):
+def check_here(name, got, ordered=True):
     want = expected(host.part(name))
     T.check_equal([e for e, _ in want], ORDER, "what the guest did")
-    print("# %s: %d events, all fields as they should be" % (name, len(got)))
+    if not ordered:
+        got, want = (sorted(x, key=lambda e: (e[0], sorted(e[1].items()))) for x in (got, want))
+    print("# %s: %d events" % (name, len(got)))
     same(got, want)
 
 
@@ -91,7 +93,8 @@ def trace_cmd_has_all_events_and_fields():
 
 def bcc_trace_has_all_events_and_fields():
     pattern = r"^(?!expect ).* (install|preserve|detach|cancel|adopt|stall|fault) (vm_id=.*)$"
-    check_here("bcc-trace", got_lines(host.part("bcc-trace"), pattern))
+    # Each of its probes has buffers of its own, and they are read one after the other
+    check_here("bcc-trace", got_lines(host.part("bcc-trace"), pattern), False)
 
 
 def bcc_argdist_counts_each_value():
