@@ -20,6 +20,7 @@ struct caretaker_handlers {
 	struct bpf_object *obj;
 	struct bpf_map *map;
 	struct bpf_link *link;
+	char *logs;		/* of the programs, as long as @obj: libbpf keeps the address */
 	uint64_t load_ns;
 	uint64_t verify_ns;
 };
@@ -104,37 +105,36 @@ static unsigned int programs_count(const struct bpf_object *obj)
 	return n;
 }
 
-/* The programs must not outlive @logs: libbpf keeps the address. */
-static void logs_set(struct bpf_object *obj, char *logs)
+static int logs_make(struct caretaker_handlers *h)
 {
 	struct bpf_program *p;
+	char *log;
 
-	bpf_object__for_each_program(p, obj) {
-		bpf_program__set_log_level(p, logs ? LOG_LEVEL_STATS : 0);
-		bpf_program__set_log_buf(p, logs, logs ? LOG_STATS_BYTES : 0);
-		logs += logs ? LOG_STATS_BYTES : 0;
+	h->logs = calloc(programs_count(h->obj), LOG_STATS_BYTES);
+	if (!h->logs)
+		return -ENOMEM;
+	log = h->logs;
+	bpf_object__for_each_program(p, h->obj) {
+		bpf_program__set_log_level(p, LOG_LEVEL_STATS);
+		bpf_program__set_log_buf(p, log, LOG_STATS_BYTES);
+		log += LOG_STATS_BYTES;
 	}
+	return 0;
 }
 
 /* A log of times has no room for reasons: what is refused is loaded once more, for them. */
 static int object_load(struct caretaker_handlers *h, const char *path)
 {
-	char *logs;
 	int ret = object_open(h, path);
 
+	if (!ret)
+		ret = logs_make(h);
 	if (ret)
 		return ret;
-	logs = calloc(programs_count(h->obj), LOG_STATS_BYTES);
-	if (!logs)
-		return -ENOMEM;
-	logs_set(h->obj, logs);
-	ret = bpf_object__load(h->obj);
-	if (!ret)
+	if (!bpf_object__load(h->obj)) {
 		h->verify_ns = verify_time(h->obj);
-	logs_set(h->obj, NULL);
-	free(logs);
-	if (!ret)
 		return 0;
+	}
 	bpf_object__close(h->obj);
 	msgs.used = 0;
 	ret = object_open(h, path);
@@ -334,5 +334,6 @@ void caretaker_handlers_free(struct caretaker_handlers *h)
 		return;
 	bpf_link__destroy(h->link);
 	bpf_object__close(h->obj);
+	free(h->logs);
 	free(h);
 }

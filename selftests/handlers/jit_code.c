@@ -19,8 +19,7 @@
 #define MAX_MAPS	8
 #define STEPS_MAX	1000000
 
-__attribute__((format(printf, 3, 4)))
-static int problem(struct code_set *s, int err, const char *fmt, ...)
+int code_problem(struct code_set *s, int err, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -70,7 +69,7 @@ static int ours_open(struct code_set *s, const struct corpus_entry *e)
 	words[0] = 0;
 	if (s->o.set.refusal.rule < CTV_NR_RULES)
 		object_refusal_text(&s->o, words, sizeof(words));
-	return problem(s, err, "the Caretaker's passes: %.60s%.60s", s->o.problem, words);
+	return code_problem(s, err, "the Caretaker's passes: %.60s%.60s", s->o.problem, words);
 }
 
 void *code_set_section(struct code_set *s, const char *name, size_t *size)
@@ -116,7 +115,7 @@ int code_set_open(struct code_set *s, const struct corpus_entry *e,
 
 	memset(s, 0, sizeof(*s));
 	if (!e)
-		return problem(s, -ENOENT, "no such object");
+		return code_problem(s, -ENOENT, "no such object");
 	err = handlers_open(&s->h, e);
 	map = err || !configure ? NULL : bpf_object__find_map_by_name(s->h.obj, ".rodata");
 	if (map)
@@ -124,7 +123,7 @@ int code_set_open(struct code_set *s, const struct corpus_entry *e,
 	if (!err)
 		err = handlers_load(&s->h);
 	if (err)
-		return problem(s, err, "the kernel: %.120s", s->h.log);
+		return code_problem(s, err, "the kernel: %.120s", s->h.log);
 	err = ours_open(s, e);
 	if (!err)
 		code_set_reset(s);
@@ -155,9 +154,9 @@ static int jited_read(struct code_set *s, int n, struct jited *j)
 	__u32 len = sizeof(j->info);
 
 	if (!p || bpf_prog_get_info_by_fd(bpf_program__fd(p), &j->info, &len))
-		return problem(s, -ENOENT, "%s: no information", s->o.info[n].name);
+		return code_problem(s, -ENOENT, "%s: no information", s->o.info[n].name);
 	if (!j->info.jited_prog_len || j->info.nr_jited_func_lens > MAX_FUNCS)
-		return problem(s, -EOPNOTSUPP, "%s: %u bytes compiled, %u functions",
+		return code_problem(s, -EOPNOTSUPP, "%s: %u bytes compiled, %u functions",
 			       s->o.info[n].name, j->info.jited_prog_len,
 			       j->info.nr_jited_func_lens);
 	j->code = calloc(1, j->info.jited_prog_len);
@@ -173,27 +172,26 @@ static int jited_read(struct code_set *s, int n, struct jited *j)
 	len = sizeof(j->info);
 	if (bpf_prog_get_info_by_fd(bpf_program__fd(p), &j->info, &len) ||
 	    !j->info.jited_prog_insns || !j->info.xlated_prog_insns)
-		return problem(s, -EPERM, "%s: the kernel does not give its code",
+		return code_problem(s, -EPERM, "%s: the kernel does not give its code",
 			       s->o.info[n].name);
 	return 0;
 }
 
-/* Where the map with this id is here. */
-static unsigned char *map_memory(struct code_set *s, __u32 id)
+const struct ctv_map *code_map(const struct code_set *s, __u32 id)
 {
 	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
+	__u32 len = sizeof(info), i;
 	int fd = bpf_map_get_fd_by_id(id), err;
 	const char *section;
-	size_t size;
 
 	err = fd < 0 ? fd : bpf_map_get_info_by_fd(fd, &info, &len);
 	if (fd >= 0)
 		close(fd);
-	if (err)
-		return NULL;
-	section = strchr(info.name, '.');
-	return section ? code_set_section(s, section, &size) : NULL;
+	section = err ? NULL : strchr(info.name, '.');
+	for (i = 0; section && i < s->o.set.nr_maps; i++)
+		if (!strcmp(s->o.map_names[i], section))
+			return &s->o.maps[i];
+	return NULL;
 }
 
 /* movabs of a constant in the kernel's half from @at on */
@@ -213,6 +211,7 @@ static unsigned char *movabs_find(unsigned char *at, const unsigned char *end)
 static int jited_relocate(struct code_set *s, struct jited *j)
 {
 	unsigned char *at = j->code, *end = j->code + j->info.jited_prog_len, *memory;
+	const struct ctv_map *map;
 	__u64 base[MAX_MAPS] = {}, addr;
 	__u32 ids[MAX_MAPS] = {}, i, m, nr = j->info.xlated_prog_len / sizeof(*j->xlated);
 
@@ -223,23 +222,23 @@ static int jited_relocate(struct code_set *s, struct jited *j)
 			continue;
 		at = movabs_find(at, end);
 		if (!at)
-			return problem(s, -ESRCH, "address of a map not found");
+			return code_problem(s, -ESRCH, "address of a map not found");
 		memcpy(&addr, at + 2, 8);
 		addr -= (__u32)insn->imm;
 		for (m = 0; m < MAX_MAPS && ids[m] && ids[m] != (__u32)insn[-1].imm; m++)
 			;
 		if (m == MAX_MAPS || addr % PAGE || (ids[m] && base[m] != addr))
-			return problem(s, -ESRCH, "address of a map is not what it should be");
+			return code_problem(s, -ESRCH, "address of a map is not what it should be");
 		ids[m] = (__u32)insn[-1].imm;
 		base[m] = addr;
-		memory = map_memory(s, ids[m]);
-		if (!memory)
-			return problem(s, -ESRCH, "map %u is none of the object's", ids[m]);
-		memory += (__u32)insn->imm;
+		map = code_map(s, ids[m]);
+		if (!map)
+			return code_problem(s, -ESRCH, "map %u is none of the object's", ids[m]);
+		memory = s->memory + map->win + (__u32)insn->imm;
 		memcpy(at + 2, &memory, 8);
 		at += 10;
 	}
-	return movabs_find(at, end) ? problem(s, -ESRCH, "one address too many") : 0;
+	return movabs_find(at, end) ? code_problem(s, -ESRCH, "one address too many") : 0;
 }
 
 /* Functions at the distances that they have in the kernel, so that calls between them are right. */
@@ -254,7 +253,7 @@ static int jited_place(struct code_set *s, const struct jited *j, struct code_ke
 		high = j->ksyms[i] + j->lens[i] > high ? j->ksyms[i] + j->lens[i] : high;
 	}
 	if (high - low > IMAGE_MAX)
-		return problem(s, -E2BIG, "functions are %llu bytes apart",
+		return code_problem(s, -E2BIG, "functions are %llu bytes apart",
 			       (unsigned long long)(high - low));
 	k->size = high - low;
 	k->image = mmap(NULL, k->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

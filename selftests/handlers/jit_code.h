@@ -52,6 +52,12 @@ void *code_set_section(struct code_set *s, const char *name, size_t *size);
 void code_set_reset(struct code_set *s);
 int code_set_find(const struct code_set *s, const char *class);
 
+/* Notes what is wrong, and gives back @err. */
+__attribute__((format(printf, 3, 4)))
+int code_problem(struct code_set *s, int err, const char *fmt, ...);
+/* What the object has for the kernel's map with this id; NULL: it is none of the object's. */
+const struct ctv_map *code_map(const struct code_set *s, __u32 id);
+
 /* For code_set_open(): the instructions that the kernel has of @s->h become those of @s->o. */
 int code_take_xlated(struct code_set *s);
 

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "jit_code.h"
 
@@ -25,17 +24,6 @@ struct xlated {
 
 _Static_assert(sizeof(struct ctv_insn) == sizeof(struct bpf_insn), "the same instructions");
 
-__attribute__((format(printf, 3, 4)))
-static int problem(struct code_set *s, int err, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(s->problem, sizeof(s->problem), fmt, ap);
-	va_end(ap);
-	return err;
-}
-
 static int xlated_read(struct code_set *s, u32 n, struct xlated *x)
 {
 	const char *name = s->o.info[n].name;
@@ -44,11 +32,11 @@ static int xlated_read(struct code_set *s, u32 n, struct xlated *x)
 
 	memset(x, 0, sizeof(*x));
 	if (!p || bpf_prog_get_info_by_fd(bpf_program__fd(p), &x->info, &len))
-		return problem(s, -ENOENT, "%s: no information", name);
+		return code_problem(s, -ENOENT, "%s: no information", name);
 	bytes = x->info.xlated_prog_len;
 	if (!bytes || x->info.nr_func_info > MAX_FUNCS)
-		return problem(s, -EOPNOTSUPP, "%s: %u bytes, %u functions", name, bytes,
-			       x->info.nr_func_info);
+		return code_problem(s, -EOPNOTSUPP, "%s: %u bytes, %u functions", name, bytes,
+				    x->info.nr_func_info);
 	x->insns = calloc(1, bytes);
 	x->info = (struct bpf_prog_info){
 		.xlated_prog_insns = (uintptr_t)x->insns, .xlated_prog_len = bytes,
@@ -58,26 +46,9 @@ static int xlated_read(struct code_set *s, u32 n, struct xlated *x)
 	len = sizeof(x->info);
 	if (!x->insns || bpf_prog_get_info_by_fd(bpf_program__fd(p), &x->info, &len) ||
 	    !x->info.xlated_prog_insns || !x->info.nr_func_info)
-		return problem(s, -EPERM, "%s: the kernel does not give its instructions", name);
+		return code_problem(s, -EPERM, "%s: the kernel does not give its instructions",
+				    name);
 	return 0;
-}
-
-/* The section of the map with this id, as the object has it. */
-static const struct ctv_map *xlated_map(const struct code_set *s, __u32 id)
-{
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info), i;
-	int fd = bpf_map_get_fd_by_id(id), err;
-	const char *section;
-
-	err = fd < 0 ? fd : bpf_map_get_info_by_fd(fd, &info, &len);
-	if (fd >= 0)
-		close(fd);
-	section = err ? NULL : strchr(info.name, '.');
-	for (i = 0; section && i < s->o.set.nr_maps; i++)
-		if (!strcmp(s->o.map_names[i], section))
-			return &s->o.maps[i];
-	return NULL;
 }
 
 /* Out of the form in which programs are shown, into the one that they have in the kernel. */
@@ -99,9 +70,9 @@ static int xlated_insns(struct code_set *s, struct xlated *x)
 		i++;
 		if (insn->src != CTV_PSEUDO_MAP_VALUE)
 			continue;
-		m = xlated_map(s, (__u32)insn->imm);
+		m = code_map(s, (__u32)insn->imm);
 		if (!m)
-			return problem(s, -ESRCH, "map %d is none of the object's", insn->imm);
+			return code_problem(s, -ESRCH, "map %d is none of the object's", insn->imm);
 		addr = m->addr + (u32)insn[1].imm;
 		insn[0].src = 0;
 		insn[0].imm = (s32)addr;
@@ -137,7 +108,7 @@ static int xlated_kfuncs(struct code_set *s)
 	u32 i;
 
 	if (!f)
-		return problem(s, -errno, "/proc/kallsyms: %s", strerror(errno));
+		return code_problem(s, -errno, "/proc/kallsyms: %s", strerror(errno));
 	while (fscanf(f, "%" SCNx64 " %*c %127s%*[^\n]", &addr, name) == 2) {
 		if (!strcmp(name, "__bpf_call_base"))
 			base = addr;
@@ -148,7 +119,7 @@ static int xlated_kfuncs(struct code_set *s)
 	fclose(f);
 	for (i = 0; i < CTV_NR_KFUNCS; i++) {
 		if (!at[i] || !base)
-			return problem(s, -ESRCH, "where kernel functions are is not known");
+			return code_problem(s, -ESRCH, "where kernel functions are is not known");
 		calls[i] = (s32)(at[i] - base);
 	}
 	s->o.set.kfuncs = calls;
