@@ -171,28 +171,38 @@ static noinline u32 attached_forward(u32 index)
 	return PAYLOAD_LEAVE;
 }
 
-static inline u32
-attached_finish(struct vmcb *vmcb, u64 index, u64 next, enum kvm_caretaker_server server)
+/* What the guest sees of an exit that is served */
+static inline void attached_finish(struct vmcb *vmcb, u64 next)
 {
 	payload_skip(vmcb, next);
 	payload_reentry(vmcb, 0);
+}
+
+/* Reached by tail calls, so that the hot path saves no registers for the event. */
+static noinline u32
+attached_enter_traced(struct vmcb *vmcb, u64 index, u64 next, enum kvm_caretaker_server server)
+{
+	payload_ring_exit(vmcb, server);
+	attached_finish(vmcb, next);
 	return payload_exit_served(index, server, false);
 }
 
-static noinline u32
-attached_finish_traced(struct vmcb *vmcb, u64 index, u64 next, enum kvm_caretaker_server server)
-{
-	payload_ring_exit(vmcb, server);
-	return attached_finish(vmcb, index, next, server);
-}
-
-/* A tail call, so that the hot path saves no registers for the event. */
 static __always_inline u32
 attached_enter(struct vmcb *vmcb, u64 index, u64 next, enum kvm_caretaker_server server)
 {
 	if (payload_traces(EXIT))
-		return attached_finish_traced(vmcb, index, next, server);
-	return attached_finish(vmcb, index, next, server);
+		return attached_enter_traced(vmcb, index, next, server);
+	attached_finish(vmcb, next);
+	return payload_exit_served(index, server, false);
+}
+
+/* For a reason with a fixed slot, served here */
+static __always_inline u32 attached_enter_at(struct vmcb *vmcb, u32 index, u64 next, u32 slot)
+{
+	if (payload_traces(EXIT))
+		return attached_enter_traced(vmcb, index, next, KVM_CARETAKER_NATIVE);
+	attached_finish(vmcb, next);
+	return payload_exit_served_at(slot, KVM_CARETAKER_NATIVE);
 }
 
 /* All but CPUID; apart from it so that the hot path saves no registers. */
@@ -200,7 +210,9 @@ static noinline u32 attached_native(struct vmcb *vmcb, u32 index, u64 next)
 {
 	bool read = index == VMEXIT_MSR && !(vmcb->info1 & VMCB_MSR_WRITE);
 
-	if (index == VMEXIT_PAUSE || (read && payload_rdmsr(vmcb, KVM_CARETAKER_MSR_READ)))
+	if (read && payload_rdmsr(vmcb, KVM_CARETAKER_MSR_READ))
+		return attached_enter_at(vmcb, VMEXIT_MSR, next, KVM_CARETAKER_SLOT_MSR);
+	if (index == VMEXIT_PAUSE)
 		return attached_enter(vmcb, index, next, KVM_CARETAKER_NATIVE);
 	return attached_forward(index);
 }
@@ -211,7 +223,7 @@ static __always_inline u32 attached_serve(struct vmcb *vmcb, u32 index, u64 next
 		return attached_native(vmcb, index, next);
 	if (unlikely(!payload_cpuid(vmcb)))
 		return attached_forward(index);
-	return attached_enter(vmcb, index, next, KVM_CARETAKER_NATIVE);
+	return attached_enter_at(vmcb, VMEXIT_CPUID, next, KVM_CARETAKER_SLOT_CPUID);
 }
 
 /* One copy in the hot path, one for what a handler left to it. */

@@ -63,15 +63,13 @@ static inline struct vmcb *payload_exit_begins(void)
 	return payload_vmcb();
 }
 
-/* An exit is over. @slot: as in slot_of, not 0. */
-static inline void
-payload_exit_book(struct kvm_caretaker_telemetry *t, u64 slot, enum kvm_caretaker_server server,
-		  bool gap)
+/* An exit is over that the cell counts. */
+static __always_inline void
+payload_exit_book(struct kvm_caretaker_telemetry *t, struct kvm_caretaker_cell *cell,
+		  enum kvm_caretaker_server server, bool gap)
 {
-	struct kvm_caretaker_cell *cell = &(t->slots - 1)[payload_hide(slot)].by[server];
 	u64 cycles = payload_edge(t, KVM_CARETAKER_ACCOUNT_OF(server));
 
-	cell = payload_hide(cell);
 	*(gap ? &cell->gap_count : &cell->count) += 1;
 	*(gap ? &cell->gap_cycles : &cell->cycles) += cycles;
 	if (server == KVM_CARETAKER_HANDLER)
@@ -93,12 +91,31 @@ static inline u32 payload_exit_served(u64 index, enum kvm_caretaker_server serve
 {
 	struct kvm_caretaker_telemetry *t = payload_telemetry();
 	u64 slot = t->slot_of[index];
+	struct kvm_caretaker_cell *cell;
 
 	if (!PAYLOAD_COUNTS)
 		return PAYLOAD_ENTER;
 	if (unlikely(!slot))
 		return payload_exit_served_first(index, server, gap);
-	payload_exit_book(t, slot, server, gap);
+	cell = &(t->slots - 1)[payload_hide(slot)].by[server];
+	payload_exit_book(t, payload_hide(cell), server, gap);
+	return PAYLOAD_ENTER;
+}
+
+/**
+ * payload_exit_served_at() - the same for a reason with a fixed slot, which needs not be looked for
+ * @slot:	its number, a constant
+ * @server:	NATIVE or HANDLER
+ *
+ * Context: attached.
+ * Return: PAYLOAD_ENTER.
+ */
+static __always_inline u32 payload_exit_served_at(u32 slot, enum kvm_caretaker_server server)
+{
+	struct kvm_caretaker_telemetry *t = payload_telemetry();
+
+	if (PAYLOAD_COUNTS)
+		payload_exit_book(t, &t->slots[slot].by[server], server, false);
 	return PAYLOAD_ENTER;
 }
 

@@ -115,6 +115,7 @@ void harness_reset(void)
 	for (i = 0; i < 16; i++)
 		ccb.exit.gpr[i] = 0xa0 + i;
 	*lapic_at(0xf0) = 0x1ff;
+	kvm_caretaker_slots_begin(&h.telemetry);
 	h.handlers.generation = 7;
 	h.vmcb.rip = GUEST_RIP;
 	h.vmcb.rsp = 0x9000;

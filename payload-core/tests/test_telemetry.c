@@ -183,7 +183,7 @@ static void test_entry(void)
 	CLOCK(1000, 9000);
 	payload_exit_ends();
 	EXPECT_EQ(ACCOUNT(KVM), 8000);
-	EXPECT_EQ(h.telemetry.nr_slots, 0);
+	EXPECT_EQ(h.telemetry.nr_slots, KVM_CARETAKER_NR_SLOTS_FIXED);
 	expect_sound();
 }
 
@@ -324,11 +324,14 @@ static void test_max(void)
 	expect_sound();
 }
 
-/* Reasons 0x10 and up, all KVM's: 31 get slots of their own, the others share the last. */
+/*
+ * Reasons 0x10 and up, all KVM's: 29 get slots of their own beside those of CPUID and MSR, the
+ * others share the last.
+ */
 static void test_slots(void)
 {
 	const struct kvm_caretaker_slot *slot;
-	u32 i, n;
+	u32 i, n, own = 31 - KVM_CARETAKER_NR_SLOTS_FIXED;
 
 	for (i = 0; i < 40; i++)
 		for (n = 0; n <= i; n++, payload_exit_ends())
@@ -337,11 +340,16 @@ static void test_slots(void)
 	for (i = 0; i < 40; i++) {
 		slot = kvm_caretaker_slot_of(&h.telemetry, 0x10 + i);
 		EXPECT(slot);
-		EXPECT_EQ(slot - h.telemetry.slots, i < 31 ? i : 31);
-		EXPECT_EQ(slot->reason, i < 31 ? 0x10 + i : KVM_CARETAKER_REASON_SHARED);
-		EXPECT_EQ(EXITS(0x10 + i, KVM), i < 31 ? i + 1 : 0);
+		EXPECT_EQ(slot - h.telemetry.slots, i < own ? i + 31 - own : 31);
+		EXPECT_EQ(slot->reason, i < own ? 0x10 + i : KVM_CARETAKER_REASON_SHARED);
+		EXPECT_EQ(EXITS(0x10 + i, KVM), i < own ? i + 1 : 0);
 	}
-	EXPECT_EQ(slot->by[KVM_CARETAKER_KVM].count, 32 + 33 + 34 + 35 + 36 + 37 + 38 + 39 + 40);
+	EXPECT_EQ(slot->by[KVM_CARETAKER_KVM].count,
+		  30 + 31 + 32 + 33 + 34 + 35 + 36 + 37 + 38 + 39 + 40);
+	cpuid_add(0xaa, 0, 0, 0);
+	exit_attached(VMEXIT_CPUID);
+	EXPECT_EQ(h.telemetry.slots[KVM_CARETAKER_SLOT_CPUID].by[KVM_CARETAKER_NATIVE].count, 1);
+	EXPECT_EQ(EXITS(VMEXIT_CPUID, NATIVE), 1);
 	EXPECT(!kvm_caretaker_slot_of(&h.telemetry, 0x9));
 	EXPECT(!kvm_caretaker_slot_of(&h.telemetry, 0x10000));
 	expect_sound();

@@ -20,7 +20,7 @@
 #include <linux/kvm_caretaker_telemetry.h>
 
 /* Version of everything in this header. */
-#define KVM_CARETAKER_CCB_ABI		3
+#define KVM_CARETAKER_CCB_ABI		4
 #define KVM_CARETAKER_CCB_MAGIC		0x31424343	/* "CCB1" */
 
 /* Program header type of the segment that starts with the CCB (sections can be stripped). */

@@ -45,11 +45,20 @@ enum kvm_caretaker_account {
  * 0x41e become 0xe0 to 0xfe, all else (VMEXIT_INVALID among it) shares 0xff.
  */
 #define KVM_CARETAKER_NR_REASONS	256
+#define KVM_CARETAKER_REASON_CPUID	0x72
+#define KVM_CARETAKER_REASON_MSR	0x7c
 #define KVM_CARETAKER_REASON_NPF	0xe0
 #define KVM_CARETAKER_REASON_OTHER	0xff
 
-/* Reasons get a slot at their first exit. The last slot is shared by those that find none free. */
+/*
+ * Reasons get a slot at their first exit, but for CPUID and MSR, which have theirs from the start:
+ * their exits are the ones that have to be short. The last slot is shared by those that find none
+ * free.
+ */
 #define KVM_CARETAKER_NR_SLOTS		32
+#define KVM_CARETAKER_SLOT_CPUID	0
+#define KVM_CARETAKER_SLOT_MSR		1
+#define KVM_CARETAKER_NR_SLOTS_FIXED	2
 #define KVM_CARETAKER_SLOT_SHARED	(KVM_CARETAKER_NR_SLOTS - 1)
 #define KVM_CARETAKER_REASON_SHARED	256
 
@@ -88,7 +97,8 @@ struct kvm_caretaker_cell {
 
 /**
  * struct kvm_caretaker_slot - exits of one reason
- * @reason:	payload, at the first exit: index of the reason, or KVM_CARETAKER_REASON_SHARED
+ * @reason:	kernel, at the first install, for the fixed slots; payload, at the first exit: index
+ *		of the reason, or KVM_CARETAKER_REASON_SHARED
  * @reserved:	zero
  * @by:		see there; by enum kvm_caretaker_server
  */
@@ -171,7 +181,8 @@ struct kvm_caretaker_stall {
  * @pending:	payload, when an exit goes to KVM, blocks or halts, zeroed when it is over;
  *		kernel, at preserve: zeroed. The cell of that exit:
  *		slot * KVM_CARETAKER_NR_SERVERS + server + 1; 0 for none
- * @nr_slots:	payload, at the first exit of a reason: slots in use, the shared one not counted
+ * @nr_slots:	kernel, at the first install: the fixed ones; payload, at the first exit of a
+ *		reason: slots in use, the shared one not counted
  * @reserved32:	zero
  * @machine_checks: payload, at each: machine checks (#MC) on the pCPU, whether survived or not
  * @mc_status:	payload, before @machine_checks: MCi_STATUS of the worst error bank at the last
@@ -184,8 +195,8 @@ struct kvm_caretaker_stall {
  * @ledger:	payload, at each edge; kernel, at preserve (until @tsc_stop) and when it takes the
  *		vCPU back (until @tsc_adopt): TSC cycles by enum kvm_caretaker_account
  * @classes:	see there; by exit class
- * @slot_of:	payload, at the first exit of a reason, after its slot: by reason index, the slot
- *		plus one; 0 for none
+ * @slot_of:	kernel, at the first install, for the fixed slots; payload, at the first exit of a
+ *		reason, after its slot: by reason index, the slot plus one; 0 for none
  * @slots:	see there
  * @stalls:	see there; the last ones
  */
@@ -234,6 +245,16 @@ struct kvm_caretaker_telemetry {
 	struct kvm_caretaker_slot slots[KVM_CARETAKER_NR_SLOTS];
 	struct kvm_caretaker_stall stalls[KVM_CARETAKER_NR_STALLS];
 };
+
+/* The fixed slots of new telemetry */
+static inline void kvm_caretaker_slots_begin(struct kvm_caretaker_telemetry *t)
+{
+	t->slots[KVM_CARETAKER_SLOT_CPUID].reason = KVM_CARETAKER_REASON_CPUID;
+	t->slot_of[KVM_CARETAKER_REASON_CPUID] = KVM_CARETAKER_SLOT_CPUID + 1;
+	t->slots[KVM_CARETAKER_SLOT_MSR].reason = KVM_CARETAKER_REASON_MSR;
+	t->slot_of[KVM_CARETAKER_REASON_MSR] = KVM_CARETAKER_SLOT_MSR + 1;
+	t->nr_slots = KVM_CARETAKER_NR_SLOTS_FIXED;
+}
 
 /* What both writers do; the one who has the vCPU calls it. */
 

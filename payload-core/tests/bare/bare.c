@@ -268,6 +268,7 @@ void setup(const u8 *image, u64 base, const u8 *guest, u32 flags)
 	arena->telemetry.tsc_first = now();
 	arena->telemetry.tsc_last = arena->telemetry.tsc_first;
 	arena->telemetry.open = KVM_CARETAKER_TIME_KVM;
+	kvm_caretaker_slots_begin(&arena->telemetry);
 	C.vmcb = (u64)&arena->kvm_vmcb;
 	C.vmcb_pa = C.vmcb;
 	C.cr3 = (u64)pml4;

@@ -32,6 +32,7 @@ void caretaker_ledger_begin(struct caretaker_block *b)
 
 	t->size = sizeof(*t);
 	t->abi = KVM_CARETAKER_TELEMETRY_ABI;
+	kvm_caretaker_slots_begin(t);
 	t->tsc_first = rdtsc();
 	t->tsc_last = t->tsc_first;
 	caretaker_ledger_open(b);
