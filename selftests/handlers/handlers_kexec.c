@@ -10,6 +10,7 @@
 
 #include "caretaker_test.h"
 #include "console.h"
+#include "digest.h"
 #include "handover.h"
 #include "ktap.h"
 #include "object.h"
@@ -104,12 +105,32 @@ static enum ktap_result written_after(void)
 	return KTAP_PASS;
 }
 
+/* Name and digest of the set are the old kernel's, which this one has from the handover. */
+static enum ktap_result set_is_known(void)
+{
+	struct kvm_caretaker_info info;
+	unsigned char want[sizeof(info.handlers_digest)];
+
+	CHECK(!corpus_digest(corpus_find("handlers/uart"), want), "no digest without a kernel");
+	CHECK(!caretaker_info(&guest, &info), "no INFO");
+	CHECK(info.flags & KVM_CARETAKER_INFO_HANDLERS, "flags %x", info.flags);
+	CHECK(!strcmp(info.handlers_name, "uart"), "name %.16s", info.handlers_name);
+	CHECK(!memcmp(info.handlers_digest, want, sizeof(want)), "digest %02x%02x..., want %02x%02x...",
+	      info.handlers_digest[0], info.handlers_digest[1], want[0], want[1]);
+	return KTAP_PASS;
+}
+
+static enum ktap_result orphan_is_known(void)
+{
+	CHECK(!retrieve_vm(session, &guest), "no VM");
+	CHECK(!retrieve_vcpu(session, &guest, saved), "no vCPU");
+	return set_is_known();
+}
+
 static enum ktap_result adopted(void)
 {
 	int err;
 
-	CHECK(!retrieve_vm(session, &guest), "no VM");
-	CHECK(!retrieve_vcpu(session, &guest, saved), "no vCPU");
 	guest.run->immediate_exit = 1;
 	err = guest_run(&guest);
 	guest.run->immediate_exit = 0;
@@ -149,7 +170,9 @@ static int stage_2(void)
 {
 	static const struct ktap_case cases[] = {
 		{ "the guest writes in the next kernel, before it is adopted", written_after },
+		{ "name and digest of the orphan's handlers are known", orphan_is_known },
 		{ "the vCPU is adopted", adopted, true },
+		{ "name and digest of its handlers are known still", set_is_known },
 		{ "every byte is in the handler's state, in order", all_there },
 		{ "the console is the VMM's again", runs_in_kvm },
 	};

@@ -159,8 +159,10 @@ struct kvm_caretaker_get {
  * @tsc_khz:	  TSC frequency in kHz that telemetry time stamps count in
  * @pad:	  zero
  * @handlers_digest: digest of the handler set, the same for one object on every kernel, as
- *		  caretaker-verify prints it; zeros without handlers, when it is not known, and for
- *		  a set from an earlier kernel
+ *		  caretaker-verify prints it; zeros without handlers and when it is not known. For a
+ *		  set from an earlier kernel what that kernel said
+ * @handlers_name: name of the handler set, a string; empty without handlers. For a set from an
+ *		  earlier kernel what that kernel said
  */
 struct kvm_caretaker_info {
 	__u32 size;
@@ -177,6 +179,7 @@ struct kvm_caretaker_info {
 	__u32 tsc_khz;
 	__u32 pad;
 	__u8 handlers_digest[32];
+	char handlers_name[16];
 };
 
 #define KVM_SET_CARETAKER	_IOWR(0xAE, 0xf0, struct kvm_caretaker_set)
@@ -203,7 +206,8 @@ KVM_CARETAKER_AT(kvm_caretaker_info, preserved_bytes, 0x20);
 KVM_CARETAKER_AT(kvm_caretaker_info, vm_id, 0x30);
 KVM_CARETAKER_AT(kvm_caretaker_info, tsc_khz, 0x38);
 KVM_CARETAKER_AT(kvm_caretaker_info, handlers_digest, 0x40);
-KVM_CARETAKER_ASSERT("info size", sizeof(struct kvm_caretaker_info) == 0x60);
+KVM_CARETAKER_AT(kvm_caretaker_info, handlers_name, 0x60);
+KVM_CARETAKER_ASSERT("info size", sizeof(struct kvm_caretaker_info) == 0x70);
 #endif
 
 #endif /* _UAPI_LINUX_KVM_CARETAKER_H */

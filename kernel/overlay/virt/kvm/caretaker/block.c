@@ -613,6 +613,7 @@ static int block_preserve_handlers(struct caretaker_block *b)
 
 	b->ser->nr_handler_pages = 0;
 	b->ser->state_first = h ? h->nr_text + h->nr_ro : 0;
+	caretaker_handlers_identity(b, b->ser->handlers_name, b->ser->handlers_digest);
 	for (i = 0; h && i < h->nr_pages; i++) {
 		r = caretaker_page_preserve(h->pages[i]);
 		if (r)

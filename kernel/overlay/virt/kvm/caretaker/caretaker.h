@@ -225,6 +225,7 @@ struct caretaker_block *caretaker_block_restore(u64 block_pa);
 void caretaker_block_get(struct caretaker_block *b);
 void caretaker_block_put(struct caretaker_block *b);
 int caretaker_block_set_handlers(struct caretaker_block *b, struct caretaker_handlers *h);
+void caretaker_handlers_identity(const struct caretaker_block *b, char *name, u8 *digest);
 int caretaker_block_preserve(struct caretaker_block *b);
 void caretaker_block_unpreserve(struct caretaker_block *b);
 u64 caretaker_block_va(const struct caretaker_block *b, const void *mem);

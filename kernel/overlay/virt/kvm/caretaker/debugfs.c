@@ -115,6 +115,19 @@ static void show_stalls(struct seq_file *m, struct kvm_caretaker_telemetry *t)
 	}
 }
 
+/* A set without a name has handlers all the same: its digest follows. */
+static void show_handlers(struct seq_file *m, const struct caretaker_block *b)
+{
+	char name[CARETAKER_HANDLERS_NAME];
+	u8 digest[32];
+	bool none = !b->handlers && (b->va || !b->ser->nr_handler_pages);
+
+	caretaker_handlers_identity(b, name, digest);
+	seq_printf(m, "handlers: %s\n", none ? "none" : name);
+	if (!none)
+		seq_printf(m, "digest: %*phN\n", (int)sizeof(digest), digest);
+}
+
 static int caretaker_show(struct seq_file *m, void *v)
 {
 	struct kvm_caretaker *ct = caretaker_of(m->private);
@@ -129,12 +142,9 @@ static int caretaker_show(struct seq_file *m, void *v)
 	t = ct->block->telemetry;
 	state = READ_ONCE(ct->block->ccb->state);
 	seq_printf(m, "state: %s\n", state < ARRAY_SIZE(state_names) ? state_names[state] : "?");
-	seq_printf(m, "vm_id: %016llx\nvcpu: %u\napic_id: %u\ntsc_khz: %u\n", t->vm_id, t->vcpu,
-		   ct->block->apic_id, t->tsc_khz);
-	seq_printf(m, "handlers: %s\n", ct->block->handlers ? ct->block->handlers->name : "none");
-	if (ct->block->handlers)
-		seq_printf(m, "digest: %*phN\n", (int)sizeof(ct->block->handlers->digest),
-			   ct->block->handlers->digest);
+	seq_printf(m, "vm_id: %016llx\nvcpu: %u\napic_id: %u\npcpu: %d\ntsc_khz: %u\n", t->vm_id,
+		   t->vcpu, ct->block->apic_id, (int)ct->block->pcpu, t->tsc_khz);
+	show_handlers(m, ct->block);
 	seq_printf(m, "tsc_stop: %llu\ntsc_run: %llu\ntsc_kick: %llu\ntsc_park: %llu\ntsc_adopt: %llu\n",
 		   t->tsc_stop, t->tsc_run, t->tsc_kick, t->tsc_park, t->tsc_adopt);
 	seq_printf(m, "stray: %llu\nfault: %llu\nfault_rip: 0x%llx\nfault_addr: 0x%llx\nidle_tsc: %llu\n",

@@ -35,6 +35,32 @@ static u64 info_preserved(const struct caretaker_block *b)
 }
 
 /**
+ * caretaker_handlers_identity - what the handler set in use is called
+ * @b:		the block
+ * @name:	CARETAKER_HANDLERS_NAME bytes, get the name of the set, a string; empty for none
+ * @digest:	32 bytes, get its digest; zeros for none, and when it cannot be told
+ *
+ * Of a set from an earlier kernel what that kernel wrote.
+ *
+ * Context: vcpu->mutex or kvm_caretaker.lock held.
+ */
+void caretaker_handlers_identity(const struct caretaker_block *b, char *name, u8 *digest)
+{
+	const struct caretaker_vcpu_ser *ser = b->va ? NULL : b->ser;
+	const struct caretaker_handlers *h = b->handlers;
+
+	memset(name, 0, CARETAKER_HANDLERS_NAME);
+	memset(digest, 0, sizeof(h->digest));
+	if (h) {
+		strscpy(name, h->name, CARETAKER_HANDLERS_NAME);
+		memcpy(digest, h->digest, sizeof(h->digest));
+	} else if (ser && ser->nr_handler_pages) {
+		strscpy(name, ser->handlers_name, CARETAKER_HANDLERS_NAME);
+		memcpy(digest, ser->handlers_digest, sizeof(ser->handlers_digest));
+	}
+}
+
+/**
  * caretaker_info_fill - what the kernel knows about one Caretaker
  * @ct:		the Caretaker
  * @info:	filled in
@@ -63,8 +89,7 @@ void caretaker_info_fill(struct kvm_caretaker *ct, struct kvm_caretaker_info *in
 	info->abi = b->ccb->abi;
 	info->preserved_bytes = info_preserved(b);
 	info->tsc_khz = b->telemetry->tsc_khz;
-	if (b->handlers)
-		memcpy(info->handlers_digest, b->handlers->digest, sizeof(info->handlers_digest));
+	caretaker_handlers_identity(b, info->handlers_name, info->handlers_digest);
 }
 
 /* Copies from a list of pages, as the writable handler state is one. */

@@ -27,7 +27,7 @@
 
 #define CARETAKER_CPUS_COMPATIBLE	"caretaker-cpus-v1"
 #define CARETAKER_VM_COMPATIBLE		"kvm-caretaker-vm-v2"
-#define CARETAKER_VCPU_COMPATIBLE	"kvm-caretaker-vcpu-v3"
+#define CARETAKER_VCPU_COMPATIBLE	"kvm-caretaker-vcpu-v4"
 
 #define CARETAKER_MAX_CPUS		256
 #define CARETAKER_MAX_HANDLER_PAGES	64
@@ -118,6 +118,8 @@ struct caretaker_vm_ser {
  * @ring_off:	at install: event ring, &struct kvm_caretaker_ring, page aligned
  * @reserved:	zero
  * @handler_pa:	at preserve: pages of the handler set: code, read-only data, writable state
+ * @handlers_name: at preserve: name of the handler set, a string
+ * @handlers_digest: at preserve: its digest, zeros when it cannot be told
  */
 struct caretaker_vcpu_ser {
 	u32 size;
@@ -140,6 +142,8 @@ struct caretaker_vcpu_ser {
 	u32 ring_off;
 	u32 reserved;
 	u64 handler_pa[CARETAKER_MAX_HANDLER_PAGES];
+	char handlers_name[16];
+	u8 handlers_digest[32];
 } __packed;
 
 KVM_CARETAKER_AT(caretaker_cpu_ser, used, 0x04);
@@ -177,6 +181,8 @@ KVM_CARETAKER_AT(caretaker_vcpu_ser, nr_handler_pages, 0x48);
 KVM_CARETAKER_AT(caretaker_vcpu_ser, state_first, 0x4c);
 KVM_CARETAKER_AT(caretaker_vcpu_ser, ring_off, 0x50);
 KVM_CARETAKER_AT(caretaker_vcpu_ser, handler_pa, 0x58);
-KVM_CARETAKER_ASSERT("vcpu size", sizeof(struct caretaker_vcpu_ser) == 0x258);
+KVM_CARETAKER_AT(caretaker_vcpu_ser, handlers_name, 0x258);
+KVM_CARETAKER_AT(caretaker_vcpu_ser, handlers_digest, 0x268);
+KVM_CARETAKER_ASSERT("vcpu size", sizeof(struct caretaker_vcpu_ser) == 0x288);
 
 #endif /* _LINUX_KHO_ABI_KVM_CARETAKER_H */
