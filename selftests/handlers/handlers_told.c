@@ -36,6 +36,7 @@
 #define HOG_PRIORITY	50
 #define ICR_NMI		0x4400
 #define GAP_CPUIDS	9
+#define GAP_TRIES	20
 #define HANDLER_BUDGET	(1U << 24)
 
 /* At GUEST_AREA; the guest's code knows the offsets */
@@ -494,7 +495,7 @@ static bool run_gap(const char *name, unsigned int us)
 	unsigned int tries;
 	uint64_t did;
 
-	for (tries = 0; k && tries < 5; tries++) {
+	for (tries = 0; k && tries < GAP_TRIES; tries++) {
 		did = us;
 		if (!gap_once(k, &did))
 			return false;
