@@ -122,18 +122,25 @@ static inline void exit_fill(const struct vmcb *vmcb, const struct kvm_caretaker
 	exit->gpr[KVM_CARETAKER_RSP] = vmcb->rsp;
 }
 
+static inline void handler_begins(const struct vmcb *vmcb, u64 class)
+{
+	/* In a register that holds no argument of what is called next */
+	register struct kvm_caretaker_telemetry *t asm("r9") = payload_telemetry();
+	u64 use = payload_hide(class * sizeof(*t->classes));
+
+	asm("" : "+r" (t));
+	payload_call.use = use;
+	((struct kvm_caretaker_class_use *)((void *)t->classes + use))->calls++;
+	exit_fill(vmcb, t);
+}
+
 /* The arguments are those of what it calls: the hot path moves none. */
 static noinline u32
 handler_call(const struct vmcb *vmcb, u32 index, u64 next, u64 class,
 	     const struct kvm_caretaker_handlers *handlers)
 {
-	struct kvm_caretaker_telemetry *t = payload_telemetry();
-	struct kvm_caretaker_class_use *use = payload_hide(&t->classes[class]);
-
-	payload_call.use = use;
-	use->calls++;
-	exit_fill(vmcb, t);
-	return payload_handler_enter(vmcb, index, next, class, handlers);
+	handler_begins(vmcb, class);
+	return payload_handler_enter_attached(vmcb, index, next, class, handlers);
 }
 
 /**
@@ -147,7 +154,7 @@ bool payload_has_handler(const struct vmcb *vmcb, u32 index)
 }
 
 /**
- * payload_handler() - give an exit to its handler
+ * payload_handler() - while detached: give an exit to its handler
  * @vmcb:	VMCB in use
  * @index:	reason index, of an exit for which there is a handler
  * @next:	guest RIP after the exiting instruction, not 0
@@ -159,7 +166,10 @@ bool payload_has_handler(const struct vmcb *vmcb, u32 index)
  */
 u32 payload_handler(const struct vmcb *vmcb, u32 index, u64 next)
 {
-	return handler_call(vmcb, index, next, reason_class(vmcb, index), payload_handlers());
+	u32 class = reason_class(vmcb, index);
+
+	handler_begins(vmcb, class);
+	return payload_handler_enter_detached(vmcb, index, next, class, payload_handlers());
 }
 
 static noinline u32 attached_forward(u32 index)
@@ -286,7 +296,7 @@ static u32 attached_not_handled(u32 verdict)
 /**
  * payload_handled_attached() - the handler said HANDLED
  *
- * Context: after the handler, by payload_handler_enter(). Of what it wrote the GPRs other than RSP
+ * Context: after the handler, by payload_handler_enter_attached(). Of what it wrote the GPRs other than RSP
  * count; what it asked for by kfuncs counts with any verdict.
  * Return: PAYLOAD_ENTER.
  */

@@ -39,9 +39,9 @@ void offsets(void)
 	CONSTANT(PCPU_HALTED, KVM_CARETAKER_PCPU_HALTED);
 	CONSTANT(VECTOR_NMI, PAYLOAD_VECTOR_NMI);
 	CONSTANT(CALL_EXIT, __builtin_offsetof(struct payload_call, exit));
+	CONSTANT(CALL_ENTRY, __builtin_offsetof(struct payload_call, entry));
 	CONSTANT(CALL_NEXT, __builtin_offsetof(struct payload_call, next));
 	CONSTANT(CALL_INDEX, __builtin_offsetof(struct payload_call, index));
-	CONSTANT(CALL_ENTRY, __builtin_offsetof(struct payload_call, entry));
 	CONSTANT(VMCB_EXIT_CODE, __builtin_offsetof(struct vmcb, exit_code));
 	CONSTANT(VMCB_INT_INFO, __builtin_offsetof(struct vmcb, exit_int_info));
 	CONSTANT(VMCB_RIP, __builtin_offsetof(struct vmcb, rip));

@@ -39,14 +39,14 @@ enum payload_action {
  * @exit:	address of ccb.exit: the handler's argument is the address of this
  * @entry:	address of the compiled handler
  * @next:	guest RIP of the instruction after the exiting one
- * @use:	telemetry of the handler's class
+ * @use:	telemetry of the handler's class: bytes from classes
  * @index:	index of the exit reason in the tables
  */
 struct payload_call {
 	u64 exit;
 	u64 entry;
 	u64 next;
-	struct kvm_caretaker_class_use *use;
+	u64 use;
 	u32 index;
 };
 
@@ -54,8 +54,10 @@ extern struct kvm_caretaker_ccb ccb;
 extern struct payload_call payload_call;
 
 /* handler.S: calls the handler, undoes its GPR writes unless HANDLED, acts on its verdict. */
-u32 payload_handler_enter(const struct vmcb *vmcb, u32 index, u64 next, u64 class,
-			  const struct kvm_caretaker_handlers *handlers);
+u32 payload_handler_enter_attached(const struct vmcb *vmcb, u32 index, u64 next, u64 class,
+				   const struct kvm_caretaker_handlers *handlers);
+u32 payload_handler_enter_detached(const struct vmcb *vmcb, u32 index, u64 next, u64 class,
+				   const struct kvm_caretaker_handlers *handlers);
 
 /* dispatch.c */
 void payload_handlers_begin(const struct vmcb *vmcb);

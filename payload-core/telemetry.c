@@ -88,8 +88,10 @@ void payload_exit_ends(void)
 /* A handler did not serve the exit: its time is its own, what comes now is another server's. */
 void payload_verdict_edge(void)
 {
-	payload_call.use->cycles += kvm_caretaker_book(payload_telemetry(),
-						       KVM_CARETAKER_TIME_HANDLER, payload_tsc());
+	struct kvm_caretaker_telemetry *t = payload_telemetry();
+	u64 cycles = kvm_caretaker_book(t, KVM_CARETAKER_TIME_HANDLER, payload_tsc());
+
+	payload_class_use(t)->cycles += cycles;
 }
 
 /**

@@ -63,6 +63,13 @@ static inline struct vmcb *payload_exit_begins(void)
 	return payload_vmcb();
 }
 
+/* What the handler that is called, or was, was used for */
+static inline struct kvm_caretaker_class_use *
+payload_class_use(struct kvm_caretaker_telemetry *t)
+{
+	return (void *)t->classes + payload_call.use;
+}
+
 /* An exit is over that the cell counts. */
 static __always_inline void
 payload_exit_book(struct kvm_caretaker_telemetry *t, struct kvm_caretaker_cell *cell,
@@ -73,7 +80,7 @@ payload_exit_book(struct kvm_caretaker_telemetry *t, struct kvm_caretaker_cell *
 	*(gap ? &cell->gap_count : &cell->count) += 1;
 	*(gap ? &cell->gap_cycles : &cell->cycles) += cycles;
 	if (server == KVM_CARETAKER_HANDLER)
-		payload_call.use->cycles += cycles;
+		payload_class_use(t)->cycles += cycles;
 	payload_time(cell, cycles);
 }
 

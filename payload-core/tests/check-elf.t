@@ -153,7 +153,8 @@ test_code()
 	expect_code "a jump table" "indirect branch" "jmp *(%rax,%rcx,8)"
 	expect_code "a jump through another pointer of the CCB" "indirect branch" \
 		"jmp *ccb + 0x58(%rip)"
-	expect_code "a second indirect call" "indirect branch" "call *ccb(%rip)"
+	expect_code "an indirect call through another cell" "indirect branch" "call *ccb(%rip)"
+	expect_code "a third call of handlers" "indirect branch" "call *payload_call + 8(%rip)"
 	expect_code "an indirect call through a register" "indirect branch" "call *%rbx"
 	expect_code "a NOTRACK branch" "NOTRACK" "notrack jmp *%rax"
 	expect_code "an absolute address" "rela.dyn is not empty" \

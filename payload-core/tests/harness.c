@@ -165,26 +165,30 @@ void lapic_bit_set(u32 bank, u32 vector)
 	*lapic_at(bank + vector / 32 * 16) |= 1U << (vector & 31);
 }
 
-/* That of handler.S keeps no register: as the run loops, this keeps what the callers need. */
-u32 payload_handler_enter(const struct vmcb *vmcb, u32 index, u64 next, u64 class,
-			  const struct kvm_caretaker_handlers *handlers)
-{
-	register const void *r8 asm("r8") = handlers;
-	static u64 rsp;
-	u32 action;
-
-	asm volatile("push %%rbp\n\t"
-		     "mov %%rsp, %1\n\t"
-		     "and $-16, %%rsp\n\t"
-		     "call payload_handler_bare\n\t"
-		     "mov %1, %%rsp\n\t"
-		     "pop %%rbp"
-		     : "=a" (action), "+m" (rsp), "+D" (vmcb), "+S" (index), "+d" (next),
-		       "+c" (class), "+r" (r8)
-		     : : "rbx", "r9", "r10", "r11", "r12", "r13",
-		     "r14", "r15", "memory", "cc");
-	return action;
+/* Those of handler.S keep no register: as the run loops, these keep what the callers need. */
+#define HANDLER_ENTER(mode)								\
+u32 payload_handler_enter_##mode(const struct vmcb *vmcb, u32 index, u64 next, u64 class, \
+				 const struct kvm_caretaker_handlers *handlers)		\
+{											\
+	register const void *r8 asm("r8") = handlers;					\
+	static u64 rsp;									\
+	u32 action;									\
+											\
+	asm volatile("push %%rbp\n\t"							\
+		     "mov %%rsp, %1\n\t"						\
+		     "and $-16, %%rsp\n\t"						\
+		     "call payload_handler_bare_" #mode "\n\t"				\
+		     "mov %1, %%rsp\n\t"						\
+		     "pop %%rbp"							\
+		     : "=a" (action), "+m" (rsp), "+D" (vmcb), "+S" (index), "+d" (next), \
+		       "+c" (class), "+r" (r8)						\
+		     : : "rbx", "r9", "r10", "r11", "r12", "r13",			\
+		     "r14", "r15", "memory", "cc");					\
+	return action;									\
 }
+
+HANDLER_ENTER(attached)
+HANDLER_ENTER(detached)
 
 static u32 drive(u64 code, u32 (*exit)(void))
 {
