@@ -296,8 +296,8 @@ static u32 attached_not_handled(u32 verdict)
 /**
  * payload_handled_attached() - the handler said HANDLED
  *
- * Context: after the handler, by payload_handler_enter_attached(). Of what it wrote the GPRs other than RSP
- * count; what it asked for by kfuncs counts with any verdict.
+ * Context: after the handler, by payload_handler_enter_attached(). Of what it wrote the GPRs other
+ * than RSP count; what it asked for by kfuncs counts with any verdict.
  * Return: PAYLOAD_ENTER.
  */
 u32 payload_handled_attached(void)
