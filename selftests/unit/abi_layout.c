@@ -15,6 +15,7 @@
 #include <linux/kvm_caretaker_telemetry.h>
 
 /* What the header that two kernels share needs of a kernel */
+typedef __u8 u8;
 typedef __u32 u32;
 typedef __u64 u64;
 #ifndef __packed
