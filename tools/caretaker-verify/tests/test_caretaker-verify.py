@@ -4,6 +4,8 @@
 
 import glob
 import os
+import re
+import subprocess
 import sys
 import tempfile
 
@@ -16,6 +18,21 @@ OUT = os.path.join(os.path.dirname(VERIFY), "../..")
 REFUSED = os.path.join(OUT, "selftests/handlers/refuse/%s.bpf.o")
 ACCEPTED = sorted(glob.glob(os.path.join(OUT, "selftests/handlers/accept/*.bpf.o")) +
                   glob.glob(os.path.join(OUT, "handlers/*.bpf.o")))
+GUIDE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../docs/operators.md")
+
+
+def guide():
+    with open(GUIDE) as f:
+        return f.read()
+
+
+def same_compiler():
+    """Costs in the guide are those of one compiler's objects"""
+    want = re.search("for objects of clang (\\d+)", guide()).group(1)
+    r = subprocess.run([os.environ.get("CLANG", "clang"), "--version"], stdout=subprocess.PIPE)
+    is_now = re.search("clang version (\\d+)", r.stdout.decode()).group(1)
+    if is_now != want:
+        raise T.Skip("the guide's costs are of clang %s, not %s" % (want, is_now))
 
 
 def verify(*words, **how):
@@ -158,6 +175,31 @@ def names_cannot_steer_the_terminal():
     assert b"ua?[2J" in r.stdout and b"\x1b" not in r.stdout, r.stdout
 
 
+def guide_has_a_row_for_each_shipped_set():
+    rows = re.findall(r"^\| (\w+) \|[^|]*\| \d+ \| \d+ \|[^|]*\|$", guide(), re.M)
+    sets = [os.path.basename(p).split(".")[0] for p in ACCEPTED if "/accept/" not in p]
+    T.check_equal(sorted(rows), sorted(sets))
+
+
+def guide_has_the_costs_that_are_verified():
+    same_compiler()
+    for name, cost, most in re.findall(r"^\| (\w+) \|[^|]*\| (\d+) \| (\d+) \|[^|]*\|$", guide(), re.M):
+        r = verify("-j", os.path.join(OUT, "handlers/%s.bpf.o" % name))
+        worst = max(p["worst_case"] for p in T.records(r)["program"])
+        T.check_equal(int(cost), worst, name)
+        assert 0 < int(most) <= worst, name
+
+
+def guide_shows_what_it_prints():
+    same_compiler()
+    shown = re.search(r"caretaker-verify out/handlers/uart.bpf.o\n(.*?)\n\n", guide(), re.S).group(1)
+    printed = T.run(ASAN, os.path.join(OUT, "handlers/uart.bpf.o")).stdout.decode()
+    for line in [x.split("#")[0].split("...")[0].strip() for x in shown.splitlines()]:
+        if line.startswith("digest"):
+            continue
+        assert line.replace("out/handlers/", "") in printed, (line, printed)
+
+
 def binary_is_static():
     T.check_static(VERIFY)
 
@@ -168,4 +210,5 @@ T.main([shipped_and_accepted_objects_have_a_cost, no_root_is_needed,
         one_bad_object_of_several_is_status_1, rules_are_listed, usage_errors_are_status_2,
         help_and_version_are_status_0, what_is_no_object_is_refused,
         output_that_cannot_be_written_is_status_1, damaged_objects_do_not_crash_it,
-        names_cannot_steer_the_terminal, binary_is_static])
+        names_cannot_steer_the_terminal, guide_has_a_row_for_each_shipped_set,
+        guide_has_the_costs_that_are_verified, guide_shows_what_it_prints, binary_is_static])
