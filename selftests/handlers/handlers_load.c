@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "../../bpf-handlers/pmtimer.h"
@@ -349,6 +350,40 @@ static void change_last_bit(void *constants)
 	((struct caretaker_pmtimer_config *)constants)->base_count ^= 1;
 }
 
+/* Variables of several sections are where the object's types say, found without a kernel. */
+static enum ktap_result state_by_types(void)
+{
+	static const struct {
+		const char *section, *name;
+		unsigned long long value;
+	} vars[] = { { ".bss", "a", 11 }, { ".data", "b", 22 }, { ".data.more", "d", 33 } };
+	const struct corpus_entry *e = corpus_find("accept/several_sections");
+	static char state[16384];
+	static struct handlers h;
+	struct kvm_caretaker_get g = {
+		.size = sizeof(g), .what = KVM_CARETAKER_GET_STATE, .buf = (unsigned long)state,
+		.len = sizeof(state),
+	};
+	unsigned long long ns, number;
+	unsigned int i;
+	size_t size;
+
+	if (no_guest)
+		SKIP("%s", no_guest);
+	CHECK(!handlers_open(&h, e) && !handlers_load(&h) && !handlers_attach(&h), "not loaded");
+	for (i = 0; i < ARRAY_SIZE(vars); i++)
+		memcpy(bpf_map__initial_value(bpf_object__find_map_by_name(h.obj, vars[i].section),
+					      &size), &vars[i].value, 8);
+	CHECK(!install(&h, &ns), "not installed: %s", caretaker_log);
+	CHECK(!ioctl(guest.vcpu_fd, KVM_GET_CARETAKER, &g), "no state: %s", strerror(errno));
+	for (i = 0; i < ARRAY_SIZE(vars); i++)
+		CHECK(!corpus_state(e, state, sizeof(state), vars[i].name, &number) &&
+		      number == vars[i].value, "%s: %llu", vars[i].name, number);
+	handlers_close(&h);
+	CHECK(!caretaker_remove(&guest), "the Caretaker cannot be removed");
+	return KTAP_PASS;
+}
+
 /* The same set with one bit of its constants changed by its loader is another one. */
 static enum ktap_result constants_count(void)
 {
@@ -442,7 +477,7 @@ int main(void)
 	const struct corpus_entry *e;
 	int devnull;
 
-	ktap_plan((unsigned int)(corpus_end - corpus) + 8);
+	ktap_plan((unsigned int)(corpus_end - corpus) + 9);
 	guest_make();
 	for (e = corpus; e < corpus_end; e++)
 		one(e);
@@ -456,6 +491,7 @@ int main(void)
 	ktap_result(changed_after_load(), "refused: a change of a set that is linked");
 	ktap_diag("%u digests compared", nr_digests);
 	ktap_result(constants_count(), "a constant that the loader sets is part of the digest");
+	ktap_result(state_by_types(), "the state of several sections is decoded by the object's types");
 	ktap_result(link_moved(), "installing races with a link that is moved between sets");
 	return ktap_finish();
 }

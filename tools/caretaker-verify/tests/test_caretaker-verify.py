@@ -5,6 +5,7 @@
 import glob
 import os
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -164,9 +165,62 @@ def damaged_objects_do_not_crash_it():
             if data:
                 data[rng.randrange(len(data))] = rng.randrange(256)
         files.append(scratch(bytes(data)))
+    state = scratch(b"\xa5" * 5 * 4096)
+    for f in files[::8]:
+        r = verify("-s", state.name, f.name)
+        assert r.returncode in (0, 1), r.stderr.decode()[:2000]
     r = verify("-j", *[f.name for f in files])
     assert r.returncode in (0, 1), r.stderr.decode()[:2000]
     T.check_equal(len(T.records(r)["object"]), len(files))
+
+
+def state_values(name, data, *words):
+    """What -s says of the state in data: {variable: value}"""
+    with scratch(data) as f:
+        r = verify("-j", "-s", f.name, os.path.join(OUT, name + ".bpf.o"), *words)
+    T.check_status(r, 0)
+    return {v["variable"]: v.get("value", v.get("bytes")) for v in T.records(r).get("value", [])}
+
+
+def state_is_decoded_by_the_types():
+    uart = struct.pack("<4I4Q", 16736, 1, 16384, 0, 5, 3, 0, 7) + b"hello"
+    T.check_equal(state_values("handlers/uart", uart.ljust(5 * 4096, b"\0")),
+                  {"uart_state.size": 16736, "uart_state.version": 1, "uart_state.ring_size": 16384,
+                   "uart_state.head": 5, "uart_state.drained": 3, "uart_state.polls": 7,
+                   "uart_state.ring": b"hello".hex()})
+    msr = struct.pack("<IIQ", 400, 0, 2**64 - 1)
+    T.check_equal(state_values("handlers/msr", msr.ljust(4096, b"\0")),
+                  {"msr_state.size": 400, "msr_state.others": 2**64 - 1})
+    T.check_equal(state_values("selftests/handlers/accept/bit_fields",
+                               struct.pack("<I", 1 | 2 << 1 | 0x3f8 << 4).ljust(4096, b"\0")),
+                  {"f.in": 1, "f.size": 2, "f.port": 0x3f8})
+
+
+def state_of_several_sections_is_taken_apart():
+    page = [struct.pack("<Q", n).ljust(4096, b"\0") for n in (1, 2, 3)]
+    got = state_values("selftests/handlers/accept/several_sections", b"".join(page))
+    T.check_equal(sorted(got), ["a", "b", "d"])
+    T.check_equal(sorted(got.values()), [1, 2, 3])
+
+
+def state_for_people():
+    uart = struct.pack("<4I4Q", 16736, 0, 0, 0, 5, 0, 0, 0) + b"a\"\n\x1b"
+    with scratch(uart.ljust(5 * 4096, b"\0")) as f:
+        r = verify("-s", f.name, os.path.join(OUT, "handlers/uart.bpf.o"))
+    T.check_status(r, 0)
+    for line in ("  uart_state.size 16736\n", "  uart_state.head 5\n",
+                 '  uart_state.ring "a\\"\\n\\x1b"\n'):
+        assert line in r.stdout.decode(), (line, r.stdout)
+
+
+def state_of_another_object_is_refused():
+    for data, name, text in ((bytes(4096), "handlers/uart", "it is of another object"),
+                             (bytes(1 << 20), "handlers/uart", "longer than any state"),
+                             (bytes(4096), "selftests/handlers/accept/no_state", "no handler uses")):
+        with scratch(data) as f:
+            T.check_status(verify("-s", f.name, os.path.join(OUT, name + ".bpf.o")), 1, text)
+    T.check_status(verify("-s", "/nonexistent", ACCEPTED[0]), 1, "No such file")
+    T.check_status(verify("-s", "/dev/null", ACCEPTED[0], ACCEPTED[1]), 2, "name one")
 
 
 def names_cannot_steer_the_terminal():
@@ -210,5 +264,7 @@ T.main([shipped_and_accepted_objects_have_a_cost, no_root_is_needed,
         one_bad_object_of_several_is_status_1, rules_are_listed, usage_errors_are_status_2,
         help_and_version_are_status_0, what_is_no_object_is_refused,
         output_that_cannot_be_written_is_status_1, damaged_objects_do_not_crash_it,
+        state_is_decoded_by_the_types, state_of_several_sections_is_taken_apart,
+        state_for_people, state_of_another_object_is_refused,
         names_cannot_steer_the_terminal, guide_has_a_row_for_each_shipped_set,
         guide_has_the_costs_that_are_verified, guide_shows_what_it_prints, binary_is_static])
