@@ -29,9 +29,8 @@ static __always_inline int ports_read61(struct kvm_caretaker_exit *exit)
 
 	if (value & PORT_61_GATE)
 		return KVM_CARETAKER_NEXT;
-	if (s->reads61 & 1)
+	if (__sync_fetch_and_add(&s->reads61, 1) & 1)
 		value |= PORT_61_REFRESH;
-	s->reads61++;
 	exit->gpr[KVM_CARETAKER_RAX] = (exit->gpr[KVM_CARETAKER_RAX] & ~0xffULL) | value;
 	return KVM_CARETAKER_HANDLED;
 }
@@ -46,7 +45,7 @@ static __always_inline int ports_61(struct kvm_caretaker_exit *exit)
 		return ports_read61(exit);
 	s->port61 = exit->gpr[KVM_CARETAKER_RAX] & PORT_61_KEPT;
 	s->flags |= CARETAKER_PORT61_DIRTY;
-	s->writes61++;
+	__sync_fetch_and_add(&s->writes61, 1);
 	return KVM_CARETAKER_HANDLED;
 }
 
@@ -57,7 +56,7 @@ static __always_inline int ports_serve(struct kvm_caretaker_exit *exit)
 	case PORT_DELAY2:
 		if (exit->info1 & KVM_CARETAKER_IO_IN)
 			break;
-		ports_state.delays++;
+		__sync_fetch_and_add(&ports_state.delays, 1);
 		return KVM_CARETAKER_HANDLED;
 	case PORT_61:
 		return ports_61(exit);

@@ -14,7 +14,10 @@
  */
 #include "caretaker.bpf.h"
 
-/* State: fixed-width, size first, so that a tool can tell what it reads. */
+/*
+ * State: fixed-width, size first, so that a tool can tell what it reads. vCPUs that have the same
+ * set share it: what several of them count is counted by atomics.
+ */
 struct {
 	__u32 size;
 	__u32 pad;
@@ -25,9 +28,9 @@ struct {
 CARETAKER_HANDLER(hypercall, template_hypercall)
 {
 	template_state.size = sizeof(template_state);
-	template_state.hypercalls++;
+	__sync_fetch_and_add(&template_state.hypercalls, 1);
 	if (caretaker_detached(exit))
-		template_state.hypercalls_gap++;
+		__sync_fetch_and_add(&template_state.hypercalls_gap, 1);
 	return KVM_CARETAKER_NEXT;
 }
 

@@ -153,6 +153,8 @@ CARETAKER_API int caretaker_handlers_load(const char *path, struct caretaker_han
 					  char *log, size_t log_size);
 CARETAKER_API int caretaker_handlers_fd(const struct caretaker_handlers *h);
 CARETAKER_API int caretaker_handlers_attach(struct caretaker_handlers *h);
+CARETAKER_API int caretaker_handlers_attach_log(struct caretaker_handlers *h, char *log,
+						size_t log_size);
 CARETAKER_API uint64_t caretaker_handlers_load_ns(const struct caretaker_handlers *h);
 CARETAKER_API uint64_t caretaker_handlers_verify_ns(const struct caretaker_handlers *h);
 CARETAKER_API void caretaker_handlers_free(struct caretaker_handlers *h);

@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "caretaker.h"
 #include "carry.h"
+#include "klog.h"
 
 struct caretaker_handlers {
 	struct bpf_object *obj;
@@ -145,7 +147,8 @@ static int object_load(struct caretaker_handlers *h, const char *path)
  * caretaker_handlers_load() - load a handler object into the kernel
  * @path: object file with one struct kvm_caretaker_ops
  * @out: set to the set; free it with caretaker_handlers_free()
- * @log: buffer for messages of libbpf and the verifier, or NULL
+ * @log: buffer for what the kernel's log says of a refusal, if the caller may read that, then the
+ *	messages of libbpf and the verifier; or NULL
  * @log_size: bytes at @log
  *
  * Loading verifies the programs; installing them on a vCPU is caretaker_install() with
@@ -160,11 +163,12 @@ int caretaker_handlers_load(const char *path, struct caretaker_handlers **out,
 	struct caretaker_handlers *h = calloc(1, sizeof(*h));
 	uint64_t start = now_ns();
 	libbpf_print_fn_t prev;
-	int ret;
+	int ret, klog;
 
 	*out = NULL;
 	if (!h)
 		return -ENOMEM;
+	klog = klog_open();
 	msgs.buf = log_size ? log : NULL;
 	msgs.size = log_size;
 	msgs.used = 0;
@@ -174,6 +178,10 @@ int caretaker_handlers_load(const char *path, struct caretaker_handlers **out,
 	ret = object_load(h, path);
 	libbpf_set_print(prev);
 	msgs.buf = NULL;
+	if (ret)
+		klog_prepend(klog, log_size ? log : NULL, log_size);
+	if (klog >= 0)
+		close(klog);
 	if (ret) {
 		caretaker_handlers_free(h);
 		return ret;
@@ -228,14 +236,35 @@ int caretaker_handlers_fd(const struct caretaker_handlers *h)
  */
 int caretaker_handlers_attach(struct caretaker_handlers *h)
 {
-	uint64_t start = now_ns();
-	int err;
+	return caretaker_handlers_attach_log(h, NULL, 0);
+}
 
+/**
+ * caretaker_handlers_attach_log() - as caretaker_handlers_attach(), and say why not
+ * @h: loaded set
+ * @log: buffer for what the kernel's log says of a refusal, empty when the caller may not read it;
+ *	or NULL
+ * @log_size: bytes at @log
+ *
+ * Return: as there: -EPROTONOSUPPORT for a set of another ABI version, -EINVAL for an empty one.
+ */
+int caretaker_handlers_attach_log(struct caretaker_handlers *h, char *log, size_t log_size)
+{
+	uint64_t start = now_ns();
+	int err, klog;
+
+	if (log && log_size)
+		log[0] = 0;
 	if (h->link)
 		return 0;
+	klog = klog_open();
 	h->link = bpf_map__attach_struct_ops(h->map);
 	err = h->link ? 0 : -errno;
 	h->load_ns += now_ns() - start;
+	if (err)
+		klog_prepend(klog, log, log_size);
+	if (klog >= 0)
+		close(klog);
 	return err;
 }
 

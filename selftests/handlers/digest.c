@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The digest of a handler object, found without a kernel, as caretaker-verify does. */
+/* Digest and types of a handler object, found without a kernel, as caretaker-verify does. */
 #include "../../verifier-ext/user/object.h"
 #include "digest.h"
 
@@ -10,6 +10,35 @@ int corpus_digest(const struct corpus_entry *e, unsigned char *digest)
 
 	if (!err)
 		err = object_digest(&o, digest);
+	object_close(&o);
+	return err;
+}
+
+struct wanted {
+	const char *name;
+	unsigned long long *number;
+};
+
+/* Values that are zero do not come here. */
+static void take(void *arg, const struct object_value *v)
+{
+	const struct wanted *w = arg;
+
+	if (!strcmp(v->path, w->name))
+		*w->number = v->number;
+}
+
+int corpus_state(const struct corpus_entry *e, const void *state, size_t len, const char *name,
+		 unsigned long long *number)
+{
+	struct wanted w = { .name = name, .number = number };
+	static struct object o;
+	char why[128];
+	int err = object_open_mem(&o, e->start, (size_t)(e->end - e->start));
+
+	*number = 0;
+	if (!err)
+		err = object_state(&o, state, len, take, &w, why, sizeof(why));
 	object_close(&o);
 	return err;
 }

@@ -7,4 +7,8 @@
 /* 32 bytes; 0 or a negative errno. */
 int corpus_digest(const struct corpus_entry *e, unsigned char *digest);
 
+/* The number @name in the state of a set, by the types of its object; 0 or a negative errno. */
+int corpus_state(const struct corpus_entry *e, const void *state, size_t len, const char *name,
+		 unsigned long long *number);
+
 #endif /* HANDLERS_DIGEST_H */

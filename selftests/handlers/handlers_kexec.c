@@ -145,10 +145,15 @@ static enum ktap_result all_there(void)
 		.size = sizeof(a), .what = KVM_CARETAKER_GET_STATE,
 		.buf = (unsigned long)&got, .len = sizeof(got),
 	};
+	unsigned long long head;
 
 	CHECK(!ioctl(guest.vcpu_fd, KVM_GET_CARETAKER, &a), "KVM_GET_CARETAKER: %s",
 	      strerror(errno));
 	CHECK(a.len == sizeof(got), "%llu bytes of state", a.len);
+	CHECK(!corpus_state(corpus_find("handlers/uart"), &got, sizeof(got), "uart_state.head",
+			    &head), "no types");
+	CHECK(head == got.head, "head is %llu by the object's types, %llu by the header", head,
+	      got.head);
 	return console_kept(&got, 0, IN_NEXT_KERNEL);
 }
 
@@ -173,7 +178,7 @@ static int stage_2(void)
 		{ "name and digest of the orphan's handlers are known", orphan_is_known },
 		{ "the vCPU is adopted", adopted, true },
 		{ "name and digest of its handlers are known still", set_is_known },
-		{ "every byte is in the handler's state, in order", all_there },
+		{ "every byte is in the handler's state, in order, by its types, too", all_there },
 		{ "the console is the VMM's again", runs_in_kvm },
 	};
 

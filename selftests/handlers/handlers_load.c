@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "../../bpf-handlers/pmtimer.h"
@@ -21,6 +22,7 @@ static const char *no_guest;	/* why nothing can be installed */
 static int payload = -1;
 
 static unsigned int nr_digests;	/* sets whose digest was compared */
+static unsigned int nr_whole;	/* refusals whose words were looked at */
 
 static const unsigned char code[] = { 0xf4, 0xeb, 0xfd };	/* hlt; jmp */
 
@@ -92,6 +94,56 @@ static void show(const struct handlers *h, const char *klog)
 	ktap_diag("the ioctl: %.900s", caretaker_log);
 }
 
+/* Rules that are about a program or a map as a whole, not about an instruction */
+static const char * const whole_rules[] = { "SLEEP", "SIZE", "MAPMMAP" };
+
+static bool rule_has_line(const char *rule)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(whole_rules); i++)
+		if (!strcmp(rule, whole_rules[i]))
+			return false;
+	return true;
+}
+
+/* "handler io (helper): instruction 0: helper.bpf.c:10: what is wrong [HELPER]: remedy" */
+static bool refusal_is_whole(const char *log, const struct expect *x)
+{
+	unsigned int insn, line, remedy = 0;
+	char class[16], prog[32], rule[32];
+	const char *at = strstr(log, "handler "), *end;
+	int used = 0, place = 0;
+
+	if (!at || sscanf(at, "handler %15s (%31[^)]): %n", class, prog, &used) != 2 || !used)
+		return false;
+	at += used;
+	if (rule_has_line(x->rule) &&
+	    (sscanf(at, "instruction %u: %*[a-z0-9_.]:%u: %n", &insn, &line, &place) != 2 ||
+	     !place || !line))
+		return false;
+	at += place;
+	snprintf(rule, sizeof(rule), "[%s]: ", x->rule);
+	end = strstr(at, rule);
+	if (end)
+		remedy = (unsigned int)strcspn(end + strlen(rule), "\n");
+	return end && end > at && remedy > 10;
+}
+
+/* Where the passes, not the BPF verifier, are who refused: that they said all there is to say. */
+static bool said_all(const struct expect *x, const char *klog)
+{
+	const char *log = strstr(klog, x->text) ? klog : caretaker_log;
+
+	if (!strstr(log, x->text) || !strcmp(x->rule, "-") || !strcmp(x->rule, "SET"))
+		return true;
+	nr_whole++;
+	if (refusal_is_whole(log, x))
+		return true;
+	ktap_diag("program, instruction, source line, rule or remedy is not named");
+	return false;
+}
+
 static enum ktap_result refused(const struct handlers *h, const struct expect *x, int err,
 				const char *step)
 {
@@ -101,7 +153,7 @@ static enum ktap_result refused(const struct handlers *h, const struct expect *x
 		ktap_skip_reason("%s", no_guest);
 		return KTAP_SKIP;
 	}
-	if (err && !strcmp(step, x->step) &&
+	if (err && !strcmp(step, x->step) && said_all(x, klog) &&
 	    (strstr(h->log, x->text) || strstr(klog, x->text) || strstr(caretaker_log, x->text)))
 		return KTAP_PASS;
 	ktap_diag("step %s: %s; wanted a refusal at step %s with \"%s\"", step,
@@ -298,6 +350,40 @@ static void change_last_bit(void *constants)
 	((struct caretaker_pmtimer_config *)constants)->base_count ^= 1;
 }
 
+/* Variables of several sections are where the object's types say, found without a kernel. */
+static enum ktap_result state_by_types(void)
+{
+	static const struct {
+		const char *section, *name;
+		unsigned long long value;
+	} vars[] = { { ".bss", "a", 11 }, { ".data", "b", 22 }, { ".data.more", "d", 33 } };
+	const struct corpus_entry *e = corpus_find("accept/several_sections");
+	static char state[16384];
+	static struct handlers h;
+	struct kvm_caretaker_get g = {
+		.size = sizeof(g), .what = KVM_CARETAKER_GET_STATE, .buf = (unsigned long)state,
+		.len = sizeof(state),
+	};
+	unsigned long long ns, number;
+	unsigned int i;
+	size_t size;
+
+	if (no_guest)
+		SKIP("%s", no_guest);
+	CHECK(!handlers_open(&h, e) && !handlers_load(&h) && !handlers_attach(&h), "not loaded");
+	for (i = 0; i < ARRAY_SIZE(vars); i++)
+		memcpy(bpf_map__initial_value(bpf_object__find_map_by_name(h.obj, vars[i].section),
+					      &size), &vars[i].value, 8);
+	CHECK(!install(&h, &ns), "not installed: %s", caretaker_log);
+	CHECK(!ioctl(guest.vcpu_fd, KVM_GET_CARETAKER, &g), "no state: %s", strerror(errno));
+	for (i = 0; i < ARRAY_SIZE(vars); i++)
+		CHECK(!corpus_state(e, state, sizeof(state), vars[i].name, &number) &&
+		      number == vars[i].value, "%s: %llu", vars[i].name, number);
+	handlers_close(&h);
+	CHECK(!caretaker_remove(&guest), "the Caretaker cannot be removed");
+	return KTAP_PASS;
+}
+
 /* The same set with one bit of its constants changed by its loader is another one. */
 static enum ktap_result constants_count(void)
 {
@@ -391,10 +477,11 @@ int main(void)
 	const struct corpus_entry *e;
 	int devnull;
 
-	ktap_plan((unsigned int)(corpus_end - corpus) + 8);
+	ktap_plan((unsigned int)(corpus_end - corpus) + 9);
 	guest_make();
 	for (e = corpus; e < corpus_end; e++)
 		one(e);
+	ktap_diag("%u refusals name program, line, rule and remedy", nr_whole);
 	devnull = dup(STDIN_FILENO);
 	ktap_result(wrong_fd(9999, -EBADF, "no BPF map"), "refused: closed descriptor");
 	ktap_result(wrong_fd(devnull, -EINVAL, "no BPF map"), "refused: descriptor of a file");
@@ -404,6 +491,7 @@ int main(void)
 	ktap_result(changed_after_load(), "refused: a change of a set that is linked");
 	ktap_diag("%u digests compared", nr_digests);
 	ktap_result(constants_count(), "a constant that the loader sets is part of the digest");
+	ktap_result(state_by_types(), "the state of several sections is decoded by the object's types");
 	ktap_result(link_moved(), "installing races with a link that is moved between sets");
 	return ktap_finish();
 }

@@ -13,6 +13,8 @@ static const struct opt opts[] = {
 	  "cost that one call may have, 20000 if not given" },
 	{ 'j', "json", NULL, OPT_FLAG, &options.json, 0, "NDJSON: one object per line" },
 	{ 'r', "rules", NULL, OPT_FLAG, &options.rules, 0, "list the rules, and stop" },
+	{ 's', "state", "FILE", OPT_STRING, &options.state, 0,
+	  "print the state in FILE, as it was kept over a gap, by the object's types" },
 };
 
 static const struct opt_usage usage = {
@@ -21,7 +23,8 @@ static const struct opt_usage usage = {
 		"and prints what each one costs in the worst case.\n",
 	.examples = "examples:\n"
 		    "  caretaker-verify out/handlers/uart.bpf.o\n"
-		    "  caretaker-verify -b 500 -j mine.bpf.o\n",
+		    "  caretaker-verify -b 500 -j mine.bpf.o\n"
+		    "  caretaker-verify -s uart.state uart.bpf.o\n",
 };
 
 /* Whether the option at @word takes the next word as its argument. */
@@ -93,6 +96,8 @@ static int verify(const char *path)
 	if (!err)
 		err = object_set_check(o);
 	report_object(&options, path, o, err);
+	if (!err && options.state)
+		err = report_state(&options, path, o);
 	object_close(o);
 	free(o);
 	return err;
@@ -117,6 +122,9 @@ static int run(int argc, char **argv)
 		report_rules(&options);
 	} else if (!nr) {
 		tool_err("no object named: give the file that clang wrote; -h tells more");
+		status = TOOL_USAGE;
+	} else if (options.state && nr > 1) {
+		tool_err("--state %s: of which of %d objects is it? name one", options.state, nr);
 		status = TOOL_USAGE;
 	} else {
 		report_begin(&options);

@@ -11,16 +11,19 @@
  * @budget:	cost that one call may have, 0 for the kernel's default
  * @json:	NDJSON
  * @rules:	list the rules and stop
+ * @state:	file with state to be printed by the object's types, NULL for none
  */
 struct verify_options {
 	long budget;
 	bool json;
 	bool rules;
+	const char *state;
 };
 
 void report_begin(const struct verify_options *opts);
 void report_object(const struct verify_options *opts, const char *path, const struct object *o,
 		   int err);
+int report_state(const struct verify_options *opts, const char *path, const struct object *o);
 void report_rules(const struct verify_options *opts);
 
 #endif /* VERIFY_H */

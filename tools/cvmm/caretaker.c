@@ -36,10 +36,10 @@ static int handlers_load(struct vm *vm, const char *path, struct caretaker_handl
 		return ret;
 	}
 	handlers_carry(vm, *h);
-	ret = caretaker_handlers_attach(*h);
+	ret = caretaker_handlers_attach_log(*h, log, sizeof(log));
 	if (!ret)
 		return 0;
-	snprintf(why, size, "handlers %s: register: %s", path, strerror(-ret));
+	snprintf(why, size, "handlers %s: register: %s: %.900s", path, strerror(-ret), log);
 	caretaker_handlers_free(*h);
 	*h = NULL;
 	return ret;

@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -87,6 +88,51 @@ static int do_update(struct vm *vm, const struct request *r, char *why, size_t s
 	return vm_update(vm, word_or_null(r, 1), word_or_null(r, 2), why, size);
 }
 
+static int bytes_write(const char *path, const void *bytes, size_t len)
+{
+	int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600), ret = 0;
+	size_t done = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	while (done < len && !ret) {
+		n = write(fd, (const char *)bytes + done, len - done);
+		if (n > 0)
+			done += n;
+		else if (!n || errno != EINTR)
+			ret = n ? -errno : -EIO;
+	}
+	if (close(fd) && !ret)
+		ret = -errno;
+	return ret;
+}
+
+/* "state FILE": what the handlers' variables hold; all vCPUs share them */
+static int do_state(struct vm *vm, const struct request *r, char *why, size_t size)
+{
+	void *state = NULL;
+	size_t len = 0;
+	int ret;
+
+	if (r->nr != 2) {
+		snprintf(why, size, "state needs the name of a file");
+		return -EINVAL;
+	}
+	ret = vm->caretaker ? caretaker_get_state(vm->vcpu[0].fd, &state, &len) : -ENOENT;
+	if (!ret && !len)
+		ret = -ENODATA;
+	if (ret)
+		snprintf(why, size, "handler state: read: %s", ret == -ENODATA ?
+			 "no handlers that keep any are installed" : caretaker_strerror(ret));
+	if (!ret)
+		ret = bytes_write(r->word[1], state, len);
+	if (ret && !why[0])
+		snprintf(why, size, "handler state: write %s: %s", r->word[1], strerror(-ret));
+	free(state);
+	return ret;
+}
+
 /* Returns 0 when the answer has been written. */
 static int do_rehearse(struct vm *vm, const struct request *r, FILE *out, char *why, size_t size)
 {
@@ -122,6 +168,8 @@ static bool request_serve(struct vm *vm, struct request *r, FILE *out)
 		ret = do_update(vm, r, why, sizeof(why));
 	else if (!strcmp(r->word[0], "mailbox"))
 		ret = do_mailbox(vm, r, why, sizeof(why));
+	else if (!strcmp(r->word[0], "state"))
+		ret = do_state(vm, r, why, sizeof(why));
 	else if (!strcmp(r->word[0], "rehearse"))
 		ret = do_rehearse(vm, r, out, why, sizeof(why));
 	else if (!strcmp(r->word[0], "quit"))

@@ -35,6 +35,7 @@ static const char ctl_text[] =
 	"  rehearse SECONDS [json]\n"
 	"               let the guest run detached in this kernel for so long; list every exit that\n"
 	"               would block in a gap\n"
+	"  state FILE   write what the handlers' variables hold to FILE; caretaker-verify -s reads it\n"
 	"  mailbox N    command for the workload in the guest; 1 ends it\n"
 	"  quit         end cvmm and the guest\n"
 	"\n"

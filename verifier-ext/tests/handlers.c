@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The other shipped handlers: what each does attached, in the gap, and does not do. */
+#include "cpuid.h"
 #include "cpuidmask.h"
 #include "doorbell.h"
 #include "hypercall.h"
@@ -211,8 +212,59 @@ static void test_recorder(int nr, char **paths)
 	shipped_unload();
 }
 
+static void test_cpuid(int nr, char **paths)
+{
+	struct caretaker_cpuid_state *s = shipped_load("cpuid", sizeof(*s), nr, paths);
+	struct kvm_caretaker_exit e;
+
+	if (!s)
+		return;
+	test_result(cpuid(&e, CARETAKER_CPUID_LEAF, 0) == 0 && e.gpr[RBX] == CARETAKER_CPUID_EBX &&
+		    cpuid(&e, 0, 0) == KVM_CARETAKER_NEXT,
+		    "cpuid: answers its leaf, and leaves others alone");
+	*s = (struct caretaker_cpuid_state){ .size = sizeof(*s), .leaf = 1, 5, 6, 7, 8 };
+	test_result(cpuid(&e, 1, 0) == 0 && e.gpr[RAX] == 5 && e.gpr[RBX] == 6 &&
+		    e.gpr[RCX] == 7 && e.gpr[RDX] == 8, "cpuid: answers the VMM's leaf");
+	shipped_unload();
+}
+
+/* What each of its parts serves without words of the VMM's, and what none does. */
+static void test_pc(int nr, char **paths)
+{
+	u64 rax = 0;
+
+	if (!shipped_load("pc", 0, nr, paths))
+		return;
+	test_result(shipped_out(0, OUT(0x3f8, 1), 'x') == KVM_CARETAKER_FORWARD &&
+		    shipped_out(0, OUT(0x80, 1), 0) == KVM_CARETAKER_FORWARD,
+		    "pc: attached, all goes to KVM");
+	test_result(shipped_io(GAP, IN(0x3fd, 1), &rax) == 0 && rax == 0x60 &&
+		    shipped_out(GAP, OUT(0x3f8, 1), 'x') == 0, "pc: uart serves");
+	test_result(shipped_out(GAP, OUT(0xed, 1), 0) == 0, "pc: ports serves");
+	test_result(shipped_io(GAP, IN(0x608, 4), &rax) == KVM_CARETAKER_NEXT &&
+		    shipped_out(GAP, OUT(0xc010, 2), 0) == KVM_CARETAKER_NEXT,
+		    "pc: what none was told of is left alone");
+	shipped_unload();
+}
+
+static void test_template(int nr, char **paths)
+{
+	u64 *s = shipped_load("template", 24, nr, paths);
+	struct kvm_caretaker_exit e;
+
+	if (!s)
+		return;
+	test_result(vmmcall(&e, 0, 1) == KVM_CARETAKER_NEXT && s[1] == 1 && s[2] == 0 &&
+		    vmmcall(&e, GAP, 1) == KVM_CARETAKER_NEXT && s[1] == 2 && s[2] == 1,
+		    "template: hypercalls are counted, those of the gap once more");
+	shipped_unload();
+}
+
 void test_handlers(int nr, char **paths)
 {
+	test_cpuid(nr, paths);
+	test_pc(nr, paths);
+	test_template(nr, paths);
 	test_ports(nr, paths);
 	test_cpuidmask(nr, paths);
 	test_msr(nr, paths);

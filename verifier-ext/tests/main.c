@@ -31,6 +31,7 @@ static void test_given(int nr, char **paths)
 	test_uart(nr, paths);
 	test_handlers(nr, paths);
 	test_timed(nr, paths);
+	test_shared(nr, paths);
 }
 
 int main(int argc, char **argv)

@@ -110,21 +110,31 @@ static void step_count(int sig, siginfo_t *info, void *context)
 		     "lea 128(%%rsp), %%rsp" : : : "memory", "cc")
 
 /* With the trap flag the processor tells after each instruction where it goes on. */
-unsigned long image_steps(const struct ctv_prog *p, struct run *run)
+u64 image_call_steps(u32 off, u64 *slot, u64 fuel, unsigned long *n)
 {
 	struct sigaction act = { .sa_sigaction = step_count, .sa_flags = SA_SIGINFO }, old;
-	u64 slot = (u64)(uintptr_t)run->ctx;
+	u64 result;
 
 	steps = 0;
-	image_load(run);
 	sigaction(SIGTRAP, &act, &old);
 	/* Around the code alone: each instruction is a signal */
 	trap_flag("btsq");
-	run->result = image_call(p->funcs[0].off, &slot, p->fuel);
+	result = image_call(off, slot, fuel);
 	trap_flag("btrq");
 	sigaction(SIGTRAP, &old, NULL);
+	*n = steps;
+	return result;
+}
+
+unsigned long image_steps(const struct ctv_prog *p, struct run *run)
+{
+	u64 slot = (u64)(uintptr_t)run->ctx;
+	unsigned long n;
+
+	image_load(run);
+	run->result = image_call_steps(p->funcs[0].off, &slot, p->fuel, &n);
 	image_store(run);
-	return steps;
+	return n;
 }
 
 void prog_note(const struct ctv_prog *p)

@@ -85,6 +85,7 @@ void image_run(const struct ctv_prog *p, struct run *run);
 u64 image_call(u32 off, u64 *slot, u64 fuel);
 u8 *image_maps(void);
 /* The instructions that the processor executed in the image for one call. */
+u64 image_call_steps(u32 off, u64 *slot, u64 fuel, unsigned long *n);
 unsigned long image_steps(const struct ctv_prog *p, struct run *run);
 
 /* Counts the image's instructions for those of @p, for the interpreter. False: not understood. */
@@ -147,6 +148,7 @@ void test_objects(int nr, char **paths);
 void test_digests(int nr, char **paths);
 void test_uart(int nr, char **paths);
 void test_handlers(int nr, char **paths);
+void test_shared(int nr, char **paths);
 void test_timed(int nr, char **paths);
 
 #endif /* CTV_TEST_H */

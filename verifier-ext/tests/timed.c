@@ -97,7 +97,6 @@ static void test_pmtimer(int nr, char **paths)
 		    "pmtimer: the port is the loader's, and so is who answers attached");
 	c->port = 0x608;
 	pmtimer_far(s, c);
-	test_note("pmtimer: cost %u", shipped_cost());
 	shipped_unload();
 }
 
@@ -160,7 +159,6 @@ static void test_latency(int nr, char **paths)
 	test_result(s->reason[63].cycles == 10 && other->cycles == 20 && other->count == 1,
 		    "latency: reasons out of the table share an entry");
 	test_result(latency_buckets(s), "latency: lengths go to their buckets");
-	test_note("latency: cost %u", shipped_cost());
 	shipped_unload();
 }
 
@@ -192,7 +190,6 @@ static void test_watchdog(int nr, char **paths)
 		exit_at(IOIO, 10000000 + i * 1000, 300);
 	test_result(s->late == 17 && s->record[0].seq == 17 && s->record[1].seq == 2,
 		    "watchdog: the last ones are kept");
-	test_note("watchdog: cost %u", shipped_cost());
 	shipped_unload();
 }
 

@@ -5,7 +5,7 @@
  */
 #include <linux/kvm_caretaker_bpf.h>
 
-#include "elf.h"
+#include "btf.h"
 
 #define BTF_MAGIC	0xeb9f
 #define BTF_MAX_TYPES	65536U
@@ -21,42 +21,14 @@ struct btf_header {
 	u32 str_len;
 };
 
-struct btf_type {
-	u32 name;
-	u32 info;
-	u32 size;	/* or type */
-};
-
-enum btf_kind {
-	BTF_INT = 1, BTF_PTR, BTF_ARRAY, BTF_STRUCT, BTF_UNION, BTF_ENUM, BTF_FWD, BTF_TYPEDEF,
-	BTF_VOLATILE, BTF_CONST, BTF_RESTRICT, BTF_FUNC, BTF_FUNC_PROTO, BTF_VAR, BTF_DATASEC,
-	BTF_FLOAT, BTF_DECL_TAG, BTF_TYPE_TAG, BTF_ENUM64,
-};
-
-#define BTF_KIND(info)	((info) >> 24 & 0x1f)
-#define BTF_VLEN(info)	((info) & 0xffff)
-
-/* bytes: a piece of the file */
-struct span {
-	const u8 *data;
-	u64 len;
-};
-
-struct btf {
-	struct span types;
-	struct span strings;
-	u32 *at;	/* offset of each type, from type 1 on */
-	u32 nr;
-};
-
-static struct span span_of(struct span s, u64 off, u64 len)
+struct span span_of(struct span s, u64 off, u64 len)
 {
 	if (off > s.len || len > s.len - off)
 		return (struct span){ 0 };
 	return (struct span){ s.data + off, len };
 }
 
-static bool span_read(struct span s, u64 off, void *to, u64 len)
+bool span_read(struct span s, u64 off, void *to, u64 len)
 {
 	struct span part = span_of(s, off, len);
 
@@ -66,14 +38,14 @@ static bool span_read(struct span s, u64 off, void *to, u64 len)
 	return true;
 }
 
-static u32 span_u32(struct span s, u64 off)
+u32 span_u32(struct span s, u64 off)
 {
 	u32 v;
 
 	return span_read(s, off, &v, sizeof(v)) ? v : 0;
 }
 
-static const char *btf_string(const struct btf *b, u32 off)
+const char *btf_string(const struct btf *b, u32 off)
 {
 	if (off >= b->strings.len || !memchr(b->strings.data + off, 0, b->strings.len - off))
 		return "";
@@ -111,13 +83,12 @@ static int btf_index(struct btf *b)
 	return 0;
 }
 
-static bool btf_get(const struct btf *b, u32 id, struct btf_type *t)
+bool btf_get(const struct btf *b, u32 id, struct btf_type *t)
 {
 	return id && id <= b->nr && span_read(b->types, b->at[id - 1], t, sizeof(*t));
 }
 
-/* 0 also without BTF: then there is nothing in it. */
-static int btf_open(struct btf *b, const struct elf *e)
+int btf_open(struct btf *b, const struct elf *e)
 {
 	struct btf_header h;
 	struct span all = { 0 };

@@ -409,6 +409,7 @@ static int object_parse(struct object *o, size_t len)
 	struct elf e = { .buf = o->file, .len = len };
 	int err = elf_parse(&e);
 
+	o->file_len = len;
 	if (err == -EINVAL)
 		problem(o, err, "no BPF object file, or a damaged one");
 	else if (!err)

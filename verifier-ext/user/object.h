@@ -59,6 +59,7 @@ struct object_line {
  * @lines:	line information, sorted
  * @nr_lines:	number of @lines
  * @file:	the bytes, for the strings
+ * @file_len:	their number
  */
 struct object {
 	struct ctv_set set;
@@ -74,6 +75,7 @@ struct object {
 	struct object_line *lines;
 	u32 nr_lines;
 	u8 *file;
+	size_t file_len;
 };
 
 /* Calls of kernel functions hold these in an object's instructions. */
@@ -121,6 +123,45 @@ int object_digest(const struct object *o, u8 *digest);
 
 /* Words for the refusal in @o->set, with the source line where there is one. */
 void object_refusal_text(const struct object *o, char *buf, size_t size);
+
+/**
+ * struct object_value - what a piece of state holds
+ * @section:	where the variable is
+ * @path:	its name, with members and indices: state.ring[2].seq
+ * @name:	name of the number, of an enumeration; NULL for none
+ * @number:	the value, sign extended
+ * @is_signed:	it has a sign
+ * @is_address:	it is a pointer
+ * @bytes:	an array of bytes, up to the last that is not zero, instead of a number; else NULL
+ * @len:	their number
+ */
+struct object_value {
+	const char *section;
+	const char *path;
+	const char *name;
+	u64 number;
+	bool is_signed;
+	bool is_address;
+	const u8 *bytes;
+	u32 len;
+};
+
+/**
+ * object_state() - the state that the handlers of an object kept, by its types
+ * @o:		opened object, of the set that the state is of
+ * @state:	what KVM_CARETAKER_GET_STATE gave
+ * @len:	bytes at @state
+ * @value:	called for each value that is not zero
+ * @arg:	for it
+ * @why:	reason of an error
+ * @size:	bytes there
+ *
+ * Return: 0; -ENODATA: no handler uses a variable, or the object has no types; -EINVAL: too few
+ * bytes; -E2BIG: too many values; -ENOMEM.
+ */
+int object_state(const struct object *o, const u8 *state, size_t len,
+		 void (*value)(void *arg, const struct object_value *v), void *arg, char *why,
+		 size_t size);
 
 void object_close(struct object *o);
 

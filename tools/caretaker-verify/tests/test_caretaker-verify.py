@@ -4,6 +4,9 @@
 
 import glob
 import os
+import re
+import struct
+import subprocess
 import sys
 import tempfile
 
@@ -16,6 +19,21 @@ OUT = os.path.join(os.path.dirname(VERIFY), "../..")
 REFUSED = os.path.join(OUT, "selftests/handlers/refuse/%s.bpf.o")
 ACCEPTED = sorted(glob.glob(os.path.join(OUT, "selftests/handlers/accept/*.bpf.o")) +
                   glob.glob(os.path.join(OUT, "handlers/*.bpf.o")))
+GUIDE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../docs/operators.md")
+
+
+def guide():
+    with open(GUIDE) as f:
+        return f.read()
+
+
+def same_compiler():
+    """Costs in the guide are those of one compiler's objects"""
+    want = re.search("for objects of clang (\\d+)", guide()).group(1)
+    r = subprocess.run([os.environ.get("CLANG", "clang"), "--version"], stdout=subprocess.PIPE)
+    is_now = re.search("clang version (\\d+)", r.stdout.decode()).group(1)
+    if is_now != want:
+        raise T.Skip("the guide's costs are of clang %s, not %s" % (want, is_now))
 
 
 def verify(*words, **how):
@@ -147,15 +165,93 @@ def damaged_objects_do_not_crash_it():
             if data:
                 data[rng.randrange(len(data))] = rng.randrange(256)
         files.append(scratch(bytes(data)))
+    state = scratch(b"\xa5" * 5 * 4096)
+    for f in files[::8]:
+        r = verify("-s", state.name, f.name)
+        assert r.returncode in (0, 1), r.stderr.decode()[:2000]
     r = verify("-j", *[f.name for f in files])
     assert r.returncode in (0, 1), r.stderr.decode()[:2000]
     T.check_equal(len(T.records(r)["object"]), len(files))
+
+
+def state_values(name, data, *words):
+    """What -s says of the state in data: {variable: value}"""
+    with scratch(data) as f:
+        r = verify("-j", "-s", f.name, os.path.join(OUT, name + ".bpf.o"), *words)
+    T.check_status(r, 0)
+    return {v["variable"]: v.get("value", v.get("bytes")) for v in T.records(r).get("value", [])}
+
+
+def state_is_decoded_by_the_types():
+    uart = struct.pack("<4I4Q", 16736, 1, 16384, 0, 5, 3, 0, 7) + b"hello"
+    T.check_equal(state_values("handlers/uart", uart.ljust(5 * 4096, b"\0")),
+                  {"uart_state.size": 16736, "uart_state.version": 1, "uart_state.ring_size": 16384,
+                   "uart_state.head": 5, "uart_state.drained": 3, "uart_state.polls": 7,
+                   "uart_state.ring": b"hello".hex()})
+    msr = struct.pack("<IIQ", 400, 0, 2**64 - 1)
+    T.check_equal(state_values("handlers/msr", msr.ljust(4096, b"\0")),
+                  {"msr_state.size": 400, "msr_state.others": 2**64 - 1})
+    T.check_equal(state_values("selftests/handlers/accept/bit_fields",
+                               struct.pack("<I", 1 | 2 << 1 | 0x3f8 << 4).ljust(4096, b"\0")),
+                  {"f.in": 1, "f.size": 2, "f.port": 0x3f8})
+
+
+def state_of_several_sections_is_taken_apart():
+    page = [struct.pack("<Q", n).ljust(4096, b"\0") for n in (1, 2, 3)]
+    got = state_values("selftests/handlers/accept/several_sections", b"".join(page))
+    T.check_equal(sorted(got), ["a", "b", "d"])
+    T.check_equal(sorted(got.values()), [1, 2, 3])
+
+
+def state_for_people():
+    uart = struct.pack("<4I4Q", 16736, 0, 0, 0, 5, 0, 0, 0) + b"a\"\n\x1b"
+    with scratch(uart.ljust(5 * 4096, b"\0")) as f:
+        r = verify("-s", f.name, os.path.join(OUT, "handlers/uart.bpf.o"))
+    T.check_status(r, 0)
+    for line in ("  uart_state.size 16736\n", "  uart_state.head 5\n",
+                 '  uart_state.ring "a\\"\\n\\x1b"\n'):
+        assert line in r.stdout.decode(), (line, r.stdout)
+
+
+def state_of_another_object_is_refused():
+    for data, name, text in ((bytes(4096), "handlers/uart", "it is of another object"),
+                             (bytes(1 << 20), "handlers/uart", "longer than any state"),
+                             (bytes(4096), "selftests/handlers/accept/no_state", "no handler uses")):
+        with scratch(data) as f:
+            T.check_status(verify("-s", f.name, os.path.join(OUT, name + ".bpf.o")), 1, text)
+    T.check_status(verify("-s", "/nonexistent", ACCEPTED[0]), 1, "No such file")
+    T.check_status(verify("-s", "/dev/null", ACCEPTED[0], ACCEPTED[1]), 2, "name one")
 
 
 def names_cannot_steer_the_terminal():
     with scratch(good_object().replace(b"uart_io\0", b"ua\x1b[2J\n\0")) as f:
         r = verify(f.name)
     assert b"ua?[2J" in r.stdout and b"\x1b" not in r.stdout, r.stdout
+
+
+def guide_has_a_row_for_each_shipped_set():
+    rows = re.findall(r"^\| (\w+) \|[^|]*\| \d+ \| \d+ \|[^|]*\|$", guide(), re.M)
+    sets = [os.path.basename(p).split(".")[0] for p in ACCEPTED if "/accept/" not in p]
+    T.check_equal(sorted(rows), sorted(sets))
+
+
+def guide_has_the_costs_that_are_verified():
+    same_compiler()
+    for name, cost, most in re.findall(r"^\| (\w+) \|[^|]*\| (\d+) \| (\d+) \|[^|]*\|$", guide(), re.M):
+        r = verify("-j", os.path.join(OUT, "handlers/%s.bpf.o" % name))
+        worst = max(p["worst_case"] for p in T.records(r)["program"])
+        T.check_equal(int(cost), worst, name)
+        assert 0 < int(most) <= worst, name
+
+
+def guide_shows_what_it_prints():
+    same_compiler()
+    shown = re.search(r"caretaker-verify out/handlers/uart.bpf.o\n(.*?)\n\n", guide(), re.S).group(1)
+    printed = T.run(ASAN, os.path.join(OUT, "handlers/uart.bpf.o")).stdout.decode()
+    for line in [x.split("#")[0].split("...")[0].strip() for x in shown.splitlines()]:
+        if line.startswith("digest"):
+            continue
+        assert line.replace("out/handlers/", "") in printed, (line, printed)
 
 
 def binary_is_static():
@@ -168,4 +264,7 @@ T.main([shipped_and_accepted_objects_have_a_cost, no_root_is_needed,
         one_bad_object_of_several_is_status_1, rules_are_listed, usage_errors_are_status_2,
         help_and_version_are_status_0, what_is_no_object_is_refused,
         output_that_cannot_be_written_is_status_1, damaged_objects_do_not_crash_it,
-        names_cannot_steer_the_terminal, binary_is_static])
+        state_is_decoded_by_the_types, state_of_several_sections_is_taken_apart,
+        state_for_people, state_of_another_object_is_refused,
+        names_cannot_steer_the_terminal, guide_has_a_row_for_each_shipped_set,
+        guide_has_the_costs_that_are_verified, guide_shows_what_it_prints, binary_is_static])

@@ -21,6 +21,27 @@ static void compile(struct ctv_set *set)
 	}
 }
 
+static void value(void *arg, const struct object_value *v)
+{
+	size_t *n = arg;
+	u32 i;
+
+	*n += strlen(v->section) + strlen(v->path) + (v->name ? strlen(v->name) : 0);
+	for (i = 0; i < v->len; i++)
+		*n += v->bytes[i];
+}
+
+/* The object's types, on bytes none of which is zero. */
+static void fuzz_state(const struct object *o)
+{
+	static u8 state[2 * CTV_PAGE];
+	char why[256];
+	size_t n = 0;
+
+	memset(state, 0xa5, sizeof(state));
+	object_state(o, state, sizeof(state), value, &n, why, sizeof(why));
+}
+
 static void fuzz_object(const u8 *data, size_t len)
 {
 	static struct object o;
@@ -34,6 +55,7 @@ static void fuzz_object(const u8 *data, size_t len)
 	else if (o.set.refusal.rule < CTV_NR_RULES)
 		object_refusal_text(&o, words, sizeof(words));
 	object_set_check(&o);
+	fuzz_state(&o);
 	object_close(&o);
 }
 
