@@ -94,17 +94,10 @@ static void show(const struct handlers *h, const char *klog)
 	ktap_diag("the ioctl: %.900s", caretaker_log);
 }
 
-/* Rules that are about a program or a map as a whole, not about an instruction */
-static const char * const whole_rules[] = { "SLEEP", "SIZE", "MAPMMAP" };
-
+/* One rule is about a set as a whole, not about an instruction. */
 static bool rule_has_line(const char *rule)
 {
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(whole_rules); i++)
-		if (!strcmp(rule, whole_rules[i]))
-			return false;
-	return true;
+	return strcmp(rule, "SIZE");
 }
 
 /* "handler io (helper): instruction 0: helper.bpf.c:10: what is wrong [HELPER]: remedy" */

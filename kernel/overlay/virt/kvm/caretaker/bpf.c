@@ -124,7 +124,7 @@ static int ops_check_member(const struct btf_type *t, const struct btf_member *m
 	int err;
 
 	if (prog->sleepable)
-		err = ctv_refuse(&r, CTV_RULE_SLEEP, CTV_NONE, "%s", "");
+		err = ctv_refuse(&r, CTV_RULE_SLEEP, 0, "%s", "");
 	else
 		err = ctv_scan_raw((const struct ctv_insn *)prog->insnsi, prog->len,
 				   caretaker_kfunc_ids(), &r);

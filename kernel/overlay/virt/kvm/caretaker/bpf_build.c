@@ -123,23 +123,24 @@ static u32 func_start(const struct bpf_prog_aux *aux, u32 i)
 }
 
 /* Features of a program that its instructions do not show. */
+/* What is wrong with a program as a whole is said of its first instruction. */
 static int build_check_prog(const struct bpf_prog *prog, struct ctv_refusal *r)
 {
 	const struct bpf_prog_aux *aux = prog->aux;
 	u32 i;
 
 	if (prog->blinded)
-		return ctv_refuse(r, CTV_RULE_BLINDED, CTV_NONE, "%s", "");
+		return ctv_refuse(r, CTV_RULE_BLINDED, 0, "%s", "");
 	if (prog->sleepable || aux->might_sleep)
-		return ctv_refuse(r, CTV_RULE_SLEEP, CTV_NONE, "%s", "");
+		return ctv_refuse(r, CTV_RULE_SLEEP, 0, "%s", "");
 	if (aux->exception_cb || aux->exception_boundary || aux->real_func_cnt != aux->func_cnt)
-		return ctv_refuse(r, CTV_RULE_FEATURE, CTV_NONE, "exceptions");
+		return ctv_refuse(r, CTV_RULE_FEATURE, 0, "exceptions");
 	if (aux->arena)
-		return ctv_refuse(r, CTV_RULE_FEATURE, CTV_NONE, "arena");
+		return ctv_refuse(r, CTV_RULE_FEATURE, 0, "arena");
 	if (aux->tail_call_reachable)
-		return ctv_refuse(r, CTV_RULE_FEATURE, CTV_NONE, "tail calls");
+		return ctv_refuse(r, CTV_RULE_FEATURE, 0, "tail calls");
 	if (aux->jits_use_priv_stack || aux->priv_stack_requested)
-		return ctv_refuse(r, CTV_RULE_FEATURE, CTV_NONE, "private stack");
+		return ctv_refuse(r, CTV_RULE_FEATURE, 0, "private stack");
 	for (i = 1; aux->func_info_aux && i < aux->func_cnt; i++)
 		if (aux->func_info_aux[i].linkage == BTF_FUNC_GLOBAL)
 			return ctv_refuse(r, CTV_RULE_GLOBAL, func_start(aux, i), "function %u", i);
@@ -182,23 +183,43 @@ void *caretaker_map_value(struct bpf_map *map)
 	return container_of(map, struct bpf_array, map)->value;
 }
 
-static int build_check_map(const struct bpf_map *map, struct ctv_refusal *r)
+/* The first instruction that has the address of a map, or of a value in it */
+static u32 map_insn(const struct bpf_prog *prog, struct bpf_map *map)
+{
+	const struct bpf_insn *insn = prog->insnsi;
+	u64 imm, value = 0;
+	u32 i;
+
+	if (map->map_type == BPF_MAP_TYPE_ARRAY)
+		value = (unsigned long)caretaker_map_value(map);
+	for (i = 0; i + 1 < prog->len; i++) {
+		if (insn[i].code != (BPF_LD | BPF_IMM | BPF_DW))
+			continue;
+		imm = (u64)(u32)insn[i + 1].imm << 32 | (u32)insn[i].imm;
+		if (imm == (unsigned long)map || (value && imm - value < map->value_size))
+			return i;
+		i++;
+	}
+	return CTV_NONE;
+}
+
+static int build_check_map(const struct bpf_map *map, u32 insn, struct ctv_refusal *r)
 {
 	if (map->map_type != BPF_MAP_TYPE_ARRAY || map->max_entries != 1)
-		return ctv_refuse(r, CTV_RULE_MAPTYPE, CTV_NONE, "map %s", map->name);
+		return ctv_refuse(r, CTV_RULE_MAPTYPE, insn, "map %s", map->name);
 	if (!(map->map_flags & BPF_F_MMAPABLE))
-		return ctv_refuse(r, CTV_RULE_MAPMMAP, CTV_NONE, "map %s", map->name);
+		return ctv_refuse(r, CTV_RULE_MAPMMAP, insn, "map %s", map->name);
 	if (!IS_ERR_OR_NULL(map->record))
-		return ctv_refuse(r, CTV_RULE_MAPFIELDS, CTV_NONE, "map %s", map->name);
+		return ctv_refuse(r, CTV_RULE_MAPFIELDS, insn, "map %s", map->name);
 	/* constants that equal this address would not have been refused at load */
 	if (WARN_ON_ONCE(!ctv_is_addr((unsigned long)map)))
 		return -EIO;
 	if (caretaker_map_is_ro(map) && !READ_ONCE(map->frozen))
-		return ctv_refuse(r, CTV_RULE_MAPFROZEN, CTV_NONE, "map %s", map->name);
+		return ctv_refuse(r, CTV_RULE_MAPFROZEN, insn, "map %s", map->name);
 	return 0;
 }
 
-static int build_add_map(struct handler_build *b, struct bpf_map *map)
+static int build_add_map(struct handler_build *b, u32 n, struct bpf_map *map)
 {
 	struct caretaker_handlers *h = b->h;
 	struct bpf_map **maps;
@@ -208,7 +229,7 @@ static int build_add_map(struct handler_build *b, struct bpf_map *map)
 	for (i = 0; i < h->nr_maps; i++)
 		if (h->maps[i] == map)
 			return 0;
-	err = build_check_map(map, &b->set.refusal);
+	err = build_check_map(map, map_insn(b->bpf[n], map), &b->set.refusal);
 	if (err)
 		return err;
 	maps = krealloc_array(h->maps, h->nr_maps + 1, sizeof(*maps), GFP_KERNEL_ACCOUNT);
@@ -228,7 +249,7 @@ static int build_prog_maps(struct handler_build *b, u32 n)
 
 	mutex_lock(&aux->used_maps_mutex);
 	for (i = 0; i < aux->used_map_cnt && !err; i++)
-		err = build_add_map(b, aux->used_maps[i]);
+		err = build_add_map(b, n, aux->used_maps[i]);
 	mutex_unlock(&aux->used_maps_mutex);
 	return err;
 }
