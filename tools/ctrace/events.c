@@ -197,18 +197,54 @@ static size_t events_of_rings(struct event_list *l, const struct events *e)
 	return strangers;
 }
 
+/* A look may know less of them than another one. */
+static bool handlers_changed(const struct ctele_vcpu *before, const struct ctele_vcpu *v)
+{
+	char a[CTELE_DIGEST_TEXT], b[CTELE_DIGEST_TEXT];
+
+	if (before->handlers[0] && v->handlers[0] && strcmp(before->handlers, v->handlers))
+		return true;
+	return ctele_digest(before, 2 * CTELE_DIGEST_BYTES, a) &&
+	       ctele_digest(v, 2 * CTELE_DIGEST_BYTES, b) && strcmp(a, b);
+}
+
+static const char *name_or_dash(const struct ctele_vcpu *v)
+{
+	return v->handlers[0] ? v->handlers : "-";
+}
+
+static void event_of_first_look(struct event_list *l, const struct ctele_vcpu *v, const char *state)
+{
+	char digest[CTELE_DIGEST_TEXT];
+
+	snprintf(event_add(l, v, 0, "seen")->text, sizeof(l->list->text),
+		 "%s, pid %ld, handlers %s, digest %s", state, v->pid, name_or_dash(v),
+		 ctele_digest(v, CTELE_DIGEST_SHORT, digest) ? digest : "-");
+}
+
+static void event_of_handlers(struct event_list *l, const struct ctele_vcpu *v,
+			      const struct ctele_vcpu *before)
+{
+	char a[CTELE_DIGEST_TEXT], b[CTELE_DIGEST_TEXT];
+
+	snprintf(event_add(l, v, 0, "update")->text, sizeof(l->list->text),
+		 "handlers %s %s -> %s %s", name_or_dash(before),
+		 ctele_digest(before, CTELE_DIGEST_SHORT, a) ? a : "-", name_or_dash(v),
+		 ctele_digest(v, CTELE_DIGEST_SHORT, b) ? b : "-");
+}
+
 static void events_of_vcpu(struct event_list *l, const struct ctele_vcpu *v,
 			   const struct ctele_vcpu *before, const struct events *e)
 {
 	const char *state = v->state[0] ? v->state : "?";
 
 	if (!before)
-		snprintf(event_add(l, v, 0, "seen")->text, sizeof(l->list->text),
-			 "%s, pid %ld, handlers %s", state, v->pid,
-			 v->handlers[0] ? v->handlers : "-");
+		event_of_first_look(l, v, state);
 	else if (strcmp(before->state, v->state))
 		snprintf(event_add(l, v, 0, "state")->text, sizeof(l->list->text), "%s -> %s",
 			 before->state[0] ? before->state : "?", state);
+	if (before && handlers_changed(before, v))
+		event_of_handlers(l, v, before);
 	/* Without a look before, history is told only when that was asked for. */
 	if (!before && !e->past && e->first)
 		return;

@@ -18,6 +18,11 @@
 #define CTELE_DEBUGFS	"/sys/kernel/debug"
 #define CTELE_KERNEL_MAX 65
 
+/* Digest of a handler set: bytes, and the digits that tell sets apart on a screen */
+#define CTELE_DIGEST_BYTES	32
+#define CTELE_DIGEST_TEXT	(2 * CTELE_DIGEST_BYTES + 1)
+#define CTELE_DIGEST_SHORT	12
+
 /* More than any host has; a record that says more is damaged. */
 #define CTELE_VCPUS_MAX	65536
 
@@ -114,6 +119,7 @@ struct ring_event {
  * @dir_vcpu:	number in the name of the directory, the vCPU's id in KVM
  * @state:	state in one word, empty when it is not known
  * @handlers:	name of the set of exit handlers, empty when not known
+ * @digest:	of the set; zeros without one, and when it is not known
  * @pcpu:	pCPU, -1 when not known
  * @apic_id:	APIC id of the pCPU, -1 when not known
  * @when_ns:	CLOCK_MONOTONIC when it was read
@@ -127,6 +133,7 @@ struct ctele_vcpu {
 	long dir_vcpu;
 	char state[16];
 	char handlers[32];
+	unsigned char digest[CTELE_DIGEST_BYTES];
 	int pcpu;
 	long apic_id;
 	uint64_t when_ns;
@@ -303,6 +310,8 @@ const struct ctele_vcpu *ctele_find(const struct ctele_set *set, const struct ct
 bool ctele_vcpu_add(struct ctele_set *set, const struct ctele_vcpu *v);
 enum tool_status ctele_blob_check(const void *blob, size_t len, const char *name);
 void ctele_text_parse(struct ctele_vcpu *v, char *text);
+const char *ctele_digest(const struct ctele_vcpu *v, unsigned int digits, char *buf);
+bool ctele_same_handlers(const struct ctele_vcpu *a, const struct ctele_vcpu *b);
 
 size_t ctele_size(const struct kvm_caretaker_telemetry *t);
 bool ctele_row_used(const struct kvm_caretaker_telemetry *t, unsigned int row);

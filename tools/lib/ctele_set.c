@@ -217,7 +217,7 @@ static bool debugfs_is_there(const struct ctele_source *src)
 }
 
 /*
- * Debugfs comes first: it knows more (process, handlers), asks for less (no BTF, one capability)
+ * Debugfs comes first: it knows more (process), asks for less (no BTF, one capability)
  * and is there early after an update. When neither is there, debugfs tells what is missing.
  */
 static enum tool_status open_live(struct ctele_reader *r)

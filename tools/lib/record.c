@@ -120,6 +120,18 @@ static bool write_block(struct record_writer *w, enum record_type type, const vo
 	return fwrite(&b, sizeof(b), 1, w->f) == 1 && fwrite(data, len, 1, w->f) == 1;
 }
 
+/* A block of its own: what stands before the telemetry cannot grow. */
+static bool write_handlers(struct record_writer *w, const struct ctele_vcpu *v)
+{
+	struct record_handlers handlers;
+	char text[CTELE_DIGEST_TEXT];
+
+	if (!ctele_digest(v, CTELE_DIGEST_SHORT, text))
+		return true;
+	memcpy(handlers.digest, v->digest, sizeof(handlers.digest));
+	return write_block(w, RECORD_HANDLERS, &handlers, sizeof(handlers));
+}
+
 static bool write_vcpu(struct record_writer *w, const struct ctele_vcpu *v)
 {
 	unsigned char buf[sizeof(struct record_vcpu) + 12 * RECORD_WORDS];
@@ -133,7 +145,7 @@ static bool write_vcpu(struct record_writer *w, const struct ctele_vcpu *v)
 	memcpy(head.handlers, v->handlers, sizeof(head.handlers));
 	memcpy(buf, &head, sizeof(head));
 	len = record_pack(&v->tele, head.words, buf + sizeof(head));
-	return write_block(w, RECORD_VCPU, buf, sizeof(head) + len);
+	return write_block(w, RECORD_VCPU, buf, sizeof(head) + len) && write_handlers(w, v);
 }
 
 static bool write_event(struct record_writer *w, const struct ring_event *e)

@@ -278,6 +278,36 @@ static bool debugfs_text_is_parsed(void)
 	return true;
 }
 
+#define DIGEST	"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+/* With one digit less, one more, or another character it is none. */
+static bool digest_is_taken_whole_or_not_at_all(void)
+{
+	static const char *const bad[] = {
+		"digest: " DIGEST "0", "digest: ", "digest: 0", "digest: g" DIGEST,
+		"digest:" DIGEST, "digest: 0011223344556677 899aabbccddeeff00112233445566778899aabbccddeefff",
+	};
+	char text[160], buf[CTELE_DIGEST_TEXT];
+	struct ctele_vcpu v = { .pcpu = -1 }, other;
+	size_t i;
+
+	for (i = 0; i < TOOL_NELEM(bad); i++) {
+		snprintf(text, sizeof(text), "handlers: uart\n%s\npcpu: -1\n", bad[i]);
+		ctele_text_parse(&v, text);
+		CHECK(!ctele_digest(&v, 2 * CTELE_DIGEST_BYTES, buf) && v.pcpu == -1);
+	}
+	other = v;
+	CHECK(ctele_same_handlers(&v, &other));
+	snprintf(text, sizeof(text), "handlers: %s\ndigest: %s\npcpu: 12\n", "", DIGEST);
+	ctele_text_parse(&v, text);
+	CHECK(!strcmp(ctele_digest(&v, 2 * CTELE_DIGEST_BYTES, buf), DIGEST));
+	CHECK(!strcmp(ctele_digest(&v, CTELE_DIGEST_SHORT, buf), "001122334455"));
+	CHECK(!v.handlers[0] && v.pcpu == 12 && !ctele_same_handlers(&v, &other));
+	strcpy(other.handlers, v.handlers);
+	CHECK(!ctele_same_handlers(&v, &other));
+	return true;
+}
+
 static bool pcpus_are_found(void)
 {
 	struct pcpu_map map;
@@ -481,6 +511,44 @@ static size_t iter_put(unsigned char *buf, unsigned int vcpu, uint64_t vm_id, un
 	return sizeof(row) + bytes;
 }
 
+/* What a row says of the handlers, and what is taken of it */
+static bool iter_handlers(unsigned int has, unsigned int known, const char *name, bool digest)
+{
+	struct ctele_source all = { .debugfs = "", .pid = -1, .vcpu = -1 };
+	const size_t tele = sizeof(struct kvm_caretaker_telemetry);
+	unsigned char *buf = malloc(sizeof(struct iter_row) + tele);
+	struct iter_row *row = (void *)buf;
+	struct ctele_set set = { .nr = 0 };
+	char text[CTELE_DIGEST_TEXT];
+	size_t len = iter_put(buf, 3, 0xab, tele), used;
+	bool right;
+
+	row->has_handlers = has;
+	row->known = known;
+	/* No zero at the end: whatever a kernel gives is read no further. */
+	memset(row->name, 'n', sizeof(row->name));
+	memset(row->digest, 0xa5, sizeof(row->digest));
+	right = iter_rows_take(&set, &all, buf, len, &used) == TOOL_OK && set.nr == 1 &&
+		!strcmp(set.vcpus[0]->handlers, name) &&
+		digest == !!ctele_digest(set.vcpus[0], CTELE_DIGEST_SHORT, text) &&
+		(!digest || !strcmp(text, "a5a5a5a5a5a5"));
+	ctele_free(&set);
+	free(buf);
+	return right;
+}
+
+static bool handlers_of_the_iterator_are_what_the_kernel_knows(void)
+{
+	const unsigned int both = ITER_KNOWS_NAME | ITER_KNOWS_DIGEST;
+
+	CHECK(iter_handlers(1, both, "nnnnnnnnnnnnnnnn", true));
+	CHECK(iter_handlers(1, ITER_KNOWS_NAME, "nnnnnnnnnnnnnnnn", false));
+	CHECK(iter_handlers(1, ITER_KNOWS_DIGEST, "", true));
+	CHECK(iter_handlers(1, 0, "", false));
+	CHECK(iter_handlers(0, both, "none", false) && iter_handlers(0, 0, "none", false));
+	return true;
+}
+
 static bool rows_of_the_iterator_are_taken(void)
 {
 	struct ctele_source all = { .debugfs = "", .pid = -1, .vcpu = -1 };
@@ -542,6 +610,7 @@ static const struct unit_case cases[] = {
 	CASE(stall_ring_says_what_it_lost),
 	CASE(noise_is_survived),
 	CASE(debugfs_text_is_parsed),
+	CASE(digest_is_taken_whole_or_not_at_all),
 	CASE(pcpus_are_found),
 	CASE(histograms_count),
 	CASE(words_are_packed_and_unpacked),
@@ -549,6 +618,7 @@ static const struct unit_case cases[] = {
 	CASE(synthetic_looks_are_the_same_each_time),
 	CASE(recording_that_is_cut_anywhere_is_readable),
 	CASE(recording_with_any_bit_wrong_is_noticed),
+	CASE(handlers_of_the_iterator_are_what_the_kernel_knows),
 	CASE(rows_of_the_iterator_are_taken),
 	CASE(messages_are_held),
 };
