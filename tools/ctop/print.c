@@ -207,7 +207,6 @@ static void json_vcpu(const struct ctele_vcpu *v)
 	json_number("fault", t->fault);
 	json_number("fuel_out", t->fuel_out);
 	json_ns("idle_ns", tsc_to_ns(t->idle_tsc, t->tsc_khz));
-	json_number("lost", ctele_stalls_lost(t));
 	json_end();
 }
 
@@ -233,7 +232,6 @@ static void json_row(const struct ctop_row *row)
 	json_ns("stalled_ns", row->stalled_ns);
 	json_ns("max_stall_ns", row->longest_ns);
 	json_times(row);
-	json_number("lost", ctele_stalls_lost(&row->v->tele));
 	json_end();
 }
 

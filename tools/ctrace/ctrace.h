@@ -166,12 +166,13 @@ void explain_print_json(const struct gap_view *view);
 
 struct summary;
 
-struct summary *summary_new(void);
+struct summary *summary_new(const struct ctele_set *set);
 void summary_add(struct summary *s, const struct ctele_vcpu *now, const struct ctele_vcpu *before,
 		 bool gap);
 bool summary_hist(const struct summary *s, const struct ctrace_options *opts);
-bool hist_of_exits(const struct times *x, unsigned int row, unsigned int server, bool json);
-bool hist_of_stalls(const struct hist *h, unsigned int row, bool json);
+bool hist_of_exits(const struct times *x, unsigned int row, unsigned int server,
+		   const uint64_t *lost);
+bool hist_of_stalls(const struct hist *h, unsigned int row, const uint64_t *lost);
 bool summary_print(const struct summary *s, const struct ctrace_options *opts);
 
 /**

@@ -326,7 +326,6 @@ static void event_json(const struct event *ev)
 	if (ev->ring)
 		json_string("name", ev->ring->name);
 	json_ns("lasts_ns", ev->lasts_ns);
-	json_number("lost", ctele_stalls_lost(&ev->v->tele));
 	json_end();
 }
 

@@ -156,7 +156,7 @@ static enum tool_status gap_show_all(const struct ctele_set *set,
 static enum tool_status gap_sum_all(const struct ctele_set *set,
 				    const struct ctrace_options *opts, size_t *shown)
 {
-	struct summary *sum = summary_new();
+	struct summary *sum = summary_new(set);
 	struct ctele_gap g;
 	bool ok;
 	size_t i;

@@ -39,7 +39,7 @@ void gap_title(const struct gap_view *view)
 		printf("  TSC %u.%03u MHz", view->khz / 1000, view->khz % 1000);
 	else
 		printf("  TSC frequency not known: no times");
-	printf("  lost %" PRIu64 "\n", ctele_stalls_lost(&v->tele));
+	printf("  lost %" PRIu64 "\n", ctele_lost(v));
 }
 
 static void total_print(const struct gap_view *view)
@@ -201,7 +201,6 @@ static void json_gap(const struct gap_view *view)
 	json_hex("fault_rip", t->fault_rip, 1);
 	json_hex("fault_addr", t->fault_addr, 1);
 	json_number("bad_records", view->bad);
-	json_number("lost", ctele_stalls_lost(t));
 	json_end();
 }
 

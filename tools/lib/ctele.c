@@ -180,6 +180,14 @@ uint64_t ctele_stalls_lost(const struct kvm_caretaker_telemetry *t)
 	return t->nr_stalls > KVM_CARETAKER_NR_STALLS ? t->nr_stalls - KVM_CARETAKER_NR_STALLS : 0;
 }
 
+/* What is missing of a vCPU: records of stalls and events */
+uint64_t ctele_lost(const struct ctele_vcpu *v)
+{
+	uint64_t stalls = ctele_stalls_lost(&v->tele), sum = stalls + v->events_lost;
+
+	return sum < stalls ? UINT64_MAX : sum;
+}
+
 /* Number of the oldest record that is there; records end at nr_stalls - 1 */
 uint64_t ctele_stall_first(const struct kvm_caretaker_telemetry *t)
 {

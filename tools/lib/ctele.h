@@ -124,6 +124,7 @@ struct ring_event {
  * @apic_id:	APIC id of the pCPU, -1 when not known
  * @when_ns:	CLOCK_MONOTONIC when it was read
  * @tsc:	TSC about then, 0 when it is not the clock of the stamps
+ * @events_lost: events of its ring that are known to be missing
  * @tele:	telemetry; of ABI 1 only the head, the rest is for the functions of ctele.c
  * @tele1:	the same of ABI 1
  */
@@ -138,6 +139,7 @@ struct ctele_vcpu {
 	long apic_id;
 	uint64_t when_ns;
 	uint64_t tsc;
+	uint64_t events_lost;
 	union {
 		struct kvm_caretaker_telemetry tele;
 		struct ctele_tele1 tele1;
@@ -307,6 +309,7 @@ enum tool_status iter_rows_take(struct ctele_set *set, const struct ctele_source
 bool ctele_offer(struct ctele_set *set, const struct ctele_source *src,
 		 const struct ctele_vcpu *v);
 const struct ctele_vcpu *ctele_find(const struct ctele_set *set, const struct ctele_vcpu *like);
+struct ctele_vcpu *ctele_find_id(const struct ctele_set *set, uint64_t vm, uint32_t vcpu);
 bool ctele_vcpu_add(struct ctele_set *set, const struct ctele_vcpu *v);
 enum tool_status ctele_blob_check(const void *blob, size_t len, const char *name);
 void ctele_text_parse(struct ctele_vcpu *v, char *text);
@@ -328,6 +331,7 @@ bool ctele_since(struct ctele_vcpu *v, const struct ctele_vcpu *before);
 
 bool ctele_gap(const struct kvm_caretaker_telemetry *t, struct ctele_gap *gap);
 uint64_t ctele_stalls_lost(const struct kvm_caretaker_telemetry *t);
+uint64_t ctele_lost(const struct ctele_vcpu *v);
 uint64_t ctele_stall_first(const struct kvm_caretaker_telemetry *t);
 const struct kvm_caretaker_stall *ctele_stall(const struct kvm_caretaker_telemetry *t,
 					      uint64_t i);

@@ -163,6 +163,7 @@ static bool vcpu_decode(const struct record_reader *r, uint32_t len, struct ctel
 	v->apic_id = head.apic_id;
 	v->pcpu = head.pcpu;
 	v->when_ns = head.when_ns;
+	v->events_lost = 0;
 	memset(v->digest, 0, sizeof(v->digest));
 	memcpy(v->state, head.state, sizeof(v->state));
 	memcpy(v->handlers, head.handlers, sizeof(v->handlers));
