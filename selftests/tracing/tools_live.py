@@ -252,7 +252,8 @@ def stock_kernel_without_the_caretaker_is_named_by_bpf():
 
 
 H.needs("kernel/fast/bzImage-a", "payload/caretaker.elf", "selftests/guest-tests/handlers_told",
-        "tools/ctop/ctop", "tools/ctrace/ctrace", "tools/caretaker-verify/caretaker-verify", "selftests/host/limit", "selftests/host/vm-only")
+        "tools/ctop/ctop", "tools/ctrace/ctrace", "tools/caretaker-verify/caretaker-verify",
+        "selftests/host/limit", "selftests/host/vm-only")
 T.main([guests_do_as_they_are_told, counts_are_exactly_those_of_the_workload,
         counts_of_a_gap_are_exactly_those_of_the_workload, debugfs_and_bpf_give_the_same_numbers,
         handlers_and_pcpu_are_those_that_were_installed, filters_of_bpf_work_in_the_kernel,
