@@ -100,6 +100,19 @@ def what_is_left_is_whole_and_in_order():
     assert steps["run"] <= at[0] and at[-1] <= steps["adopt"], (steps, at[0], at[-1])
 
 
+def boot_of_the_next_kernel_is_in_the_timeline():
+    for name, status in (("gap", 5), ("recorded-gap", 0)):
+        got = records(name, status)
+        steps = {s["step"]: s["at_ns"] for s in got["step"]}
+        T.check_equal([b["phase"] for b in got["boot"]], ["clock", "cpus", "init"], name)
+        at = [steps["run"]] + [b["at_ns"] for b in got["boot"]] + [got["ring"][0]["at_ns"], steps["kick"]]
+        # The guest is told to make exits by a program that init has started
+        T.check_equal(at, sorted(at), name)
+        for b, end in zip(got["boot"], at[2:4] + [steps["kick"]]):
+            assert abs(b["at_ns"] + b["lasts_ns"] - end) <= 1, b
+    T.check_equal(len(re.findall("^ .*  boot  .*$", host.part("gap-table"), re.M)), 3)
+
+
 def counts_miss_nothing():
     for name, status in (("gap", 5), ("counts", 0)):
         row, = [e for e in records(name, status)["exit"] if e["reason"] == "CPUID"]
@@ -115,5 +128,6 @@ def kernel_log_has_no_complaint():
 H.needs("kernel/fast/bzImage-b", "payload/caretaker.elf", "selftests/guest-tests/trace_guest", "tools/ctop/ctop",
         "tools/ctrace/ctrace")
 T.main([ring_overruns_in_the_gap, kernel_and_guest_agree_on_the_number, gap_tells_it_in_each_object_and_as_a_total,
-        recording_keeps_the_number, what_is_left_is_whole_and_in_order, counts_miss_nothing,
+        recording_keeps_the_number, what_is_left_is_whole_and_in_order,
+        boot_of_the_next_kernel_is_in_the_timeline, counts_miss_nothing,
         kernel_log_has_no_complaint])

@@ -90,6 +90,23 @@ static void events_of_steps(struct event_list *l, const struct ctele_vcpu *v,
 				 sizeof(l->list->text), "%s", gap_step_texts[i]);
 }
 
+/* Of the kernel that the look before did not know */
+static void events_of_boot(struct event_list *l, const struct ctele_vcpu *v,
+			   const struct boot *before)
+{
+	const struct boot *boot = &l->set->boot;
+	struct gap_view view;
+	unsigned int i;
+
+	if (!gap_view_make(&view, v))
+		return;
+	view.boot = boot;
+	for (i = 0; i < BOOT_NR_PHASES; i++)
+		if (boot->tsc[i] != before->tsc[i] && gap_boot_inside(&view, i))
+			snprintf(event_add(l, v, boot->tsc[i], "boot")->text,
+				 sizeof(l->list->text), "%s", boot_texts[i]);
+}
+
 /* @end: its end, else its start */
 static void event_of_stall(struct event_list *l, const struct ctele_vcpu *v, uint64_t i,
 			   bool end)
@@ -249,6 +266,7 @@ static void events_of_vcpu(struct event_list *l, const struct ctele_vcpu *v,
 	if (!before && !e->past && e->first)
 		return;
 	events_of_steps(l, v, before);
+	events_of_boot(l, v, &e->before.boot);
 	events_of_stalls(l, v, before, e->opts);
 	events_of_counts(l, v, before);
 }

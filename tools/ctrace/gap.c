@@ -140,6 +140,7 @@ static enum tool_status gap_show_all(const struct ctele_set *set,
 	for (i = 0; i < set->nr; i++) {
 		if (!gap_view_make(&view, set->vcpus[i]))
 			continue;
+		view.boot = &set->boot;
 		if (opts->json && !*shown)
 			ctrace_json_header(set, "gap");
 		if (!opts->json && *shown)

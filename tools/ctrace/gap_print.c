@@ -79,15 +79,19 @@ static void stall_row(struct table *t, const struct gap_view *view, uint64_t i)
 
 static bool timeline_print(const struct gap_view *view)
 {
-	unsigned int step;
+	unsigned int step, phase = 0;
 	struct table t;
 	uint64_t i;
 
 	table_begin(&t, 4, 1 << 2 | 1 << 3, "AT [s]", "LASTS", "STEP", "WHAT");
 	for (step = GAP_STOP; step < GAP_NR_STEPS; step++) {
 		step_row(&t, view, step);
-		for (i = view->first; step == GAP_RUN && i < view->end; i++)
+		for (i = view->first; step == GAP_RUN && i < view->end; i++) {
+			gap_boot_rows(&t, view, &phase, ctele_stall(&view->v->tele, i)->tsc_start);
 			stall_row(&t, view, i);
+		}
+		if (step == GAP_RUN)
+			gap_boot_rows(&t, view, &phase, UINT64_MAX);
 	}
 	return table_end(&t, 2);
 }
@@ -268,6 +272,7 @@ void gap_print_json(const struct gap_view *view)
 	json_gap(view);
 	for (i = GAP_STOP; i < GAP_NR_STEPS; i++)
 		json_step(view, i);
+	gap_boot_print_json(view);
 	for (i = 0; i < CTELE_NR_ROWS; i++)
 		json_exits(view, i);
 	for (s = view->first; s < view->end; s++)

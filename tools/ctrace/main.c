@@ -237,6 +237,7 @@ static int options_take(const struct command *c, int argc, char **argv)
 		r = ring_names_check(options.source.events);
 	if (options.events)
 		options.source.events = "kept";
+	options.source.boot = c->of & (OF_GAP | OF_LIVE | OF_RECORD);
 	return r < 0 ? reasons_parse() : r;
 }
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <linux/kvm_caretaker_telemetry.h>
 
+#include "boot.h"
 #include "tool.h"
 
 #define CTELE_DEBUGFS	"/sys/kernel/debug"
@@ -77,6 +78,7 @@ enum ctele_way {
  * @events:	events of the rings as well: names that are switched on, "all", or "kept": as they
  *		are switched; NULL for none
  * @events_new:	without those that were there before the first look
+ * @boot:	with the phases of this kernel's boot
  * @tracefs:	where tracefs is mounted
  */
 struct ctele_source {
@@ -91,6 +93,7 @@ struct ctele_source {
 	const char *vm;
 	const char *events;
 	bool events_new;
+	bool boot;
 	const char *tracefs;
 };
 
@@ -204,6 +207,7 @@ struct ctele_rehearsal {
  * @kernel:	release of the kernel that was asked, empty when not known
  * @rehearsals:	what they came to, when the set is of rehearsals
  * @nr_rehearsals: their number
+ * @boot:	phases of the kernel's boot, where they were asked for and are known
  * @events:	events of the rings since the look before, in the order of time
  * @nr_events:	their number
  * @cap_events:	room in @events
@@ -228,6 +232,7 @@ struct ctele_set {
 	char kernel[CTELE_KERNEL_MAX];
 	struct ctele_rehearsal *rehearsals;
 	size_t nr_rehearsals;
+	struct boot boot;
 	struct ring_event *events;
 	size_t nr_events;
 	size_t cap_events;

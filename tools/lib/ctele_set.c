@@ -163,11 +163,25 @@ void ctele_set_here(struct ctele_set *set)
 		snprintf(set->kernel, sizeof(set->kernel), "%.64s", u.release);
 }
 
+/* They stay as they are: the log is read once. */
+static void set_boot(struct ctele_set *set)
+{
+	static struct boot boot;
+	static bool known;
+
+	if (!known)
+		boot_read(&boot);
+	known = true;
+	set->boot = boot;
+}
+
 /* Only on this host the TSC is the clock of the stamps. */
 static void set_begin(struct ctele_set *set, const struct ctele_source *src)
 {
 	if (ctele_here(src)) {
 		ctele_set_here(set);
+		if (src->boot)
+			set_boot(set);
 	} else {
 		memset(set, 0, sizeof(*set));
 		set->realtime_ns = set_realtime();

@@ -174,6 +174,19 @@ static bool write_events(struct record_writer *w, const struct ctele_set *set)
 	return ok;
 }
 
+static bool write_boot(struct record_writer *w, const struct boot *boot)
+{
+	struct record_boot block;
+	bool known = false;
+	unsigned int i;
+
+	for (i = 0; i < BOOT_NR_PHASES; i++) {
+		block.tsc[i] = boot->tsc[i];
+		known |= boot->tsc[i];
+	}
+	return !known || write_block(w, RECORD_BOOT, &block, sizeof(block));
+}
+
 /**
  * record_write_head() - start a recording
  * @w:		out
@@ -206,7 +219,7 @@ bool record_write_look(struct record_writer *w, const struct ctele_set *set)
 {
 	struct record_look look = { set->realtime_ns, set->tsc, set->vms_seen, set->unreadable };
 	struct record_look_end end = { .vcpus = set->nr };
-	bool ok = write_block(w, RECORD_LOOK, &look, sizeof(look));
+	bool ok = write_block(w, RECORD_LOOK, &look, sizeof(look)) && write_boot(w, &set->boot);
 	size_t i;
 
 	for (i = 0; ok && i < set->nr; i++)

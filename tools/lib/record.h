@@ -62,6 +62,7 @@ enum record_type {
 	RECORD_EVENT	= 6,	/* struct record_event and text */
 	RECORD_MISSING	= 7,	/* struct record_missing */
 	RECORD_HANDLERS	= 8,	/* struct record_handlers: of the vCPU before it */
+	RECORD_BOOT	= 9,	/* struct record_boot */
 };
 
 /**
@@ -136,6 +137,11 @@ struct record_handlers {
 	unsigned char digest[CTELE_DIGEST_BYTES];
 };
 
+struct record_boot {
+	uint64_t tsc[BOOT_NR_PHASES];
+};
+
+_Static_assert(sizeof(struct record_boot) == 24, "the format of the file");
 _Static_assert(sizeof(struct record_handlers) == 32, "the format of the file");
 _Static_assert(sizeof(struct record_event) == 40, "the format of the file");
 _Static_assert(sizeof(struct record_missing) == 16, "the format of the file");

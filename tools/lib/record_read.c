@@ -231,6 +231,18 @@ static void take_missing(const struct record_reader *r, uint32_t len, struct cte
 	set->events_damaged = missing.damaged;
 }
 
+static void take_boot(const struct record_reader *r, uint32_t len, struct ctele_set *set)
+{
+	struct record_boot block;
+	unsigned int i;
+
+	if (len < sizeof(block))
+		return;
+	memcpy(&block, r->buf, sizeof(block));
+	for (i = 0; i < BOOT_NR_PHASES; i++)
+		set->boot.tsc[i] = block.tsc[i];
+}
+
 static bool look_is_complete(const struct record_reader *r, uint32_t len,
 			     const struct ctele_set *set)
 {
@@ -284,6 +296,8 @@ enum record_got record_read_look(struct record_reader *r, const struct ctele_sou
 				return got;
 		} else if (b.type == RECORD_HANDLERS) {
 			take_handlers(r, b.len);
+		} else if (b.type == RECORD_BOOT) {
+			take_boot(r, b.len, set);
 		} else if (b.type == RECORD_MISSING) {
 			take_missing(r, b.len, set);
 		} else if (b.type == RECORD_REHEARSAL) {

@@ -7,6 +7,7 @@
 
 #include "ctele.h"
 #include "hist.h"
+#include "boot.h"
 #include "iter.h"
 #include "output.h"
 #include "pcpu.h"
@@ -300,11 +301,41 @@ static bool digest_is_taken_whole_or_not_at_all(void)
 	CHECK(ctele_same_handlers(&v, &other));
 	snprintf(text, sizeof(text), "handlers: %s\ndigest: %s\npcpu: 12\n", "", DIGEST);
 	ctele_text_parse(&v, text);
-	CHECK(!strcmp(ctele_digest(&v, 2 * CTELE_DIGEST_BYTES, buf), DIGEST));
-	CHECK(!strcmp(ctele_digest(&v, CTELE_DIGEST_SHORT, buf), "001122334455"));
+	CHECK(ctele_digest(&v, 2 * CTELE_DIGEST_BYTES, buf) && !strcmp(buf, DIGEST));
+	CHECK(ctele_digest(&v, CTELE_DIGEST_SHORT, buf) && !strcmp(buf, "001122334455"));
 	CHECK(!v.handlers[0] && v.pcpu == 12 && !ctele_same_handlers(&v, &other));
 	strcpy(other.handlers, v.handlers);
 	CHECK(!ctele_same_handlers(&v, &other));
+	return true;
+}
+
+/* 2.5 GHz; the TSC was 10^12 when the clock of the log started. */
+static bool phases_of_a_boot_are_found_in_the_log(void)
+{
+	const struct boot_scale scale = {
+		.zero = -400000000000ULL, .mult = 429496730, .shift = 30,
+	};
+	static const char *const lines[] = {
+		"", ";", "6", "6,1;x", "x,1,0,-;Linux version 1",
+		"6,1,99999999999999999999999,-;Run /init as init process",
+		"5,0,0,-;Linux version 7.3.4-ct-b (x)", "6,1,5,-;Linux version of another",
+		"6,9,150000,-;smp: Bringing up secondary CPUs ...",
+		"6,9,200000,c;smp: Brought up 1 node, 2 CPUs",
+		"6,9,200000,-;Run-time checks", "6,10,1000000,-;Run /init as init process",
+		" SUBSYSTEM=x", "6,11,2000000,-;Run /sbin/init as init process",
+	};
+	struct boot boot = { { 0 } };
+	size_t i;
+
+	for (i = 0; i < TOOL_NELEM(lines); i++)
+		boot_line(&boot, &scale, lines[i]);
+	/* 32 bits of factor: to some thousand cycles */
+	CHECK((boot.tsc[BOOT_CLOCK] + 5000) / 10000 == 100000000);
+	CHECK((boot.tsc[BOOT_CPUS] - boot.tsc[BOOT_CLOCK] + 5) / 10 == 50000000);
+	CHECK((boot.tsc[BOOT_INIT] - boot.tsc[BOOT_CLOCK] + 5) / 10 == 250000000);
+	CHECK(!boot_tsc(&(struct boot_scale){ 0, 0, 10 }, 5));
+	CHECK(!boot_tsc(&(struct boot_scale){ 0, 1, 33 }, 5));
+	CHECK(!boot_tsc(&(struct boot_scale){ 1, 1, 32 }, 0));
 	return true;
 }
 
@@ -611,6 +642,7 @@ static const struct unit_case cases[] = {
 	CASE(noise_is_survived),
 	CASE(debugfs_text_is_parsed),
 	CASE(digest_is_taken_whole_or_not_at_all),
+	CASE(phases_of_a_boot_are_found_in_the_log),
 	CASE(pcpus_are_found),
 	CASE(histograms_count),
 	CASE(words_are_packed_and_unpacked),
