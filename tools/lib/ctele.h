@@ -78,6 +78,7 @@ enum ctele_way {
  * @events:	events of the rings as well: names that are switched on, "all", or "kept": as they
  *		are switched; NULL for none
  * @events_new:	without those that were there before the first look
+ * @reasons:	of events that have an exit reason only these, by index; NULL for all
  * @boot:	with the phases of this kernel's boot
  * @tracefs:	where tracefs is mounted
  */
@@ -93,6 +94,7 @@ struct ctele_source {
 	const char *vm;
 	const char *events;
 	bool events_new;
+	const bool *reasons;
 	bool boot;
 	const char *tracefs;
 };

@@ -14,6 +14,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "reason.h"
 #include "ring.h"
 
 /* As much as the kernel's buffer can be made to hold in a usual way */
@@ -341,13 +342,23 @@ void ring_lost_count(struct ctele_set *set)
 		set->events_lost = sum;
 }
 
-/* Is it of a vCPU that is asked for? */
+/* One whose reason is not known is told. */
+static bool event_reason_wanted(const struct ctele_source *src, const struct ring_event *e)
+{
+	static const char key[] = "reason=";
+	unsigned int index;
+
+	return !src->reasons || strncmp(e->text, key, strlen(key)) ||
+	       !reason_of_trace(e->text + strlen(key), &index) || src->reasons[index];
+}
+
+/* Is it of a vCPU, and for a reason, that is asked for? */
 bool ring_event_wanted(const struct ctele_source *src, const struct ring_event *e)
 {
 	char vm[17];
 
 	snprintf(vm, sizeof(vm), "%016" PRIx64, e->vm);
-	return (src->vcpu < 0 || src->vcpu == e->vcpu) &&
+	return event_reason_wanted(src, e) && (src->vcpu < 0 || src->vcpu == e->vcpu) &&
 	       (!src->vm || !strncasecmp(vm, src->vm, strlen(src->vm)));
 }
 

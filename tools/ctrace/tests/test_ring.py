@@ -119,6 +119,32 @@ def filters_leave_out_events_of_others():
         end(p)
 
 
+def events_are_chosen_by_exit_reason():
+    t, fs = vcpu(tsc_stop=1000, tsc_run=2000), Tracefs()
+    fs.trace(line(5), line(6, "exit", "reason=io server=kvm"), line(7, "run", "halted=0"),
+             line(8, "stall", "reason=msr info1=0x1"), line(9, "exit", "reason=0x7b x=1"),
+             line(10, "exit", "reason=0x3ff x=1"), line(11, "handler", "reason=hypercall len=1"),
+             line(12, "exit", "reason=what_is_new x=1"), line(13, "exit", "reason=npf x=1"))
+    path, _ = record_of(t, fs, "reasons")
+
+    def told(*options):
+        shown = []
+        for words in (("gap", "-E", "-j", "-i", path), ("gap", "-E", "-j", "--debugfs", t.dir, "--tracefs", fs.dir)):
+            r = T.run(ASAN, *words, *options)
+            T.check_status(r, 0)
+            shown.append([e["what"].split()[0] for e in T.records(r)["ring"]])
+        r = T.run(ASAN, "report", "-j", path, *options)
+        shown.append([e["what"].split()[1] for e in T.records(r)["event"] if e["event"] == "ring"])
+        T.check_equal((shown[1], shown[2]), (shown[0], shown[0]))
+        return shown[0]
+
+    # What has no reason, or one that this tool does not know, is not left out
+    T.check_equal(told("-e", "CPUID"), ["reason=cpuid", "halted=0", "reason=what_is_new"])
+    T.check_equal(told("-e", "IOIO,MSR"), ["reason=io", "halted=0", "reason=msr", "reason=0x7b", "reason=what_is_new"])
+    T.check_equal(told("-e", "VMMCALL,NPF"), ["halted=0", "reason=hypercall", "reason=what_is_new", "reason=npf"])
+    T.check_equal(len(told()), 9)
+
+
 def only_what_was_off_is_switched_and_put_back():
     t, fs = vcpu(), Tracefs(events=("run",))
     p = start(t, fs, "live", "-j", "-d", "0.05", "-E", "run,handler")
@@ -359,7 +385,7 @@ def switches_are_put_back_however_it_ends():
     T.check_equal((p.wait(timeout=60), fs.switches()), (1, ([], False)))
 
 
-T.main([live_tells_each_new_event_once, filters_leave_out_events_of_others,
+T.main([live_tells_each_new_event_once, events_are_chosen_by_exit_reason, filters_leave_out_events_of_others,
         only_what_was_off_is_switched_and_put_back, lost_events_are_told,
         overrun_of_a_ring_is_told_by_the_records_of_its_vcpu, overrun_of_a_ring_is_told_with_a_gap,
         recording_has_events_as_the_manual_page_says, report_tells_events_of_recordings,
