@@ -330,8 +330,10 @@ void ring_lost_count(struct ctele_set *set)
 	const struct ring_event *e;
 	struct ctele_vcpu *v;
 	uint64_t sum = 0, n;
+	size_t i;
 
-	for (e = set->events; e < set->events + set->nr_events; e++) {
+	for (i = 0; i < set->nr_events; i++) {
+		e = &set->events[i];
 		n = event_lost(e);
 		v = n ? ctele_find_id(set, e->vm, e->vcpu) : NULL;
 		if (v)
