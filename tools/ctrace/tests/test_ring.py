@@ -73,8 +73,11 @@ def vcpu(**fields):
 
 
 def start(t, fs, *words, tool=ASAN):
-    return subprocess.Popen([tool, *words, "--debugfs", t.dir, "--tracefs", fs.dir],
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    p = subprocess.Popen([tool, *words, "--debugfs", t.dir, "--tracefs", fs.dir],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # A case that fails leaves nothing behind
+    atexit.register(p.kill)
+    return p
 
 
 def next_ring(p):
