@@ -6,6 +6,8 @@
  *   trace_guest here    install, update, preserve, a stall, cancel; once more with a fault
  *   trace_guest leave   preserve and a stall, then the next kernel
  *   trace_guest take    retrieve and adopt there; then runs AFTER, if it is there
+ *   trace_guest flood-leave	preserve, nothing more, then the next kernel
+ *   trace_guest flood-take	as take, but first so many exits that the event ring overruns
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,6 +26,7 @@
 #define NEXT_INITRD	"/boot/initrd"
 #define ONLINE_MS	60000
 #define AFTER		"/run/after"
+#define FLOOD		2000	/* some 200 exits fit into a ring */
 
 static struct kvm_guest guest;
 static struct guest_runner runner;
@@ -152,33 +155,59 @@ static bool run_here(void)
 	return true;
 }
 
-static bool run_leave(void)
+static bool run_leave(bool (*in_gap)(void))
 {
 	struct handover_fds fds;
 	struct handover_state *state;
 
 	if (!installed() || next_kernel_load(NEXT_KERNEL, NEXT_INITRD, "ct_stage=2") ||
-	    handover_begin(&fds, &state) || !preserved(fds.session) || !stalls() ||
+	    handover_begin(&fds, &state) || !preserved(fds.session) || !in_gap() ||
 	    state_save(&guest, state))
 		return failed("no handover");
 	return !next_kernel_start();
 }
 
-static bool run_take(void)
+static bool nothing(void)
+{
+	return true;
+}
+
+/* What the old kernel has not collected would be missing, too. */
+static bool waits(void)
+{
+	sleep_ms(300);
+	return true;
+}
+
+/* No kernel collects events of a vCPU that was not retrieved. */
+static bool floods(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < FLOOD; i++)
+		if (!count_command(&guest, COUNT_CPUID, 5000))
+			return failed("no CPUID");
+	printf("flood %u\n", FLOOD);
+	return true;
+}
+
+/* @nr_stalls: that the gap had */
+static bool run_take(bool (*in_gap)(void), unsigned int nr_stalls)
 {
 	struct handover_fds fds;
 	struct handover_state *state;
 	int err;
 
-	if (pin_to_cpu0() || handover_retrieve(&fds, &state, &guest) ||
+	if (pin_to_cpu0() || handover_retrieve(&fds, &state, &guest) || !in_gap() ||
 	    retrieve_vm(fds.session, &guest) || retrieve_vcpu(fds.session, &guest, state))
 		return failed("not retrieved");
 	guest.run->immediate_exit = 1;
 	err = guest_run(&guest);
 	guest.run->immediate_exit = 0;
-	if (err != -EINTR || !look() || t.nr_stalls != 1)
-		return failed("not adopted with one stall");
-	expect_back("adopt");
+	if (err != -EINTR || !look() || t.nr_stalls != nr_stalls)
+		return failed("not adopted with the stalls that it had");
+	if (nr_stalls)
+		expect_back("adopt");
 	if (runner_start(&runner, &guest) || !count_alive(&guest, 5000) ||
 	    !cpu_wait_online(PCPU, ONLINE_MS) || luo_finish(fds.session) || runner_stop(&runner))
 		return failed("it does not go on");
@@ -199,11 +228,15 @@ int main(int argc, char **argv)
 	else if (!strcmp(what, "here"))
 		ok = run_here();
 	else if (!strcmp(what, "leave"))
-		ok = run_leave();
+		ok = run_leave(stalls);
 	else if (!strcmp(what, "take"))
-		ok = run_take();
+		ok = run_take(nothing, 1);
+	else if (!strcmp(what, "flood-leave"))
+		ok = run_leave(waits);
+	else if (!strcmp(what, "flood-take"))
+		ok = run_take(floods, 0);
 	else
-		ok = failed("usage: trace_guest here|leave|take");
+		ok = failed("usage: trace_guest here|leave|take|flood-leave|flood-take");
 	printf("trace_guest %s: %s\n", what, ok ? "done" : "failed");
 	return ok ? KTAP_EXIT_PASS : KTAP_EXIT_FAIL;
 }

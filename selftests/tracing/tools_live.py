@@ -86,7 +86,7 @@ def counts_of_a_gap_are_exactly_those_of_the_workload():
 def without_clock(record):
     """What does not depend on when the look was, nor on what an iterator cannot know. The guests stand
     still: all time goes to the account that is open, KVM's"""
-    drop = {"pid", "handlers", "share_percent"}
+    drop = {"pid", "share_percent"}
     if record["type"] == "ledger":
         drop |= {"elapsed_ns", "kvm_ns", "residual_percent"}
     return {k: v for k, v in record.items() if k not in drop}
@@ -103,6 +103,19 @@ def debugfs_and_bpf_give_the_same_numbers():
             right = sorted((without_clock(r) for r in b[kind]), key=key)
             T.check_equal(left, right, "%s of %s" % (kind, form))
             assert left, kind
+
+
+def handlers_and_pcpu_are_those_that_were_installed():
+    r = T.run(H.OUT + "/tools/caretaker-verify/caretaker-verify", "-j",
+              H.OUT + "/selftests/handlers/accept/told.bpf.o")
+    digest = T.records(r)["object"][0]["digest"]
+    T.check_equal(len(digest), 64)
+    counts, gap = expected("counts", "counts")["vm"], expected("gap", "gap")["vm"]
+    for name in ("debugfs-ctop", "bpf-ctop", "debugfs-list", "bpf-list"):
+        got = {v["vm"]: (v["handlers"], v["digest"], v["pcpu"]) for v in records(name)["vcpu"]}
+        T.check_equal(got, {counts: ("none", None, 2), gap: ("told", digest, 1)}, name)
+    sets = host.part("table").split("handler sets in use\n")[1].splitlines()[1:3]
+    T.check_equal(sorted(line.split() for line in sets), [["1", "none", "-"], ["1", "told", digest]])
 
 
 def left_out(name):
@@ -239,10 +252,11 @@ def stock_kernel_without_the_caretaker_is_named_by_bpf():
 
 
 H.needs("kernel/fast/bzImage-a", "payload/caretaker.elf", "selftests/guest-tests/handlers_told",
-        "tools/ctop/ctop", "tools/ctrace/ctrace", "selftests/host/limit", "selftests/host/vm-only")
+        "tools/ctop/ctop", "tools/ctrace/ctrace", "tools/caretaker-verify/caretaker-verify",
+        "selftests/host/limit", "selftests/host/vm-only")
 T.main([guests_do_as_they_are_told, counts_are_exactly_those_of_the_workload,
         counts_of_a_gap_are_exactly_those_of_the_workload, debugfs_and_bpf_give_the_same_numbers,
-        filters_of_bpf_work_in_the_kernel,
+        handlers_and_pcpu_are_those_that_were_installed, filters_of_bpf_work_in_the_kernel,
         kernel_writes_the_events_that_are_wanted_alone, events_of_a_recording_are_in_the_gap,
         full_disk_is_told_and_what_was_written_is_good, missing_capability_is_named,
         kernel_without_bpf_is_named_and_debugfs_does, kernel_without_btf_is_named_and_debugfs_does,

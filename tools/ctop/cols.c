@@ -191,7 +191,17 @@ CELL_ACCOUNT(t_handover, KVM_CARETAKER_TIME_HANDOVER)
 
 static void cell_handlers(const struct view_item *item, char *buf)
 {
-	snprintf(buf, VIEW_CELL_MAX, "%s", item->v->handlers[0] ? item->v->handlers : "-");
+	const char *name = item->v->handlers[0] ? item->v->handlers : "-";
+
+	snprintf(buf, VIEW_CELL_MAX, "%s%s", name, item->mixed ? "+" : "");
+}
+
+static void cell_digest(const struct view_item *item, char *buf)
+{
+	char digest[CTELE_DIGEST_TEXT];
+
+	snprintf(buf, VIEW_CELL_MAX, "%.*s", CTELE_DIGEST_SHORT,
+		 ctele_digest(item->v, CTELE_DIGEST_SHORT, digest) ? digest : "-");
 }
 
 #define HOST	(1U << VIEW_HOST)
@@ -237,6 +247,7 @@ const struct view_col view_cols[] = {
 	{ "STALLED", 9, false, ALL, CTOP_KEY_STALLED, cell_stalled },
 	{ "LONGEST", 9, false, ALL, CTOP_KEY_LONGEST, cell_longest },
 	{ "HANDLERS", 16, true, HOST | VM, CTOP_NR_KEYS, cell_handlers },
+	{ "DIGEST", CTELE_DIGEST_SHORT, true, HOST | VM, CTOP_NR_KEYS, cell_digest },
 };
 
 const size_t view_nr_cols = TOOL_NELEM(view_cols);

@@ -133,6 +133,7 @@ struct ctop_gap {
 struct ctop_gap gap_of_set(const struct ctele_set *set);
 const char *print_clock(uint64_t realtime_ns, char *buf, const char *form);
 void print_csv(const struct ctele_set *set, const struct ctop_rows *rows, unsigned long look);
+bool print_sets(const struct ctele_set *set);
 bool print_ledgers(const struct ctele_set *set, const struct ctop_rows *rows);
 void json_ledger(const struct ctele_vcpu *v);
 void json_times(const struct ctop_row *row);

@@ -15,9 +15,9 @@ enum draw_pair {
 	DRAW_SOFT,
 };
 
-/* The ledger of a vCPU that was entered has a line of its own. */
+/* A vCPU that was entered has a line for its ledger, and one for its pCPU and handlers. */
 #define DRAW_HEAD	3
-#define DRAW_HEAD_MAX	4
+#define DRAW_HEAD_MAX	5
 #define DRAW_BAR	40
 
 void draw_init(struct screen *s)
@@ -173,6 +173,22 @@ static void head_ledger(const struct screen *s, int y)
 	put(y, 0, "%s", text);
 }
 
+/* The digest comes last: its first digits are seen on a narrow screen. */
+static void head_handlers(const struct screen *s, int y)
+{
+	const struct ctele_vcpu *v = s->view.vcpu;
+	char digest[CTELE_DIGEST_TEXT], pcpu[32] = "-";
+
+	if (!v)
+		return;
+	if (v->pcpu >= 0)
+		snprintf(pcpu, sizeof(pcpu), "%d", v->pcpu);
+	else if (v->apic_id >= 0)
+		snprintf(pcpu, sizeof(pcpu), "apic%ld", v->apic_id);
+	put(y, 0, "pCPU %s  handlers %s  digest %s", pcpu, v->handlers[0] ? v->handlers : "-",
+	    ctele_digest(v, 2 * CTELE_DIGEST_BYTES, digest) ? digest : "-");
+}
+
 static void draw_head(const struct screen *s)
 {
 	char when[FMT_MAX], what[128];
@@ -185,8 +201,10 @@ static void draw_head(const struct screen *s)
 	attroff(A_BOLD);
 	head_states(s, 1);
 	head_path(s, 2);
-	if (s->view.level >= VIEW_VCPU)
-		head_ledger(s, DRAW_HEAD);
+	if (s->view.level < VIEW_VCPU)
+		return;
+	head_ledger(s, DRAW_HEAD);
+	head_handlers(s, DRAW_HEAD + 1);
 }
 
 /* @item: NULL for the headings. Return: column behind the cell. */
@@ -463,14 +481,15 @@ static const char *const help_lines[] = {
 	"  Esc Left Backspace   back",
 	"  s S   next, previous order: name, rate, count, ...",
 	"  I   the other way round",
-	"  f /   filter lines by name, state, handlers or pid",
+	"  f /   filter lines by name, state, handlers, digest or pid",
 	"  g   exits in gaps alone, all exits    l   the time ledger, the exits",
 	"  t   histogram of all servers, of native, handler, KVM, blocked",
 	"  r   count from now on; at once again: from install",
 	"  + -   longer, shorter delay",
 	"  Space   pause",
 	"  Ctrl-L   draw anew        q   quit", "",
-	"  STATE of a VM is the gravest of its vCPUs, with a + when they differ.",
+	"  STATE of a VM is the gravest of its vCPUs, with a + when they differ;",
+	"  HANDLERS and DIGEST are those of its first one, with a + when others differ.",
 	"  BLOCKD: exits that nobody served; STALLED: time spent in those on record.",
 	"  P50, P99 are upper bounds: ends of buckets that double. - is not known.",
 	"  %TIME: of the time of the vCPU; in gaps: of that of all exits in gaps.",

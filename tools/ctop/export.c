@@ -67,7 +67,7 @@ static void csv_ledger(const struct ctele_vcpu *v)
 static void csv_row(const struct ctele_set *set, const struct ctop_row *row)
 {
 	const struct ctele_vcpu *v = row->v;
-	char name[REASON_NAME_MAX];
+	char name[REASON_NAME_MAX], digest[CTELE_DIGEST_TEXT];
 	unsigned int i;
 
 	printf("%" PRIu64 ",%016" PRIx64, set->realtime_ns, (uint64_t)v->tele.vm_id);
@@ -89,6 +89,7 @@ static void csv_row(const struct ctele_set *set, const struct ctop_row *row)
 	printf(",%" PRIu64 ",%" PRIu64, (uint64_t)v->tele.nr_stalls, ctele_stalls_lost(&v->tele));
 	csv_times(row);
 	csv_ledger(v);
+	csv_text(ctele_digest(v, 2 * CTELE_DIGEST_BYTES, digest) ? digest : "");
 	putchar('\n');
 }
 
@@ -105,7 +106,7 @@ void print_csv(const struct ctele_set *set, const struct ctop_rows *rows, unsign
 	if (look == 1)
 		printf("time_ns,vm,pid,vcpu,state,pcpu,handlers,reason,native,handler,kvm,blocked,total,rate_per_s,stalled_ns,max_stall_ns,stalls,lost,"
 		       "exits_ns,mean_ns,p50_le_ns,p99_le_ns,max_ns,share_percent,"
-		       "elapsed_ns,guest_ns,native_ns,handler_ns,kvm_ns,blocked_ns,halted_ns,handover_ns,residual_ns\n");
+		       "elapsed_ns,guest_ns,native_ns,handler_ns,kvm_ns,blocked_ns,halted_ns,handover_ns,residual_ns,digest\n");
 	for (i = 0; i < rows->nr; i++)
 		csv_row(set, &rows->rows[i]);
 }

@@ -329,19 +329,35 @@ static void metric_times(const struct ctele_set *set)
 	}
 }
 
+static const char *metric_digest(const struct ctele_vcpu *v, char *buf)
+{
+	if (!strcmp(v->handlers, "none"))
+		return "none";
+	return ctele_digest(v, 2 * CTELE_DIGEST_BYTES, buf) ? buf : "unknown";
+}
+
+static void metric_state(const struct ctele_vcpu *v)
+{
+	char digest[CTELE_DIGEST_TEXT], pcpu[16] = "unknown";
+
+	if (v->pcpu >= 0)
+		snprintf(pcpu, sizeof(pcpu), "%d", v->pcpu);
+	metric_begin("caretaker_vcpu_info", v);
+	label_text("state", v->state[0] ? v->state : "unknown");
+	label_text("pcpu", pcpu);
+	label_text("handlers", v->handlers[0] ? v->handlers : "unknown");
+	label_text("digest", metric_digest(v, digest));
+	printf("} 1\n");
+}
+
 static void metric_states(const struct ctele_set *set)
 {
-	const struct ctele_vcpu *v;
 	size_t i;
 
-	metric_head("caretaker_vcpu_info", "gauge", "State and handlers of a vCPU; always 1.");
-	for (i = 0; i < set->nr; i++) {
-		v = set->vcpus[i];
-		metric_begin("caretaker_vcpu_info", v);
-		label_text("state", v->state[0] ? v->state : "unknown");
-		label_text("handlers", v->handlers[0] ? v->handlers : "unknown");
-		printf("} 1\n");
-	}
+	metric_head("caretaker_vcpu_info", "gauge",
+		    "State, pCPU and handlers of a vCPU; always 1.");
+	for (i = 0; i < set->nr; i++)
+		metric_state(set->vcpus[i]);
 }
 
 /**

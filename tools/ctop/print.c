@@ -150,7 +150,7 @@ static bool print_table(const struct ctele_set *set, const struct ctop_rows *row
 		return false;
 	if (rows->cut)
 		printf("(%zu more rows)\n", rows->cut);
-	return !times || print_ledgers(set, rows);
+	return print_sets(set) && (!times || print_ledgers(set, rows));
 }
 
 static void json_header(const struct ctele_set *set, const struct ctop_rows *rows,
@@ -192,6 +192,7 @@ static void json_or_null(const char *key, long value)
 static void json_vcpu(const struct ctele_vcpu *v)
 {
 	const struct kvm_caretaker_telemetry *t = &v->tele;
+	char digest[CTELE_DIGEST_TEXT];
 
 	json_begin("vcpu");
 	show_json(v);
@@ -199,13 +200,13 @@ static void json_vcpu(const struct ctele_vcpu *v)
 	json_or_null("pcpu", v->pcpu);
 	json_or_null("apic_id", v->apic_id);
 	json_string("handlers", v->handlers[0] ? v->handlers : NULL);
+	json_string("digest", ctele_digest(v, 2 * CTELE_DIGEST_BYTES, digest));
 	json_number("abi", t->abi);
 	json_number("stalls", t->nr_stalls);
 	json_number("stray", t->stray);
 	json_number("fault", t->fault);
 	json_number("fuel_out", t->fuel_out);
 	json_ns("idle_ns", tsc_to_ns(t->idle_tsc, t->tsc_khz));
-	json_number("lost", ctele_stalls_lost(t));
 	json_end();
 }
 
@@ -231,7 +232,6 @@ static void json_row(const struct ctop_row *row)
 	json_ns("stalled_ns", row->stalled_ns);
 	json_ns("max_stall_ns", row->longest_ns);
 	json_times(row);
-	json_number("lost", ctele_stalls_lost(&row->v->tele));
 	json_end();
 }
 

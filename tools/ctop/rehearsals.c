@@ -41,6 +41,7 @@ void json_rehearsals(const struct ctele_set *set)
 		json_number("blocked_exits", h->blocked);
 		json_bool("passed", h->passed);
 		json_string("verdict", rehearsal_verdict(h));
+		json_number("lost", ctele_set_lost(set));
 		json_end();
 	}
 }

@@ -150,6 +150,7 @@ static void item_add_vcpu(struct view_item *item, struct view *view,
 	unsigned int r;
 
 	item_add_state(item, v);
+	item->mixed |= !ctele_same_handlers(item->v, v);
 	item->vcpus++;
 	/* One without exits has a rate, too. */
 	if (item->rate < 0 && rate_since(view, &l, 0) >= 0)
@@ -256,11 +257,12 @@ static void build_vcpu(struct view *view, const struct view_data *data, unsigned
 
 static bool item_fits(const struct view_item *item, const char *filter)
 {
-	char pid[24];
+	char pid[24], digest[CTELE_DIGEST_TEXT];
 
 	snprintf(pid, sizeof(pid), "%ld", item->id.pid);
 	return !filter[0] || strcasestr(item->name, filter) || strcasestr(item->state, filter) ||
-	       strcasestr(item->v->handlers, filter) || strcasestr(pid, filter);
+	       strcasestr(item->v->handlers, filter) || strcasestr(pid, filter) ||
+	       (ctele_digest(item->v, CTELE_DIGEST_SHORT, digest) && strcasestr(digest, filter));
 }
 
 static void view_hide(struct view *view)

@@ -45,6 +45,7 @@ struct view_id {
  * @vcpus:	vCPUs that are summed up
  * @name:	of the line
  * @state:	of the vCPU; of a VM the gravest, with a plus when not all have it
+ * @mixed:	its vCPUs have not all the handlers of the first one
  * @by:		exits by server
  * @total:	their sum
  * @rate:	exits per second, negative when not known
@@ -60,6 +61,7 @@ struct view_item {
 	unsigned int vcpus;
 	char name[REASON_NAME_MAX];
 	char state[18];
+	bool mixed;
 	uint64_t by[KVM_CARETAKER_NR_SERVERS];
 	uint64_t total;
 	double rate;

@@ -65,6 +65,7 @@ extern const char *const gap_step_texts[GAP_NR_STEPS];
  * @v:		the vCPU
  * @g:		its stamps
  * @at:		the same stamps by step
+ * @boot:	phases of the boot of the kernel that was asked, NULL for none
  * @khz:	frequency of the TSC
  * @first:	number of the first record of a stall that lies in this gap
  * @end:	number after the last one
@@ -75,6 +76,7 @@ struct gap_view {
 	const struct ctele_vcpu *v;
 	struct ctele_gap g;
 	uint64_t at[GAP_NR_STEPS];
+	const struct boot *boot;
 	uint32_t khz;
 	uint64_t first;
 	uint64_t end;
@@ -83,6 +85,10 @@ struct gap_view {
 };
 
 bool gap_view_make(struct gap_view *view, const struct ctele_vcpu *v);
+bool gap_boot_inside(const struct gap_view *view, unsigned int phase);
+void gap_boot_rows(struct table *t, const struct gap_view *view, unsigned int *next,
+		   uint64_t until);
+void gap_boot_print_json(const struct gap_view *view);
 uint64_t gap_offset(const struct gap_view *view, uint64_t tsc);
 uint64_t gap_until_next(const struct gap_view *view, enum gap_step step);
 uint64_t gap_stall_length(const struct gap_view *view, const struct kvm_caretaker_stall *s);
@@ -166,12 +172,13 @@ void explain_print_json(const struct gap_view *view);
 
 struct summary;
 
-struct summary *summary_new(void);
+struct summary *summary_new(const struct ctele_set *set);
 void summary_add(struct summary *s, const struct ctele_vcpu *now, const struct ctele_vcpu *before,
 		 bool gap);
 bool summary_hist(const struct summary *s, const struct ctrace_options *opts);
-bool hist_of_exits(const struct times *x, unsigned int row, unsigned int server, bool json);
-bool hist_of_stalls(const struct hist *h, unsigned int row, bool json);
+bool hist_of_exits(const struct times *x, unsigned int row, unsigned int server,
+		   const uint64_t *lost);
+bool hist_of_stalls(const struct hist *h, unsigned int row, const uint64_t *lost);
 bool summary_print(const struct summary *s, const struct ctrace_options *opts);
 
 /**

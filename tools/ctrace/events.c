@@ -90,6 +90,23 @@ static void events_of_steps(struct event_list *l, const struct ctele_vcpu *v,
 				 sizeof(l->list->text), "%s", gap_step_texts[i]);
 }
 
+/* Of the kernel that the look before did not know */
+static void events_of_boot(struct event_list *l, const struct ctele_vcpu *v,
+			   const struct boot *before)
+{
+	const struct boot *boot = &l->set->boot;
+	struct gap_view view;
+	unsigned int i;
+
+	if (!gap_view_make(&view, v))
+		return;
+	view.boot = boot;
+	for (i = 0; i < BOOT_NR_PHASES; i++)
+		if (boot->tsc[i] != before->tsc[i] && gap_boot_inside(&view, i))
+			snprintf(event_add(l, v, boot->tsc[i], "boot")->text,
+				 sizeof(l->list->text), "%s", boot_texts[i]);
+}
+
 /* @end: its end, else its start */
 static void event_of_stall(struct event_list *l, const struct ctele_vcpu *v, uint64_t i,
 			   bool end)
@@ -197,22 +214,59 @@ static size_t events_of_rings(struct event_list *l, const struct events *e)
 	return strangers;
 }
 
+/* A look may know less of them than another one. */
+static bool handlers_changed(const struct ctele_vcpu *before, const struct ctele_vcpu *v)
+{
+	char a[CTELE_DIGEST_TEXT], b[CTELE_DIGEST_TEXT];
+
+	if (before->handlers[0] && v->handlers[0] && strcmp(before->handlers, v->handlers))
+		return true;
+	return ctele_digest(before, 2 * CTELE_DIGEST_BYTES, a) &&
+	       ctele_digest(v, 2 * CTELE_DIGEST_BYTES, b) && strcmp(a, b);
+}
+
+static const char *name_or_dash(const struct ctele_vcpu *v)
+{
+	return v->handlers[0] ? v->handlers : "-";
+}
+
+static void event_of_first_look(struct event_list *l, const struct ctele_vcpu *v, const char *state)
+{
+	char digest[CTELE_DIGEST_TEXT];
+
+	snprintf(event_add(l, v, 0, "seen")->text, sizeof(l->list->text),
+		 "%s, pid %ld, handlers %s, digest %s", state, v->pid, name_or_dash(v),
+		 ctele_digest(v, CTELE_DIGEST_SHORT, digest) ? digest : "-");
+}
+
+static void event_of_handlers(struct event_list *l, const struct ctele_vcpu *v,
+			      const struct ctele_vcpu *before)
+{
+	char a[CTELE_DIGEST_TEXT], b[CTELE_DIGEST_TEXT];
+
+	snprintf(event_add(l, v, 0, "update")->text, sizeof(l->list->text),
+		 "handlers %s %s -> %s %s", name_or_dash(before),
+		 ctele_digest(before, CTELE_DIGEST_SHORT, a) ? a : "-", name_or_dash(v),
+		 ctele_digest(v, CTELE_DIGEST_SHORT, b) ? b : "-");
+}
+
 static void events_of_vcpu(struct event_list *l, const struct ctele_vcpu *v,
 			   const struct ctele_vcpu *before, const struct events *e)
 {
 	const char *state = v->state[0] ? v->state : "?";
 
 	if (!before)
-		snprintf(event_add(l, v, 0, "seen")->text, sizeof(l->list->text),
-			 "%s, pid %ld, handlers %s", state, v->pid,
-			 v->handlers[0] ? v->handlers : "-");
+		event_of_first_look(l, v, state);
 	else if (strcmp(before->state, v->state))
 		snprintf(event_add(l, v, 0, "state")->text, sizeof(l->list->text), "%s -> %s",
 			 before->state[0] ? before->state : "?", state);
+	if (before && handlers_changed(before, v))
+		event_of_handlers(l, v, before);
 	/* Without a look before, history is told only when that was asked for. */
 	if (!before && !e->past && e->first)
 		return;
 	events_of_steps(l, v, before);
+	events_of_boot(l, v, &e->before.boot);
 	events_of_stalls(l, v, before, e->opts);
 	events_of_counts(l, v, before);
 }
@@ -290,7 +344,6 @@ static void event_json(const struct event *ev)
 	if (ev->ring)
 		json_string("name", ev->ring->name);
 	json_ns("lasts_ns", ev->lasts_ns);
-	json_number("lost", ctele_stalls_lost(&ev->v->tele));
 	json_end();
 }
 

@@ -140,6 +140,7 @@ static enum tool_status gap_show_all(const struct ctele_set *set,
 	for (i = 0; i < set->nr; i++) {
 		if (!gap_view_make(&view, set->vcpus[i]))
 			continue;
+		view.boot = &set->boot;
 		if (opts->json && !*shown)
 			ctrace_json_header(set, "gap");
 		if (!opts->json && *shown)
@@ -156,7 +157,7 @@ static enum tool_status gap_show_all(const struct ctele_set *set,
 static enum tool_status gap_sum_all(const struct ctele_set *set,
 				    const struct ctrace_options *opts, size_t *shown)
 {
-	struct summary *sum = summary_new();
+	struct summary *sum = summary_new(set);
 	struct ctele_gap g;
 	bool ok;
 	size_t i;

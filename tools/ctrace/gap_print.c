@@ -39,7 +39,7 @@ void gap_title(const struct gap_view *view)
 		printf("  TSC %u.%03u MHz", view->khz / 1000, view->khz % 1000);
 	else
 		printf("  TSC frequency not known: no times");
-	printf("  lost %" PRIu64 "\n", ctele_stalls_lost(&v->tele));
+	printf("  lost %" PRIu64 "\n", ctele_lost(v));
 }
 
 static void total_print(const struct gap_view *view)
@@ -79,15 +79,19 @@ static void stall_row(struct table *t, const struct gap_view *view, uint64_t i)
 
 static bool timeline_print(const struct gap_view *view)
 {
-	unsigned int step;
+	unsigned int step, phase = 0;
 	struct table t;
 	uint64_t i;
 
 	table_begin(&t, 4, 1 << 2 | 1 << 3, "AT [s]", "LASTS", "STEP", "WHAT");
 	for (step = GAP_STOP; step < GAP_NR_STEPS; step++) {
 		step_row(&t, view, step);
-		for (i = view->first; step == GAP_RUN && i < view->end; i++)
+		for (i = view->first; step == GAP_RUN && i < view->end; i++) {
+			gap_boot_rows(&t, view, &phase, ctele_stall(&view->v->tele, i)->tsc_start);
 			stall_row(&t, view, i);
+		}
+		if (step == GAP_RUN)
+			gap_boot_rows(&t, view, &phase, UINT64_MAX);
 	}
 	return table_end(&t, 2);
 }
@@ -201,7 +205,6 @@ static void json_gap(const struct gap_view *view)
 	json_hex("fault_rip", t->fault_rip, 1);
 	json_hex("fault_addr", t->fault_addr, 1);
 	json_number("bad_records", view->bad);
-	json_number("lost", ctele_stalls_lost(t));
 	json_end();
 }
 
@@ -269,6 +272,7 @@ void gap_print_json(const struct gap_view *view)
 	json_gap(view);
 	for (i = GAP_STOP; i < GAP_NR_STEPS; i++)
 		json_step(view, i);
+	gap_boot_print_json(view);
 	for (i = 0; i < CTELE_NR_ROWS; i++)
 		json_exits(view, i);
 	for (s = view->first; s < view->end; s++)

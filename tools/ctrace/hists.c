@@ -17,7 +17,7 @@ static void hist_line(const char *label, uint64_t n, uint64_t most)
 	       (int)((double)n * 40 / most + (n ? 0.999 : 0)), bar);
 }
 
-static void exits_json(const struct times *x, unsigned int row, unsigned int server)
+static void exits_json(const struct times *x, unsigned int row, unsigned int server, uint64_t lost)
 {
 	char name[REASON_NAME_MAX];
 
@@ -27,6 +27,7 @@ static void exits_json(const struct times *x, unsigned int row, unsigned int ser
 	json_string("server", ctrace_server_names[server]);
 	json_number("count", x->count);
 	show_json_times(x);
+	json_number("lost", lost);
 	json_end();
 }
 
@@ -53,11 +54,12 @@ static void exits_title(const struct times *x, unsigned int row, unsigned int se
  * @x:		the exits
  * @row:	the row
  * @server:	the server
- * @json:	as NDJSON
+ * @lost:	what is missing of all vCPUs, for NDJSON; NULL for people
  *
  * Return: false when there is nothing to show.
  */
-bool hist_of_exits(const struct times *x, unsigned int row, unsigned int server, bool json)
+bool hist_of_exits(const struct times *x, unsigned int row, unsigned int server,
+		   const uint64_t *lost)
 {
 	unsigned int first, last, i;
 	char label[2 * FMT_MAX];
@@ -65,8 +67,8 @@ bool hist_of_exits(const struct times *x, unsigned int row, unsigned int server,
 
 	if (!times_known(x))
 		return false;
-	if (json) {
-		exits_json(x, row, server);
+	if (lost) {
+		exits_json(x, row, server, *lost);
 		return true;
 	}
 	exits_title(x, row, server);
@@ -81,7 +83,7 @@ bool hist_of_exits(const struct times *x, unsigned int row, unsigned int server,
 	return true;
 }
 
-static void stalls_json(const struct hist *h, const char *reason)
+static void stalls_json(const struct hist *h, const char *reason, uint64_t lost)
 {
 	unsigned int first, last, i;
 	bool any = hist_range(h, &first, &last);
@@ -97,6 +99,7 @@ static void stalls_json(const struct hist *h, const char *reason)
 		printf("%s{\"from_ns\":%llu,\"count\":%" PRIu64 "}", i == first ? "" : ",",
 		       i ? 1ULL << i : 0, h->slots[i]);
 	printf("]");
+	json_number("lost", lost);
 	json_end();
 }
 
@@ -123,19 +126,19 @@ static void stalls_print(const struct hist *h, const char *reason)
  * hist_of_stalls() - how long vCPUs stalled in exits of one reason
  * @h:		the stalls
  * @row:	the reason
- * @json:	as NDJSON
+ * @lost:	what is missing of all vCPUs, for NDJSON; NULL for people
  *
  * Return: false when there is nothing to show.
  */
-bool hist_of_stalls(const struct hist *h, unsigned int row, bool json)
+bool hist_of_stalls(const struct hist *h, unsigned int row, const uint64_t *lost)
 {
 	char name[REASON_NAME_MAX];
 
 	if (!h->nr && !h->open)
 		return false;
 	reason_name_index(row, name);
-	if (json)
-		stalls_json(h, reason_name_index(row, name));
+	if (lost)
+		stalls_json(h, reason_name_index(row, name), *lost);
 	else
 		stalls_print(h, reason_name_index(row, name));
 	return true;
@@ -143,7 +146,7 @@ bool hist_of_stalls(const struct hist *h, unsigned int row, bool json)
 
 static enum tool_status hist_run(const struct ctele_set *set, const struct ctrace_options *opts)
 {
-	struct summary *s = summary_new();
+	struct summary *s = summary_new(set);
 	enum tool_status status = set->status;
 	size_t i;
 

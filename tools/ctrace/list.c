@@ -17,12 +17,13 @@ static uint64_t list_gap(const struct ctele_vcpu *v)
 
 static void list_row(struct table *t, const struct ctele_vcpu *v)
 {
-	char buf[FMT_MAX];
+	char buf[FMT_MAX], digest[CTELE_DIGEST_TEXT];
 
 	table_cell(t, "%016" PRIx64, (uint64_t)v->tele.vm_id);
 	show_cells(t, v);
 	table_text(t, fmt_ns(list_gap(v), buf));
 	table_text(t, v->handlers[0] ? v->handlers : "-");
+	table_text(t, ctele_digest(v, CTELE_DIGEST_SHORT, digest) ? digest : "-");
 }
 
 static bool list_print(const struct ctele_set *set)
@@ -30,8 +31,8 @@ static bool list_print(const struct ctele_set *set)
 	struct table t;
 	size_t i;
 
-	table_begin(&t, 8, 1 << 0 | 1 << 4 | 1 << 7, "VM", "PID", "VCPU", "PCPU", "STATE",
-		    "STALLS", "LAST GAP", "HANDLERS");
+	table_begin(&t, 9, 1 << 0 | 1 << 4 | 1 << 7 | 1 << 8, "VM", "PID", "VCPU", "PCPU", "STATE",
+		    "STALLS", "LAST GAP", "HANDLERS", "DIGEST");
 	for (i = 0; i < set->nr; i++)
 		list_row(&t, set->vcpus[i]);
 	return table_end(&t, 0);
@@ -39,6 +40,8 @@ static bool list_print(const struct ctele_set *set)
 
 static void list_json_vcpu(const struct ctele_vcpu *v)
 {
+	char digest[CTELE_DIGEST_TEXT];
+
 	json_begin("vcpu");
 	show_json(v);
 	json_string("state", v->state[0] ? v->state : NULL);
@@ -47,9 +50,9 @@ static void list_json_vcpu(const struct ctele_vcpu *v)
 	else
 		json_number("pcpu", v->pcpu);
 	json_string("handlers", v->handlers[0] ? v->handlers : NULL);
+	json_string("digest", ctele_digest(v, 2 * CTELE_DIGEST_BYTES, digest));
 	json_number("stalls", v->tele.nr_stalls);
 	json_ns("gap_ns", list_gap(v));
-	json_number("lost", ctele_stalls_lost(&v->tele));
 	json_end();
 }
 

@@ -14,7 +14,7 @@
 static bool live_summary(const struct ctele_set *first, const struct ctele_set *last,
 			 const struct ctrace_options *opts)
 {
-	struct summary *s = summary_new();
+	struct summary *s = summary_new(last);
 	size_t i;
 	bool ok;
 
@@ -45,11 +45,11 @@ static bool live_take(struct live *l, struct ctele_set *now, const char *command
 {
 	bool ok = true;
 
+	ctele_lost_add(now, &l->e.before);
 	if (!l->looks++ && l->e.opts->json)
 		ctrace_json_header(now, command);
 	if (!l->summary)
 		ok = events_look(&l->e, now);
-	ctele_lost_add(now, &l->e.before);
 	/* The first look is kept for the sums, all others until the next one. */
 	if (l->looks == 2 && l->summary)
 		l->start = l->e.before;

@@ -61,7 +61,7 @@ static const struct {
 				 "time of day, not seconds from the first look" } },
 	{ OF_HIST | OF_LIVE | OF_REPORT | OF_GAP,
 	  { 'e', "reason", "LIST", OPT_STRING, &opt_reasons, 0,
-	    "only stalls and sums of these exit reasons; help lists them" } },
+	    "only stalls, sums and events of these exit reasons; help lists them" } },
 	{ OF_ALL, { 'p', "pid", "PID", OPT_NUMBER, &options.source.pid, 0,
 		    "only VMs of this process" } },
 	{ OF_ALL, { 'g', "vm", "ID", OPT_STRING, &options.source.vm, 0,
@@ -217,6 +217,7 @@ static int reasons_parse(void)
 		reason_list();
 		return TOOL_OK;
 	}
+	options.source.reasons = options.reasons;
 	return reason_set_parse(opt_reasons, options.reasons) ? -1 : TOOL_USAGE;
 }
 
@@ -237,6 +238,7 @@ static int options_take(const struct command *c, int argc, char **argv)
 		r = ring_names_check(options.source.events);
 	if (options.events)
 		options.source.events = "kept";
+	options.source.boot = c->of & (OF_GAP | OF_LIVE | OF_RECORD);
 	return r < 0 ? reasons_parse() : r;
 }
 

@@ -45,6 +45,25 @@ static void time_write(struct perfetto *p, const char *key, uint64_t ns)
 	fprintf(p->f, ",\"%s\":%" PRIu64 ".%03" PRIu64, key, ns / 1000, ns % 1000);
 }
 
+/* A mark on the line of the vCPU: stalls may begin and end within a phase. */
+static void boot_write(struct perfetto *p, const struct gap_view *view)
+{
+	unsigned int i;
+	uint64_t at;
+
+	for (i = 0; i < BOOT_NR_PHASES; i++) {
+		if (!gap_boot_inside(view, i))
+			continue;
+		at = tsc_to_ns(view->boot->tsc[i] - p->span.from, p->span.khz);
+		if (at == NS_NONE)
+			continue;
+		event_begin(p, view, "i", boot_texts[i]);
+		fprintf(p->f, ",\"cat\":\"boot\",\"s\":\"t\"");
+		time_write(p, "ts", at);
+		fprintf(p->f, "}");
+	}
+}
+
 /* Return: false when there is no such slice. */
 static bool slice_begin(struct perfetto *p, const struct gap_view *view, const char *name,
 			uint64_t from, uint64_t to)
@@ -135,6 +154,7 @@ static void vcpu_write(struct perfetto *p, const struct gap_view *view)
 	if (view->g.stop)
 		slice(p, view, "preserve: stop to run", view->g.stop, view->g.run);
 	gap_write(p, view);
+	boot_write(p, view);
 	for (i = view->first; i < view->end; i++)
 		stall_write(p, view, i);
 	if (view->g.kick)
@@ -160,9 +180,12 @@ enum tool_status perfetto_write(const char *path, const struct ctele_set *set)
 	fprintf(p.f, "{\"displayTimeUnit\":\"ns\",\"otherData\":{\"tool\":\"ctrace %s\",\"schema\":%d,"
 		"\"clock\":\"host TSC, from the first stop\",\"lost\":%" PRIu64 "},\"traceEvents\":[",
 		TOOL_VERSION, TOOL_SCHEMA, ctele_set_lost(set));
-	for (i = 0; i < set->nr; i++)
-		if (gap_view_make(&view, set->vcpus[i]) && view.khz)
-			vcpu_write(&p, &view);
+	for (i = 0; i < set->nr; i++) {
+		if (!gap_view_make(&view, set->vcpus[i]) || !view.khz)
+			continue;
+		view.boot = &set->boot;
+		vcpu_write(&p, &view);
+	}
 	fprintf(p.f, "\n]}\n");
 	return picture_close(p.f, path);
 }

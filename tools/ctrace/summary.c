@@ -15,19 +15,29 @@
  * @all:	the same by row
  * @stalls:	stalls on record by reason
  * @shares:	reasons whose exits are in the row that is shared
+ * @lost:	what is missing of all vCPUs
  */
 struct summary {
 	struct times times[CTELE_NR_ROWS][KVM_CARETAKER_NR_SERVERS];
 	struct times all[CTELE_NR_ROWS];
 	struct hist stalls[CTELE_NR_ROWS];
 	reason_set shares;
+	uint64_t lost;
 };
 
-struct summary *summary_new(void)
+/**
+ * summary_new() - begin to sum up
+ * @set:	the look that says what is missing
+ *
+ * Return: to be freed with free(); NULL when memory ran out; a message has told so.
+ */
+struct summary *summary_new(const struct ctele_set *set)
 {
 	struct summary *s = calloc(1, sizeof(*s));
 
-	if (!s)
+	if (s)
+		s->lost = ctele_set_lost(set);
+	else
 		tool_err("summing up: no memory");
 	return s;
 }
@@ -211,6 +221,7 @@ static void summary_json(const struct summary *s, unsigned int r)
 	json_ns("mean_stall_ns", hist_mean(h));
 	json_ns("max_stall_ns", h->nr ? h->max : NS_NONE);
 	show_json_times(&s->all[r]);
+	json_number("lost", s->lost);
 	json_end();
 }
 
@@ -240,6 +251,7 @@ bool summary_print(const struct summary *s, const struct ctrace_options *opts)
  */
 bool summary_hist(const struct summary *s, const struct ctrace_options *opts)
 {
+	const uint64_t *lost = opts->json ? &s->lost : NULL;
 	unsigned int order[CTELE_NR_ROWS], n, i, server;
 	bool shown = false;
 
@@ -247,8 +259,8 @@ bool summary_hist(const struct summary *s, const struct ctrace_options *opts)
 	for (i = 0; i < n; i++) {
 		for (server = 0; server < KVM_CARETAKER_NR_SERVERS; server++)
 			shown |= hist_of_exits(&s->times[order[i]][server], order[i], server,
-					       opts->json);
-		shown |= hist_of_stalls(&s->stalls[order[i]], order[i], opts->json);
+					       lost);
+		shown |= hist_of_stalls(&s->stalls[order[i]], order[i], lost);
 	}
 	return shown;
 }

@@ -76,6 +76,48 @@ static long text_number(const char *value, long max)
 	return end == value || n < 0 || n >= max ? -1 : n;
 }
 
+/* All of it, or it is not known. */
+static void text_digest(struct ctele_vcpu *v, const char *value)
+{
+	unsigned int i, byte;
+
+	if (strlen(value) != 2 * CTELE_DIGEST_BYTES ||
+	    strspn(value, "0123456789abcdef") != 2 * CTELE_DIGEST_BYTES)
+		return;
+	for (i = 0; i < CTELE_DIGEST_BYTES; i++)
+		if (sscanf(value + 2 * i, "%2x", &byte) == 1)
+			v->digest[i] = byte;
+}
+
+/**
+ * ctele_digest() - digest of the handlers as text
+ * @v:		the vCPU
+ * @digits:	how many of its hexadecimal digits, from the start
+ * @buf:	CTELE_DIGEST_TEXT bytes
+ *
+ * Return: @buf; NULL when there are no handlers or it is not known.
+ */
+const char *ctele_digest(const struct ctele_vcpu *v, unsigned int digits, char *buf)
+{
+	bool known = false;
+	unsigned int i;
+
+	for (i = 0; i < CTELE_DIGEST_BYTES; i++) {
+		known |= v->digest[i];
+		snprintf(buf + 2 * i, 3, "%02x", v->digest[i]);
+	}
+	if (digits < 2 * CTELE_DIGEST_BYTES)
+		buf[digits] = '\0';
+	return known ? buf : NULL;
+}
+
+/* Have they the same set of handlers, as far as is known? */
+bool ctele_same_handlers(const struct ctele_vcpu *a, const struct ctele_vcpu *b)
+{
+	return !strcmp(a->handlers, b->handlers) &&
+	       !memcmp(a->digest, b->digest, sizeof(a->digest));
+}
+
 /**
  * ctele_text_parse() - take what debugfs' text file says and the telemetry does not
  * @v:		where it goes
@@ -95,6 +137,8 @@ void ctele_text_parse(struct ctele_vcpu *v, char *text)
 			text_state(v, value);
 		else if (!strcmp(line, "handlers"))
 			snprintf(v->handlers, sizeof(v->handlers), "%s", value);
+		else if (!strcmp(line, "digest"))
+			text_digest(v, value);
 		else if (!strcmp(line, "apic_id"))
 			v->apic_id = text_number(value, LONG_MAX);
 		else if (!strcmp(line, "pcpu"))
@@ -134,6 +178,14 @@ bool ctele_gap(const struct kvm_caretaker_telemetry *t, struct ctele_gap *gap)
 uint64_t ctele_stalls_lost(const struct kvm_caretaker_telemetry *t)
 {
 	return t->nr_stalls > KVM_CARETAKER_NR_STALLS ? t->nr_stalls - KVM_CARETAKER_NR_STALLS : 0;
+}
+
+/* What is missing of a vCPU: records of stalls and events */
+uint64_t ctele_lost(const struct ctele_vcpu *v)
+{
+	uint64_t stalls = ctele_stalls_lost(&v->tele), sum = stalls + v->events_lost;
+
+	return sum < stalls ? UINT64_MAX : sum;
 }
 
 /* Number of the oldest record that is there; records end at nr_stalls - 1 */

@@ -13,10 +13,16 @@
 #include <stdint.h>
 #include <linux/kvm_caretaker_telemetry.h>
 
+#include "boot.h"
 #include "tool.h"
 
 #define CTELE_DEBUGFS	"/sys/kernel/debug"
 #define CTELE_KERNEL_MAX 65
+
+/* Digest of a handler set: bytes, and the digits that tell sets apart on a screen */
+#define CTELE_DIGEST_BYTES	32
+#define CTELE_DIGEST_TEXT	(2 * CTELE_DIGEST_BYTES + 1)
+#define CTELE_DIGEST_SHORT	12
 
 /* More than any host has; a record that says more is damaged. */
 #define CTELE_VCPUS_MAX	65536
@@ -72,6 +78,8 @@ enum ctele_way {
  * @events:	events of the rings as well: names that are switched on, "all", or "kept": as they
  *		are switched; NULL for none
  * @events_new:	without those that were there before the first look
+ * @reasons:	of events that have an exit reason only these, by index; NULL for all
+ * @boot:	with the phases of this kernel's boot
  * @tracefs:	where tracefs is mounted
  */
 struct ctele_source {
@@ -86,6 +94,8 @@ struct ctele_source {
 	const char *vm;
 	const char *events;
 	bool events_new;
+	const bool *reasons;
+	bool boot;
 	const char *tracefs;
 };
 
@@ -114,10 +124,12 @@ struct ring_event {
  * @dir_vcpu:	number in the name of the directory, the vCPU's id in KVM
  * @state:	state in one word, empty when it is not known
  * @handlers:	name of the set of exit handlers, empty when not known
+ * @digest:	of the set; zeros without one, and when it is not known
  * @pcpu:	pCPU, -1 when not known
  * @apic_id:	APIC id of the pCPU, -1 when not known
  * @when_ns:	CLOCK_MONOTONIC when it was read
  * @tsc:	TSC about then, 0 when it is not the clock of the stamps
+ * @events_lost: events of its ring that are known to be missing
  * @tele:	telemetry; of ABI 1 only the head, the rest is for the functions of ctele.c
  * @tele1:	the same of ABI 1
  */
@@ -127,10 +139,12 @@ struct ctele_vcpu {
 	long dir_vcpu;
 	char state[16];
 	char handlers[32];
+	unsigned char digest[CTELE_DIGEST_BYTES];
 	int pcpu;
 	long apic_id;
 	uint64_t when_ns;
 	uint64_t tsc;
+	uint64_t events_lost;
 	union {
 		struct kvm_caretaker_telemetry tele;
 		struct ctele_tele1 tele1;
@@ -195,6 +209,7 @@ struct ctele_rehearsal {
  * @kernel:	release of the kernel that was asked, empty when not known
  * @rehearsals:	what they came to, when the set is of rehearsals
  * @nr_rehearsals: their number
+ * @boot:	phases of the kernel's boot, where they were asked for and are known
  * @events:	events of the rings since the look before, in the order of time
  * @nr_events:	their number
  * @cap_events:	room in @events
@@ -219,6 +234,7 @@ struct ctele_set {
 	char kernel[CTELE_KERNEL_MAX];
 	struct ctele_rehearsal *rehearsals;
 	size_t nr_rehearsals;
+	struct boot boot;
 	struct ring_event *events;
 	size_t nr_events;
 	size_t cap_events;
@@ -300,9 +316,12 @@ enum tool_status iter_rows_take(struct ctele_set *set, const struct ctele_source
 bool ctele_offer(struct ctele_set *set, const struct ctele_source *src,
 		 const struct ctele_vcpu *v);
 const struct ctele_vcpu *ctele_find(const struct ctele_set *set, const struct ctele_vcpu *like);
+struct ctele_vcpu *ctele_find_id(const struct ctele_set *set, uint64_t vm, uint32_t vcpu);
 bool ctele_vcpu_add(struct ctele_set *set, const struct ctele_vcpu *v);
 enum tool_status ctele_blob_check(const void *blob, size_t len, const char *name);
 void ctele_text_parse(struct ctele_vcpu *v, char *text);
+const char *ctele_digest(const struct ctele_vcpu *v, unsigned int digits, char *buf);
+bool ctele_same_handlers(const struct ctele_vcpu *a, const struct ctele_vcpu *b);
 
 size_t ctele_size(const struct kvm_caretaker_telemetry *t);
 bool ctele_row_used(const struct kvm_caretaker_telemetry *t, unsigned int row);
@@ -319,6 +338,7 @@ bool ctele_since(struct ctele_vcpu *v, const struct ctele_vcpu *before);
 
 bool ctele_gap(const struct kvm_caretaker_telemetry *t, struct ctele_gap *gap);
 uint64_t ctele_stalls_lost(const struct kvm_caretaker_telemetry *t);
+uint64_t ctele_lost(const struct ctele_vcpu *v);
 uint64_t ctele_stall_first(const struct kvm_caretaker_telemetry *t);
 const struct kvm_caretaker_stall *ctele_stall(const struct kvm_caretaker_telemetry *t,
 					      uint64_t i);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
 /*
  * Telemetry by the BPF iterator caretaker_vcpu, for hosts whose debugfs is not there. A row has all
- * of the telemetry, the state and the pCPU; it does not say which process holds the VM, nor the
- * name of the handlers.
+ * of the telemetry, the state, the pCPU and the handlers; it does not say which process holds the
+ * VM.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,6 +17,8 @@
 
 #include "ctele.h"
 #include "iter.h"
+
+_Static_assert(ITER_DIGEST == CTELE_DIGEST_BYTES, "copied as a whole");
 
 #define ITER_BTF	"/sys/kernel/btf/vmlinux"
 #define ITER_CAP_SYS_ADMIN	21
@@ -37,6 +39,17 @@ static const char *const iter_states[KVM_CARETAKER_NR_STATES] = {
 	[KVM_CARETAKER_FAULTED]		= "faulted",
 };
 
+/* A kernel that has no name for them says at least that there are none. */
+static void row_handlers(struct ctele_vcpu *v, const struct iter_row *row)
+{
+	if (!row->has_handlers)
+		snprintf(v->handlers, sizeof(v->handlers), "none");
+	else if (row->known & ITER_KNOWS_NAME)
+		snprintf(v->handlers, sizeof(v->handlers), "%.*s", ITER_NAME, row->name);
+	if (row->has_handlers && row->known & ITER_KNOWS_DIGEST)
+		memcpy(v->digest, row->digest, sizeof(v->digest));
+}
+
 static enum tool_status row_take(struct ctele_set *set, const struct ctele_source *src,
 				 const struct iter_row *row, const unsigned char *tele)
 {
@@ -52,6 +65,7 @@ static enum tool_status row_take(struct ctele_set *set, const struct ctele_sourc
 		return TOOL_OK;
 	}
 	memcpy(&v.tele, tele, n);
+	row_handlers(&v, row);
 	if (row->state < KVM_CARETAKER_NR_STATES)
 		snprintf(v.state, sizeof(v.state), "%s", iter_states[row->state]);
 	return ctele_offer(set, src, &v) ? TOOL_OK : TOOL_FAILED;

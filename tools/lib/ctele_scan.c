@@ -175,6 +175,7 @@ static bool scan_vcpu_dir(struct ctele_set *set, const struct ctele_source *src,
 	}
 	v->state[0] = '\0';
 	v->handlers[0] = '\0';
+	memset(v->digest, 0, sizeof(v->digest));
 	if (snprintf(path, sizeof(path), "%s/vcpu%ld/caretaker_telemetry", dir, v->dir_vcpu) >=
 	    (int)sizeof(path))
 		return true;

@@ -163,11 +163,25 @@ void ctele_set_here(struct ctele_set *set)
 		snprintf(set->kernel, sizeof(set->kernel), "%.64s", u.release);
 }
 
+/* They stay as they are: the log is read once. */
+static void set_boot(struct ctele_set *set)
+{
+	static struct boot boot;
+	static bool known;
+
+	if (!known)
+		boot_read(&boot);
+	known = true;
+	set->boot = boot;
+}
+
 /* Only on this host the TSC is the clock of the stamps. */
 static void set_begin(struct ctele_set *set, const struct ctele_source *src)
 {
 	if (ctele_here(src)) {
 		ctele_set_here(set);
+		if (src->boot)
+			set_boot(set);
 	} else {
 		memset(set, 0, sizeof(*set));
 		set->realtime_ns = set_realtime();
@@ -217,7 +231,7 @@ static bool debugfs_is_there(const struct ctele_source *src)
 }
 
 /*
- * Debugfs comes first: it knows more (process, handlers), asks for less (no BTF, one capability)
+ * Debugfs comes first: it knows more (process), asks for less (no BTF, one capability)
  * and is there early after an update. When neither is there, debugfs tells what is missing.
  */
 static enum tool_status open_live(struct ctele_reader *r)
@@ -316,6 +330,7 @@ enum tool_status ctele_load(struct ctele_reader *r, struct ctele_set *set)
 	if (status != TOOL_OK || r->end)
 		return status;
 	set_finish(set);
+	ring_lost_count(set);
 	r->looks++;
 	/* A recording goes on after a look at nothing. */
 	return set->nr || r->finite ? TOOL_OK : set_nothing(set);
@@ -391,9 +406,23 @@ void ctele_close(struct ctele_reader *r)
 	r->priv = NULL;
 }
 
-/* Events are of one look each; what is missing of them is told at the end, over all looks. */
+/**
+ * ctele_lost_add() - events are of one look each: what was missing before is missing still
+ * @set:	a look
+ * @before:	the look before
+ */
 void ctele_lost_add(struct ctele_set *set, const struct ctele_set *before)
 {
+	const struct ctele_vcpu *was;
+	struct ctele_vcpu *v;
+	size_t i;
+
+	for (i = 0; before->events_lost && i < before->nr; i++) {
+		was = before->vcpus[i];
+		v = was->events_lost ? ctele_find_id(set, was->tele.vm_id, was->tele.vcpu) : NULL;
+		if (v)
+			v->events_lost += was->events_lost;
+	}
 	set->events_lost += before->events_lost;
 	set->events_cut |= before->events_cut;
 	set->events_damaged += before->events_damaged;
@@ -413,6 +442,24 @@ void ctele_free(struct ctele_set *set)
 	free(set->rehearsals);
 	free(set->events);
 	memset(set, 0, sizeof(*set));
+}
+
+/**
+ * ctele_find_id() - the vCPU that an event names
+ * @set:	the set
+ * @vm:		identity of the VM
+ * @vcpu:	vCPU id
+ *
+ * Return: it, NULL when it is not in there.
+ */
+struct ctele_vcpu *ctele_find_id(const struct ctele_set *set, uint64_t vm, uint32_t vcpu)
+{
+	size_t i;
+
+	for (i = 0; i < set->nr; i++)
+		if (set->vcpus[i]->tele.vm_id == vm && set->vcpus[i]->tele.vcpu == vcpu)
+			return set->vcpus[i];
+	return NULL;
 }
 
 /**

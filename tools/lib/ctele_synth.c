@@ -168,6 +168,7 @@ static void synth_gap(struct kvm_caretaker_telemetry *t, long i, enum synth_kind
 static void synth_vcpu(struct ctele_vcpu *v, long i, uint64_t k)
 {
 	enum synth_kind kind = synth_kind(i);
+	unsigned int b;
 
 	memset(v, 0, sizeof(*v));
 	v->pid = 1000 + i / 8;
@@ -178,6 +179,8 @@ static void synth_vcpu(struct ctele_vcpu *v, long i, uint64_t k)
 	v->when_ns = k * 1000000000;
 	snprintf(v->state, sizeof(v->state), "%s", synth_states[kind]);
 	snprintf(v->handlers, sizeof(v->handlers), "%s", i / 8 % 2 ? "none" : "uart");
+	for (b = 0; !(i / 8 % 2) && b < CTELE_DIGEST_BYTES; b++)
+		v->digest[b] = 0xd0 + b;
 	v->tele.size = sizeof(v->tele);
 	v->tele.abi = KVM_CARETAKER_TELEMETRY_ABI;
 	v->tele.vcpu = v->dir_vcpu;

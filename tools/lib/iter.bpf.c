@@ -10,6 +10,9 @@
 
 #include "iter.h"
 
+/* KVM_CARETAKER_INFO_HANDLERS */
+#define INFO_HANDLERS	(1U << 1)
+
 #define CORE __attribute__((preserve_access_index))
 
 struct seq_file;
@@ -19,11 +22,14 @@ struct bpf_iter_meta {
 } CORE;
 
 struct kvm_caretaker_info {
+	__u32 flags;
 	__u32 state;
 	__u32 pcpu;
 	__u32 apic_id;
 	__u32 vcpu_id;
 	__u64 vm_id;
+	__u8 handlers_digest[ITER_DIGEST];
+	char handlers_name[ITER_NAME];
 } CORE;
 
 struct kvm_caretaker_telemetry {
@@ -53,6 +59,18 @@ static __always_inline bool wanted(__u64 vm_id, __u32 vcpu)
 	return !((vm_id ^ want_vm) & want_vm_mask) && (want_vcpu < 0 || want_vcpu == vcpu);
 }
 
+/* Kernels were made that have no digest there, or no name. */
+static __always_inline void handlers_read(struct iter_row *row, struct kvm_caretaker_info *info)
+{
+	row->has_handlers = BPF_CORE_READ(info, flags) & INFO_HANDLERS;
+	if (bpf_core_field_exists(info->handlers_digest) &&
+	    !bpf_core_read(row->digest, sizeof(row->digest), &info->handlers_digest))
+		row->known |= ITER_KNOWS_DIGEST;
+	if (bpf_core_field_exists(info->handlers_name) &&
+	    bpf_core_read_str(row->name, sizeof(row->name), &info->handlers_name) > 0)
+		row->known |= ITER_KNOWS_NAME;
+}
+
 SEC("iter/caretaker_vcpu")
 int vcpus(struct bpf_iter__caretaker_vcpu *ctx)
 {
@@ -68,6 +86,7 @@ int vcpus(struct bpf_iter__caretaker_vcpu *ctx)
 	row.apic_id = BPF_CORE_READ(info, apic_id);
 	row.vcpu = BPF_CORE_READ(info, vcpu_id);
 	row.vm_id = BPF_CORE_READ(info, vm_id);
+	handlers_read(&row, info);
 	if (t)
 		bytes = BPF_CORE_READ(t, size);
 	if (bytes && !wanted(row.vm_id, row.vcpu)) {

@@ -8,6 +8,12 @@
 /* Telemetry of the ABIs that are known fits, and with its head into one buffer of the kernel. */
 #define ITER_TELE_MAX	28672
 
+#define ITER_NAME	16
+#define ITER_DIGEST	32
+
+#define ITER_KNOWS_NAME		1U
+#define ITER_KNOWS_DIGEST	2U
+
 /**
  * struct iter_row - before the telemetry of each vCPU
  * @magic:	ITER_MAGIC
@@ -17,6 +23,10 @@
  * @apic_id:	its APIC id
  * @vcpu:	vCPU id
  * @vm_id:	identity of the VM
+ * @known:	ITER_KNOWS_*: what this kernel tells of the handlers
+ * @has_handlers: there are some
+ * @name:	of the set of handlers, zeros behind it
+ * @digest:	of the set; zeros when it cannot be told
  */
 struct iter_row {
 	unsigned int magic;
@@ -26,6 +36,10 @@ struct iter_row {
 	unsigned int apic_id;
 	unsigned int vcpu;
 	unsigned long long vm_id;
+	unsigned int known;
+	unsigned int has_handlers;
+	char name[ITER_NAME];
+	unsigned char digest[ITER_DIGEST];
 };
 
 #endif /* CTOOLS_ITER_H */

@@ -24,6 +24,7 @@ unsigned int reason_index(uint64_t code);
 const char *reason_name(uint64_t code, char *buf);
 const char *reason_name_index(unsigned int index, char *buf);
 const char *reason_detail(uint64_t code, uint64_t info1, uint64_t info2, char *buf);
+bool reason_of_trace(const char *word, unsigned int *index);
 bool reason_set_parse(const char *list, reason_set set);
 void reason_list(void);
 

@@ -120,6 +120,18 @@ static bool write_block(struct record_writer *w, enum record_type type, const vo
 	return fwrite(&b, sizeof(b), 1, w->f) == 1 && fwrite(data, len, 1, w->f) == 1;
 }
 
+/* A block of its own: what stands before the telemetry cannot grow. */
+static bool write_handlers(struct record_writer *w, const struct ctele_vcpu *v)
+{
+	struct record_handlers handlers;
+	char text[CTELE_DIGEST_TEXT];
+
+	if (!ctele_digest(v, CTELE_DIGEST_SHORT, text))
+		return true;
+	memcpy(handlers.digest, v->digest, sizeof(handlers.digest));
+	return write_block(w, RECORD_HANDLERS, &handlers, sizeof(handlers));
+}
+
 static bool write_vcpu(struct record_writer *w, const struct ctele_vcpu *v)
 {
 	unsigned char buf[sizeof(struct record_vcpu) + 12 * RECORD_WORDS];
@@ -133,7 +145,7 @@ static bool write_vcpu(struct record_writer *w, const struct ctele_vcpu *v)
 	memcpy(head.handlers, v->handlers, sizeof(head.handlers));
 	memcpy(buf, &head, sizeof(head));
 	len = record_pack(&v->tele, head.words, buf + sizeof(head));
-	return write_block(w, RECORD_VCPU, buf, sizeof(head) + len);
+	return write_block(w, RECORD_VCPU, buf, sizeof(head) + len) && write_handlers(w, v);
 }
 
 static bool write_event(struct record_writer *w, const struct ring_event *e)
@@ -160,6 +172,19 @@ static bool write_events(struct record_writer *w, const struct ctele_set *set)
 	if (ok && (missing.events || missing.more || missing.damaged))
 		ok = write_block(w, RECORD_MISSING, &missing, sizeof(missing));
 	return ok;
+}
+
+static bool write_boot(struct record_writer *w, const struct boot *boot)
+{
+	struct record_boot block;
+	bool known = false;
+	unsigned int i;
+
+	for (i = 0; i < BOOT_NR_PHASES; i++) {
+		block.tsc[i] = boot->tsc[i];
+		known |= boot->tsc[i];
+	}
+	return !known || write_block(w, RECORD_BOOT, &block, sizeof(block));
 }
 
 /**
@@ -194,7 +219,7 @@ bool record_write_look(struct record_writer *w, const struct ctele_set *set)
 {
 	struct record_look look = { set->realtime_ns, set->tsc, set->vms_seen, set->unreadable };
 	struct record_look_end end = { .vcpus = set->nr };
-	bool ok = write_block(w, RECORD_LOOK, &look, sizeof(look));
+	bool ok = write_block(w, RECORD_LOOK, &look, sizeof(look)) && write_boot(w, &set->boot);
 	size_t i;
 
 	for (i = 0; ok && i < set->nr; i++)

@@ -61,6 +61,8 @@ enum record_type {
 	RECORD_REHEARSAL = 5,	/* struct record_rehearsal: the looks are before and after it */
 	RECORD_EVENT	= 6,	/* struct record_event and text */
 	RECORD_MISSING	= 7,	/* struct record_missing */
+	RECORD_HANDLERS	= 8,	/* struct record_handlers: of the vCPU before it */
+	RECORD_BOOT	= 9,	/* struct record_boot */
 };
 
 /**
@@ -131,6 +133,16 @@ struct record_missing {
 	uint32_t damaged;
 };
 
+struct record_handlers {
+	unsigned char digest[CTELE_DIGEST_BYTES];
+};
+
+struct record_boot {
+	uint64_t tsc[BOOT_NR_PHASES];
+};
+
+_Static_assert(sizeof(struct record_boot) == 24, "the format of the file");
+_Static_assert(sizeof(struct record_handlers) == 32, "the format of the file");
 _Static_assert(sizeof(struct record_event) == 40, "the format of the file");
 _Static_assert(sizeof(struct record_missing) == 16, "the format of the file");
 _Static_assert(sizeof(struct record_head) == 128, "the format of the file");
@@ -156,6 +168,7 @@ enum record_got {
  * @looks:	complete looks so far
  * @rehearsed:	there was a block of @rehearsal
  * @rehearsal:	the latest
+ * @vcpu:	the vCPU that the latest block is about, NULL for none, or for one not asked for
  * @buf:	content of the latest block
  * @room:	bytes in @buf
  */
@@ -167,6 +180,7 @@ struct record_reader {
 	uint64_t looks;
 	bool rehearsed;
 	struct record_rehearsal rehearsal;
+	struct ctele_vcpu *vcpu;
 	unsigned char *buf;
 	size_t room;
 };

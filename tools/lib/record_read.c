@@ -163,6 +163,8 @@ static bool vcpu_decode(const struct record_reader *r, uint32_t len, struct ctel
 	v->apic_id = head.apic_id;
 	v->pcpu = head.pcpu;
 	v->when_ns = head.when_ns;
+	v->events_lost = 0;
+	memset(v->digest, 0, sizeof(v->digest));
 	memcpy(v->state, head.state, sizeof(v->state));
 	memcpy(v->handlers, head.handlers, sizeof(v->handlers));
 	v->state[sizeof(v->state) - 1] = '\0';
@@ -172,14 +174,28 @@ static bool vcpu_decode(const struct record_reader *r, uint32_t len, struct ctel
 	       8UL * head.words >= ctele_size(&v->tele) && v->tele.size >= ctele_size(&v->tele);
 }
 
-static enum record_got take_vcpu(const struct record_reader *r, const struct ctele_source *src,
+static enum record_got take_vcpu(struct record_reader *r, const struct ctele_source *src,
 				 uint32_t len, struct ctele_set *set)
 {
 	struct ctele_vcpu v;
+	size_t nr = set->nr;
 
 	if (set->nr + set->filtered >= CTELE_VCPUS_MAX || !vcpu_decode(r, len, &v))
 		return RECORD_GOT_DAMAGE;
-	return ctele_offer(set, src, &v) ? RECORD_GOT_LOOK : RECORD_GOT_NO_MEMORY;
+	if (!ctele_offer(set, src, &v))
+		return RECORD_GOT_NO_MEMORY;
+	r->vcpu = set->nr > nr ? set->vcpus[nr] : NULL;
+	return RECORD_GOT_LOOK;
+}
+
+static void take_handlers(const struct record_reader *r, uint32_t len)
+{
+	struct record_handlers handlers;
+
+	if (len < sizeof(handlers) || !r->vcpu)
+		return;
+	memcpy(&handlers, r->buf, sizeof(handlers));
+	memcpy(r->vcpu->digest, handlers.digest, sizeof(handlers.digest));
 }
 
 /* Text of another kernel: what a terminal must not get is left out when it is shown. */
@@ -215,6 +231,18 @@ static void take_missing(const struct record_reader *r, uint32_t len, struct cte
 	set->events_damaged = missing.damaged;
 }
 
+static void take_boot(const struct record_reader *r, uint32_t len, struct ctele_set *set)
+{
+	struct record_boot block;
+	unsigned int i;
+
+	if (len < sizeof(block))
+		return;
+	memcpy(&block, r->buf, sizeof(block));
+	for (i = 0; i < BOOT_NR_PHASES; i++)
+		set->boot.tsc[i] = block.tsc[i];
+}
+
 static bool look_is_complete(const struct record_reader *r, uint32_t len,
 			     const struct ctele_set *set)
 {
@@ -247,6 +275,7 @@ enum record_got record_read_look(struct record_reader *r, const struct ctele_sou
 	struct record_block b;
 	bool begun = false;
 
+	r->vcpu = NULL;
 	for (;;) {
 		got = read_block(r, &b);
 		if (got != RECORD_GOT_LOOK)
@@ -265,6 +294,10 @@ enum record_got record_read_look(struct record_reader *r, const struct ctele_sou
 			got = begun ? take_event(r, src, b.len, set) : RECORD_GOT_DAMAGE;
 			if (got != RECORD_GOT_LOOK)
 				return got;
+		} else if (b.type == RECORD_HANDLERS) {
+			take_handlers(r, b.len);
+		} else if (b.type == RECORD_BOOT) {
+			take_boot(r, b.len, set);
 		} else if (b.type == RECORD_MISSING) {
 			take_missing(r, b.len, set);
 		} else if (b.type == RECORD_REHEARSAL) {

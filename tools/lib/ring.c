@@ -14,6 +14,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "reason.h"
 #include "ring.h"
 
 /* As much as the kernel's buffer can be made to hold in a usual way */
@@ -305,13 +306,61 @@ bool ring_events_move(struct ctele_set *to, struct ctele_set *from)
 	return ok;
 }
 
-/* Is it of a vCPU that is asked for? */
+/* How many are missing before this one, which is none itself; 0 for all others */
+static uint64_t event_lost(const struct ring_event *e)
+{
+	static const char key[] = "events=";
+	const char *number = e->text + strlen(key);
+	unsigned long long n;
+
+	if (strcmp(e->name, "lost") || strncmp(e->text, key, strlen(key)) || *number == '-')
+		return 0;
+	n = strtoull(number, NULL, 10);
+	return n < UINT32_MAX ? n : UINT32_MAX;
+}
+
+/**
+ * ring_lost_count() - what the events of a look say of others that are missing
+ * @set:	the look, with its vCPUs and events
+ *
+ * Where tracefs has a number, too, it is of the same ones and perhaps more.
+ */
+void ring_lost_count(struct ctele_set *set)
+{
+	const struct ring_event *e;
+	struct ctele_vcpu *v;
+	uint64_t sum = 0, n;
+	size_t i;
+
+	for (i = 0; i < set->nr_events; i++) {
+		e = &set->events[i];
+		n = event_lost(e);
+		v = n ? ctele_find_id(set, e->vm, e->vcpu) : NULL;
+		if (v)
+			v->events_lost += n;
+		sum += n;
+	}
+	if (sum > set->events_lost)
+		set->events_lost = sum;
+}
+
+/* One whose reason is not known is told. */
+static bool event_reason_wanted(const struct ctele_source *src, const struct ring_event *e)
+{
+	static const char key[] = "reason=";
+	unsigned int index;
+
+	return !src->reasons || strncmp(e->text, key, strlen(key)) ||
+	       !reason_of_trace(e->text + strlen(key), &index) || src->reasons[index];
+}
+
+/* Is it of a vCPU, and for a reason, that is asked for? */
 bool ring_event_wanted(const struct ctele_source *src, const struct ring_event *e)
 {
 	char vm[17];
 
 	snprintf(vm, sizeof(vm), "%016" PRIx64, e->vm);
-	return (src->vcpu < 0 || src->vcpu == e->vcpu) &&
+	return event_reason_wanted(src, e) && (src->vcpu < 0 || src->vcpu == e->vcpu) &&
 	       (!src->vm || !strncasecmp(vm, src->vm, strlen(src->vm)));
 }
 

@@ -44,6 +44,7 @@ bool ring_text_take(struct ring_reader *r, const struct ctele_source *src, char 
 		    struct ctele_set *set);
 bool ring_event_wanted(const struct ctele_source *src, const struct ring_event *e);
 bool ring_event_add(struct ctele_set *set, const struct ring_event *e);
+void ring_lost_count(struct ctele_set *set);
 bool ring_events_move(struct ctele_set *to, struct ctele_set *from);
 
 #endif /* CTOOLS_RING_H */

@@ -22,6 +22,7 @@ void show_cells(struct table *t, const struct ctele_vcpu *v)
 	table_number(t, v->tele.nr_stalls);
 }
 
+/* Whose record this is, and what is missing of that vCPU */
 void show_json(const struct ctele_vcpu *v)
 {
 	json_hex("vm", v->tele.vm_id, 16);
@@ -30,6 +31,7 @@ void show_json(const struct ctele_vcpu *v)
 	else
 		json_number("pid", v->pid);
 	json_number("vcpu", v->dir_vcpu);
+	json_number("lost", ctele_lost(v));
 }
 
 static void json_buckets(const struct times *x)

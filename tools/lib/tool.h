@@ -8,8 +8,9 @@
 
 #define TOOL_VERSION	"0.1"
 /*
- * Of all JSON that the tools write; a reader may rely on the fields of a schema. 2 has all fields
- * of 1, times of exits, the time ledger, and the row that exit reasons share.
+ * Of all JSON that the tools write; a reader may rely on the fields of a schema, to which others
+ * may be added. 2 has all fields of 1, times of exits, the time ledger, and the row that exit
+ * reasons share.
  */
 #define TOOL_SCHEMA	2
 

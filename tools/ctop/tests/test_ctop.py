@@ -44,6 +44,39 @@ def counts_of_one_vcpu_equal_what_was_put_in():
                   ["4ba3f2d1c0ffee00", 231, 0, "adopted", 1, "uart", 2, 2, 3, 77])
 
 
+def handlers_are_shown_with_their_digest():
+    t = T.with_tree((1, 1, 0, T.Telemetry(0, exits={(0x72, 0): 1}), "attached", 1, "uart", T.DIGEST, 3),
+                    (1, 1, 1, T.Telemetry(1), "attached", 2, "uart", T.DIGEST[::-1], -1),
+                    (1, 1, 2, T.Telemetry(2), "attached", 4, "uart", T.DIGEST),
+                    (1, 1, 3, T.Telemetry(3), "attached", 5), (1, 1, 4, T.Telemetry(4), "attached", 6, "uart"),
+                    (1, 1, 5, T.Telemetry(5), "attached", 7, "uart", T.DIGEST[1:]))
+    want = [("uart", T.DIGEST), ("uart", T.DIGEST[::-1]), ("uart", T.DIGEST), ("none", None), ("uart", None),
+            ("uart", None)]
+    got = T.records(ctop(t, "-n", "1", "-j"))["vcpu"]
+    T.check_equal([(v["handlers"], v["digest"]) for v in got], want)
+    lines = list(csv.DictReader(io.StringIO(ctop(t, "-n", "1", "--csv").stdout.decode())))
+    T.check_equal([(v["handlers"], v["digest"] or None) for v in lines], want)
+    text = ctop(t, "-n", "1").stdout.decode()
+    table = text.split("handler sets in use\n")[1].split("\n\n")[0].splitlines()
+    T.check_equal([line.split() for line in table],
+                  [["VCPUS", "HANDLERS", "DIGEST"], ["2", "uart", T.DIGEST], ["1", "uart", T.DIGEST[::-1]],
+                   ["1", "none", "-"], ["2", "uart", "-"]])
+    info = [v for k, v in metrics(ctop(t, "-n", "1", "--openmetrics").stdout.decode()) if
+            k == "caretaker_vcpu_info"]
+    T.check_equal([re.findall(r'(?:handlers|digest)="([^"]*)"', v) for v in info],
+                  [[h, d or ("none" if h == "none" else "unknown")] for h, d in want])
+
+
+def pcpu_is_the_one_that_the_kernel_names():
+    t = T.with_tree((1, 1, 0, T.Telemetry(0), "attached", 40, "none", None, 7),
+                    (1, 1, 1, T.Telemetry(1), "attached", 41, "none", None, -1))
+    T.check_equal([v["pcpu"] for v in T.records(ctop(t, "-n", "1", "-j"))["vcpu"]], [7, None])
+    T.check_equal([line.split()[2] for line in ctop(t, "-n", "1").stdout.decode().splitlines()[2:4]],
+                  ["7", "apic41"])
+    T.check_equal(re.findall('pcpu="([^"]*)"', ctop(t, "-n", "1", "--openmetrics").stdout.decode()),
+                  ["7", "unknown"])
+
+
 def counts_of_500_vcpus_equal_what_was_put_in():
     rng, t, want = T.seeded(), T.Tree(), {}
     for i in range(500):
@@ -551,7 +584,8 @@ def binary_is_static():
     T.check_static(CTOP)
 
 
-T.main([counts_of_one_vcpu_equal_what_was_put_in, counts_of_500_vcpus_equal_what_was_put_in,
+T.main([counts_of_one_vcpu_equal_what_was_put_in, handlers_are_shown_with_their_digest,
+        pcpu_is_the_one_that_the_kernel_names, counts_of_500_vcpus_equal_what_was_put_in,
         gap_shows_gap_exits_alone, gap_without_handover_is_no_data, states_are_named,
         vcpu_without_exits_is_shown, filters_select, rows_are_sorted_and_cut,
         rates_come_with_the_second_look, sigint_ends_it_cleanly,

@@ -289,6 +289,26 @@ def gap_shows_exits_of_gaps():
     s.expect("> vCPU 0", lambda lines: sorted(names(lines)), ["CPUID", "HLT", "IOIO"])
 
 
+def handlers_are_shown_with_their_digest():
+    t = T.with_tree((231, 11, 0, T.Telemetry(0, vm_id=1), "attached", 1, "uart", T.DIGEST, 3),
+                    (231, 11, 1, T.Telemetry(1, vm_id=1), "attached", 2, "uart", T.DIGEST[::-1]),
+                    (232, 11, 0, T.Telemetry(0, vm_id=2), "attached", 3, "pc", T.DIGEST),
+                    (232, 11, 1, T.Telemetry(1, vm_id=2), "attached", 4, "pc", T.DIGEST))
+    s = Screen("--debugfs", t.dir, "-d", "36000", "-s", "vcpu", size=(200, 24))
+    s.expect("DIGEST", lambda lines: [line.split()[-2:] for line in rows(lines)],
+             [["uart+", "0123456789ab"], ["pc", "0123456789ab"]])
+    s.keys("Enter")
+    s.expect("> VM", lambda lines: [line.split()[-2:] for line in rows(lines)],
+             [["uart", "0123456789ab"], ["uart", T.DIGEST[::-1][:12]]])
+    s.keys("/", "3456789ab", "Enter")
+    s.expect("1 hidden", lambda lines: [line.split()[1] for line in rows(lines)], ["0"])
+    s.keys("Enter")
+    s.wait("pCPU 3  handlers uart  digest " + T.DIGEST)
+    # What fits of it on a small screen
+    s.tmux("resize-window", "-x", "80", "-y", "24")
+    s.wait(lambda lines: any(("pCPU 3  handlers uart  digest " + T.DIGEST)[:80] == line for line in lines), "80 columns")
+
+
 def help_lists_the_keys():
     s = still()
     s.keys("h")
@@ -384,7 +404,7 @@ T.main([first_screen_shows_vms, enter_goes_down_and_escape_up, exits_of_a_reason
         stalls_are_shown_as_a_histogram, sort_and_invert_change_the_order,
         filter_hides_and_escape_gives_it_up, pause_stops_the_looks_and_space_goes_on,
         rates_come_with_the_second_look, reset_counts_from_now_on, delay_is_changed,
-        gap_shows_exits_of_gaps, help_lists_the_keys, resize_fills_the_new_size,
+        gap_shows_exits_of_gaps, handlers_are_shown_with_their_digest, help_lists_the_keys, resize_fills_the_new_size,
         locale_decides_how_bars_are_drawn, colours_are_left_out_when_not_wanted,
         signals_end_it_cleanly, it_ends_with_its_terminal, unknown_terminal_is_told, vms_that_end_leave_a_message,
         count_ends_it_and_strict_tells_of_losses])

@@ -139,6 +139,16 @@ def list_shows_all_vcpus():
     T.check_equal(lines[2].split()[:5], ["4ba3f2d1c0ffee00", "231", "0", "apic3", "adopted"])
 
 
+def list_shows_the_digest_of_the_handlers():
+    t = T.with_tree((231, 11, 0, T.demo_like(), "empty", 3, "uart", T.DIGEST, 5),
+                    (231, 11, 1, T.Telemetry(1), "attached", 4))
+    T.check_equal([(v["pcpu"], v["handlers"], v["digest"]) for v in T.records(ctrace(t, "list", "-j"))["vcpu"]],
+                  [(None, "none", None), (5, "uart", T.DIGEST)])
+    lines = ctrace(t, "list").stdout.decode().splitlines()
+    T.check_equal([line.split()[-2:] for line in lines],
+                  [["HANDLERS", "DIGEST"], ["none", "-"], ["uart", "0123456789ab"]])
+
+
 def saved_file_is_read():
     f = os.path.join(one().dir, "kvm/231-11/vcpu0/caretaker_telemetry")
     r = T.run(ASAN, "gap", "-j", "-i", f)
@@ -249,7 +259,7 @@ T.main([steps_of_the_gap_are_what_was_put_in, exits_of_the_gap_are_what_was_put_
         unknown_frequency_gives_no_times, damaged_stall_record_is_status_1, fault_is_shown,
         times_of_exits_in_gaps_are_what_was_put_in, ledger_is_shown_with_its_residual,
         old_telemetry_is_read_and_says_what_it_lacks,
-        gaps_of_500_vcpus_are_shown, list_shows_all_vcpus, saved_file_is_read,
+        gaps_of_500_vcpus_are_shown, list_shows_all_vcpus, list_shows_the_digest_of_the_handlers, saved_file_is_read,
         usage_errors_are_status_2, help_and_version_are_status_0, missing_permission_is_status_3,
         no_data_is_status_4_and_says_what_to_do, output_that_cannot_be_written_is_status_1,
         damaged_telemetry_does_not_crash_it, binary_is_static])

@@ -104,7 +104,11 @@ def recording_gives_what_the_source_gives():
 def recording_of_500_vcpus_is_complete():
     path = recording("500", "--synthetic", "500", "-n", "3")
     with open(path, "rb") as f:
-        kinds = [kind for kind, _ in blocks(f.read())]
+        found = blocks(f.read())
+    # Every second VM of 8 vCPUs has handlers
+    T.check_equal([i for i, (kind, _) in enumerate(found) if kind == 8],
+                  [i + 1 for i, (kind, c) in enumerate(found) if kind == 2 and c[64:68] == b"uart"])
+    kinds = [kind for kind, _ in found if kind != 8]
     T.check_equal(kinds, 3 * ([1] + 500 * [2] + [3]) + [4])
     r = ctrace("report", "-S", "-j", path, tool=CTRACE)
     T.check_status(r, 0)
@@ -147,6 +151,105 @@ def recording_that_is_damaged_is_shown_up_to_there():
             f.write(noisy)
         r = ctrace("report", bad)
         assert r.returncode in (1, 4) and r.stderr, r
+
+
+def with_blocks(name, data, found):
+    """A recording with the same head and these blocks"""
+    out = data[:128]
+    for seq, (kind, content) in enumerate(found):
+        body = struct.pack("<2IQ", kind, len(content), seq) + content
+        out += struct.pack("<2I", 0x4B425443, zlib.crc32(body)) + body
+    path = os.path.join(DIR, name)
+    with open(path, "wb") as f:
+        f.write(out)
+    return path
+
+
+def digest_of_the_handlers_is_recorded():
+    t = T.with_tree((1, 1, 0, T.Telemetry(0, vm_id=1), "attached", 1, "uart", T.DIGEST),
+                    (1, 1, 1, T.Telemetry(1, vm_id=1), "attached", 2, "uart", T.DIGEST[::-1]),
+                    (1, 1, 2, T.Telemetry(2, vm_id=1), "attached", 3),
+                    (1, 1, 3, T.Telemetry(3, vm_id=1), "attached", 4, "uart", T.DIGEST))
+    path = of_tree(t, "digest")
+    with open(path, "rb") as f:
+        data = f.read()
+    found = blocks(data)
+    T.check_equal([(kind, c.hex()) for kind, c in found if kind == 8], [(8, d) for d in (T.DIGEST, T.DIGEST[::-1], T.DIGEST)])
+
+    def digests(path, *options):
+        r = ctrace("list", "-j", "-i", path, *options)
+        T.check_status(r, 0)
+        return [v["digest"] for v in T.records(r)["vcpu"]]
+
+    T.check_equal(digests(path), [T.DIGEST, T.DIGEST[::-1], None, T.DIGEST])
+    # The digest of a vCPU that is not asked for is not another one's
+    T.check_equal(digests(path, "-c", "2"), [None])
+    T.check_equal(digests(path, "-c", "1"), [T.DIGEST[::-1]])
+    # Older recordings have no such block; one that is too short, or belongs to none, says nothing
+    T.check_equal(digests(with_blocks("digest-old", data, [b for b in found if b[0] != 8])), [None] * 4)
+    T.check_equal(digests(with_blocks("digest-short", data, [(k, c[:31] if k == 8 else c) for k, c in found])),
+                  [None] * 4)
+    T.check_equal(digests(with_blocks("digest-first", data, found[:1] + [found[2]] + found[:2][1:] + found[3:])),
+                  [None, T.DIGEST[::-1], None, T.DIGEST])
+
+
+def boot_of_the_next_kernel_is_in_the_gap():
+    # The TSC runs at 1 GHz; the log of that kernel has no message of its CPUs any more
+    tele = T.Telemetry(0, vm_id=0xAB, tsc_stop=1000, tsc_run=2000, tsc_kick=9000, tsc_park=9100, tsc_adopt=9200,
+                       stalls=[(0x7B, 0x3F80010, 0, 0x1234, 5000, 9050)], gap_exits={(0x7B, 3): 1})
+    path = of_tree(T.with_tree((1, 1, 0, tele, "empty")), "boot")
+    with open(path, "rb") as f:
+        data = f.read()
+    found = blocks(data)
+
+    def booted(name, *tsc):
+        return with_blocks(name, data, found[:1] + [(9, struct.pack("<%dQ" % len(tsc), *tsc))] + found[1:])
+
+    def phases(path):
+        r = ctrace("gap", "-j", "-i", path)
+        T.check_status(r, 0)
+        return [(b["phase"], b["at_ns"], b["lasts_ns"]) for b in T.records(r).get("boot", [])]
+
+    path = booted("boot-9", 4000, 0, 6000)
+    T.check_equal(phases(path), [("clock", 3000, 2000), ("init", 5000, 3000)])
+    lines = [line.split()[:5] for line in ctrace("gap", "-i", path).stdout.decode().splitlines()[3:9]]
+    T.check_equal([(line[0], line[3]) for line in lines if "e-" not in line[0]],
+                  [("0.000000000", "stop"), ("0.000001000", "run"), ("0.000003000", "boot"), ("0.000004000", "stall"),
+                   ("0.000005000", "boot"), ("0.000008000", "kick")])
+    r = ctrace("report", "-j", path)
+    T.check_equal([what for event, what in events(r) if event == "boot"],
+                  ["the next kernel's clock starts", "it starts init"])
+    picture = os.path.join(DIR, "boot.json")
+    T.check_status(ctrace("gap", "--perfetto", picture, "-i", path), 0)
+    with open(picture, encoding="ascii") as f:
+        marks = [(e["ts"], e["name"]) for e in json.load(f)["traceEvents"] if e["ph"] == "i"]
+    T.check_equal(marks, [(3, "the next kernel's clock starts"), (5, "it starts init")])
+    # It was before the handover: within one kernel. And what is longer, shorter, or nonsense
+    T.check_equal(phases(booted("boot-before", 100, 200, 300)), [])
+    T.check_equal(phases(booted("boot-after", 9000, 10000, 1 << 63)), [])
+    T.check_equal(phases(booted("boot-longer", 4000, 5000, 6000, 7000)),
+                  [("clock", 3000, 1000), ("cpus", 4000, 1000), ("init", 5000, 3000)])
+    T.check_equal(phases(booted("boot-shorter", 4000)), [])
+    T.check_equal(phases(booted("boot-backwards", 6000, 5000, 4000)),
+                  [("clock", 5000, 3000), ("cpus", 4000, 4000), ("init", 3000, 5000)])
+
+
+def new_handlers_are_told():
+    def look(name, *handlers):
+        return of_tree(T.with_tree((1, 1, 0, T.Telemetry(0, vm_id=1), "attached", 1, *handlers)), name)
+
+    def told(*paths):
+        r = ctrace("report", "-j", *paths)
+        T.check_status(r, 0)
+        return [what for event, what in events(r) if event == "update"]
+
+    a, b = look("set-a", "uart", T.DIGEST), look("set-b", "uart", T.DIGEST[::-1])
+    T.check_equal(told(a, a), [])
+    T.check_equal(told(a, b), ["handlers uart 0123456789ab -> uart %s" % T.DIGEST[::-1][:12]])
+    T.check_equal(told(a, look("set-none")), ["handlers uart 0123456789ab -> none -"])
+    # A look that does not know the digest tells of no change
+    T.check_equal(told(a, look("set-unknown", "uart")), [])
+    assert "handlers uart, digest 0123456789ab" in ctrace("report", a).stdout.decode()
 
 
 def other_versions_are_refused_by_name():
@@ -228,14 +331,9 @@ def words_of_a_recording_are_harmless():
         data = f.read()
     head = bytearray(data[:124])
     head[48:48 + len(evil)] = evil
-    out = bytes(head) + struct.pack("<I", zlib.crc32(head))
-    for seq, (kind, content) in enumerate(blocks(data)):
-        if kind == 2:
-            content = content[:48] + evil.ljust(16, b"\0") + evil.ljust(32, b"\0") + content[96:]
-        body = struct.pack("<2IQ", kind, len(content), seq) + content
-        out += struct.pack("<2I", 0x4B425443, zlib.crc32(body)) + body
-    with open(path, "wb") as f:
-        f.write(out)
+    found = [(kind, c[:48] + evil.ljust(16, b"\0") + evil.ljust(32, b"\0") + c[96:] if kind == 2 else c)
+             for kind, c in blocks(data)]
+    path = with_blocks("hostile", bytes(head) + struct.pack("<I", zlib.crc32(head)), found)
     page = os.path.join(DIR, "hostile.html")
     for words in (["gap"], ["gap", "-x"], ["gap", "-j"], ["list"], ["list", "-j"], ["hist"], ["gap", "-S"],
                   ["gap", "--html", page], ["gap", "--perfetto", page + ".json"]):
@@ -254,7 +352,7 @@ def recording_goes_into_a_pipe():
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     data, err = p.communicate(timeout=60)
     T.check_equal(p.returncode, 0, err)
-    T.check_equal([kind for kind, _ in blocks(data)], [1, 2, 2, 2, 3, 4])
+    T.check_equal([kind for kind, _ in blocks(data)], [1, 2, 8, 2, 8, 2, 8, 3, 4])
     assert ("%d bytes" % len(data)).encode() in err, err
 
 
@@ -487,6 +585,7 @@ T.main([format_is_as_the_manual_page_says, recording_gives_what_the_source_gives
         recording_of_500_vcpus_is_complete, recording_that_is_cut_off_is_shown,
         recording_that_is_damaged_is_shown_up_to_there, other_versions_are_refused_by_name,
         recording_of_old_telemetry_is_read,
+        digest_of_the_handlers_is_recorded, boot_of_the_next_kernel_is_in_the_gap, new_handlers_are_told,
         unknown_blocks_are_skipped, signal_ends_a_recording_cleanly,
         nothing_to_record_leaves_the_file_alone, words_of_a_recording_are_harmless,
         recording_goes_into_a_pipe, two_kernels_make_one_timeline,

@@ -8,6 +8,7 @@ recordings and of a gap, and which switches are touched."""
 import atexit
 import json
 import os
+import re
 import shutil
 import signal
 import struct
@@ -72,8 +73,11 @@ def vcpu(**fields):
 
 
 def start(t, fs, *words, tool=ASAN):
-    return subprocess.Popen([tool, *words, "--debugfs", t.dir, "--tracefs", fs.dir],
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    p = subprocess.Popen([tool, *words, "--debugfs", t.dir, "--tracefs", fs.dir],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # A case that fails leaves nothing behind
+    atexit.register(p.kill)
+    return p
 
 
 def next_ring(p):
@@ -118,6 +122,32 @@ def filters_leave_out_events_of_others():
         end(p)
 
 
+def events_are_chosen_by_exit_reason():
+    t, fs = vcpu(tsc_stop=1000, tsc_run=2000), Tracefs()
+    fs.trace(line(5), line(6, "exit", "reason=io server=kvm"), line(7, "run", "halted=0"),
+             line(8, "stall", "reason=msr info1=0x1"), line(9, "exit", "reason=0x7b x=1"),
+             line(10, "exit", "reason=0x3ff x=1"), line(11, "handler", "reason=hypercall len=1"),
+             line(12, "exit", "reason=what_is_new x=1"), line(13, "exit", "reason=npf x=1"))
+    path, _ = record_of(t, fs, "reasons")
+
+    def told(*options):
+        shown = []
+        for words in (("gap", "-E", "-j", "-i", path), ("gap", "-E", "-j", "--debugfs", t.dir, "--tracefs", fs.dir)):
+            r = T.run(ASAN, *words, *options)
+            T.check_status(r, 0)
+            shown.append([e["what"].split()[0] for e in T.records(r)["ring"]])
+        r = T.run(ASAN, "report", "-j", path, *options)
+        shown.append([e["what"].split()[1] for e in T.records(r)["event"] if e["event"] == "ring"])
+        T.check_equal((shown[1], shown[2]), (shown[0], shown[0]))
+        return shown[0]
+
+    # What has no reason, or one that this tool does not know, is not left out
+    T.check_equal(told("-e", "CPUID"), ["reason=cpuid", "halted=0", "reason=what_is_new"])
+    T.check_equal(told("-e", "IOIO,MSR"), ["reason=io", "halted=0", "reason=msr", "reason=0x7b", "reason=what_is_new"])
+    T.check_equal(told("-e", "VMMCALL,NPF"), ["halted=0", "reason=hypercall", "reason=what_is_new", "reason=npf"])
+    T.check_equal(len(told()), 9)
+
+
 def only_what_was_off_is_switched_and_put_back():
     t, fs = vcpu(), Tracefs(events=("run",))
     p = start(t, fs, "live", "-j", "-d", "0.05", "-E", "run,handler")
@@ -149,6 +179,77 @@ def lost_events_are_told():
     fs.trace(line(50, "run"))
     T.check_equal(next_ring(p)[0], "run")
     assert "events may be missing" in end(p)
+
+
+def two_vms(**fields):
+    return T.with_tree((231, 11, 0, T.Telemetry(0, vm_id=VM, **fields), "attached"),
+                       (232, 11, 0, T.Telemetry(0, vm_id=VM + 1, **fields), "attached"))
+
+
+def lost_of(result):
+    """{(type, VM): what the records say is missing}; all of one kind say the same"""
+    found = {}
+    for kind, rows in T.records(result).items():
+        for row in rows:
+            T.check_equal(found.setdefault((kind, row.get("vm")), row["lost"]), row["lost"], row)
+    return found
+
+
+def overrun_of_a_ring_is_told_by_the_records_of_its_vcpu():
+    t, fs = two_vms(), Tracefs()
+    fs.trace(line(5), line(5, vm=VM + 1))
+    p = start(t, fs, "live", "-j", "-d", "0.05", "-E", "kept", "--strict")
+
+    def until(name):
+        for text in p.stdout:
+            r = json.loads(text)
+            if r.get("name") == name:
+                return r["vm"], r["lost"]
+
+    T.check_equal([json.loads(p.stdout.readline())["lost"] for _ in range(3)], [0] * 3)
+    # Of that vCPU alone, and from look to look it gets more
+    fs.trace(line(5), line(5, vm=VM + 1), line(8, "lost", "events=17"), line(9, "park"), line(9, "run", vm=VM + 1))
+    T.check_equal([until("lost"), until("park"), until("run")],
+                  [("%016x" % VM, 17), ("%016x" % VM, 17), ("%016x" % (VM + 1), 0)])
+    fs.trace(line(9, "park"), line(9, "run", vm=VM + 1), line(10, "lost", "events=4"), line(11, "exit", "x=1"))
+    T.check_equal(until("exit"), ("%016x" % VM, 21))
+    assert "lost 21: 0 records of stalls that newer ones replaced, 0 vCPUs that could not be read, 21 events" in end(
+        p, 5)
+
+
+def overrun_of_a_ring_is_told_with_a_gap():
+    stamps = dict(tsc_stop=10000500, tsc_run=10010000, tsc_kick=10900000, tsc_park=10901000, tsc_adopt=10950000,
+                  gap_exits={(0x72, 0): 9})
+    t, fs = two_vms(**stamps), Tracefs()
+    there = ("--debugfs", t.dir, "--tracefs", fs.dir)
+    fs.trace(line(10500, "lost", "events=17"), line(10600), line(10600, vm=VM + 1))
+    mine, other = "%016x" % VM, "%016x" % (VM + 1)
+    path, err = record_of(t, fs, "overrun")
+    assert "17 events" in err, err
+    T.check_equal([struct.unpack("<2Q", c[:16]) for kind, c in blocks(path) if kind == 7], [(17, 0)])
+    for source in (there, ("-i", path)):
+        r = T.run(ASAN, "gap", "-E", "-j", "-x", "--strict", *source)
+        T.check_status(r, 5, "lost 17: 0 records", " 17 events")
+        want = {("header", None): 17}
+        for kind in ("gap", "step", "exit", "pause", "ring"):
+            want.update({(kind, mine): 17, (kind, other): 0})
+        T.check_equal(lost_of(r), want)
+        title = T.run(ASAN, "gap", "-E", *source).stdout.decode()
+        T.check_equal(re.findall(r"^VM .*  lost (\d+)$", title, re.M), ["17", "0"])
+        r = T.run(ASAN, "gap", "-S", "-E", "-j", *source)
+        T.check_equal(lost_of(r), {("header", None): 17, ("summary", None): 17})
+    r = T.run(ASAN, "report", "-j", "--strict", path)
+    T.check_status(r, 5, " 17 events")
+    T.check_equal(lost_of(r), {("header", None): 17, ("event", mine): 17, ("event", other): 0})
+    # What tracefs has lost comes on top of it, and is of no vCPU; of vCPUs that are not asked for nothing is missing
+    fs.trace("CPU:0 [LOST 20 EVENTS]", line(10500, "lost", "events=17"), line(10600))
+    T.check_equal(lost_of(T.run(ASAN, "gap", "-E", "-j", *there))["header", None], 20)
+    fs.trace(line(10500, "lost", "events=17"), line(10600))
+    T.check_equal(lost_of(T.run(ASAN, "gap", "-E", "-j", "-g", other, *there))["header", None], 0)
+    for text in ("events=", "events=x", "more=1", "events=-1", "events= -1"):
+        fs.trace(line(10500, "lost", text), line(10600))
+        r = T.run(ASAN, "gap", "-E", "-j", "--strict", *there)
+        T.check_equal((r.returncode in (0, 5), lost_of(r)["header", None] < 1 << 32), (True, True), text)
 
 
 def record_of(t, fs, name, *more):
@@ -287,8 +388,9 @@ def switches_are_put_back_however_it_ends():
     T.check_equal((p.wait(timeout=60), fs.switches()), (1, ([], False)))
 
 
-T.main([live_tells_each_new_event_once, filters_leave_out_events_of_others,
+T.main([live_tells_each_new_event_once, events_are_chosen_by_exit_reason, filters_leave_out_events_of_others,
         only_what_was_off_is_switched_and_put_back, lost_events_are_told,
+        overrun_of_a_ring_is_told_by_the_records_of_its_vcpu, overrun_of_a_ring_is_told_with_a_gap,
         recording_has_events_as_the_manual_page_says, report_tells_events_of_recordings,
         events_of_a_gap_are_those_between_its_steps, hostile_text_is_harmless,
         statuses_are_as_documented, events_end_with_the_signal_in_time, switches_are_put_back_however_it_ends])

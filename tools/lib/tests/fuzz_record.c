@@ -50,6 +50,7 @@ static void seed_write_ring(const char *dir)
 		exit(1);
 	fputs("CPU:0 [LOST 17 EVENTS]\n"
 	      "[000]\t   12.345678: exit vm=00000000000000ab vcpu=0 apic_id=1 reason=cpuid rip=0x1\n"
+	      "[000]\t   12.345678: lost vm=00000000000000ab vcpu=0 apic_id=1 events=12\n"
 	      "[000]\t   12.345678: handler vm=00000000000000ab vcpu=0 apic_id=1 len=8 data=01\n",
 	      f);
 	fclose(f);
@@ -104,6 +105,7 @@ static void ring_walk(const uint8_t *data, size_t size)
 	memcpy(text, data, size);
 	text[size] = '\0';
 	ring_text_take(&r, &all, text, &set);
+	ring_lost_count(&set);
 	ctele_free(&set);
 	free(text);
 }
@@ -126,6 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		do {
 			memset(&set, 0, sizeof(set));
 			got = record_read_look(&r, &all, &set);
+			ring_lost_count(&set);
 			ctele_set_lost(&set);
 			set_walk(&set);
 			ctele_free(&set);

@@ -7,6 +7,7 @@
 
 #include "ctele.h"
 #include "hist.h"
+#include "boot.h"
 #include "iter.h"
 #include "output.h"
 #include "pcpu.h"
@@ -278,6 +279,66 @@ static bool debugfs_text_is_parsed(void)
 	return true;
 }
 
+#define DIGEST	"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+/* With one digit less, one more, or another character it is none. */
+static bool digest_is_taken_whole_or_not_at_all(void)
+{
+	static const char *const bad[] = {
+		"digest: " DIGEST "0", "digest: ", "digest: 0", "digest: g" DIGEST,
+		"digest:" DIGEST, "digest: 0011223344556677 899aabbccddeeff00112233445566778899aabbccddeefff",
+	};
+	char text[160], buf[CTELE_DIGEST_TEXT];
+	struct ctele_vcpu v = { .pcpu = -1 }, other;
+	size_t i;
+
+	for (i = 0; i < TOOL_NELEM(bad); i++) {
+		snprintf(text, sizeof(text), "handlers: uart\n%s\npcpu: -1\n", bad[i]);
+		ctele_text_parse(&v, text);
+		CHECK(!ctele_digest(&v, 2 * CTELE_DIGEST_BYTES, buf) && v.pcpu == -1);
+	}
+	other = v;
+	CHECK(ctele_same_handlers(&v, &other));
+	snprintf(text, sizeof(text), "handlers: %s\ndigest: %s\npcpu: 12\n", "", DIGEST);
+	ctele_text_parse(&v, text);
+	CHECK(ctele_digest(&v, 2 * CTELE_DIGEST_BYTES, buf) && !strcmp(buf, DIGEST));
+	CHECK(ctele_digest(&v, CTELE_DIGEST_SHORT, buf) && !strcmp(buf, "001122334455"));
+	CHECK(!v.handlers[0] && v.pcpu == 12 && !ctele_same_handlers(&v, &other));
+	strcpy(other.handlers, v.handlers);
+	CHECK(!ctele_same_handlers(&v, &other));
+	return true;
+}
+
+/* 2.5 GHz; the TSC was 10^12 when the clock of the log started. */
+static bool phases_of_a_boot_are_found_in_the_log(void)
+{
+	const struct boot_scale scale = {
+		.zero = -400000000000ULL, .mult = 429496730, .shift = 30,
+	};
+	static const char *const lines[] = {
+		"", ";", "6", "6,1;x", "x,1,0,-;Linux version 1",
+		"6,1,99999999999999999999999,-;Run /init as init process",
+		"5,0,0,-;Linux version 7.3.4-ct-b (x)", "6,1,5,-;Linux version of another",
+		"6,9,150000,-;smp: Bringing up secondary CPUs ...",
+		"6,9,200000,c;smp: Brought up 1 node, 2 CPUs",
+		"6,9,200000,-;Run-time checks", "6,10,1000000,-;Run /init as init process",
+		" SUBSYSTEM=x", "6,11,2000000,-;Run /sbin/init as init process",
+	};
+	struct boot boot = { { 0 } };
+	size_t i;
+
+	for (i = 0; i < TOOL_NELEM(lines); i++)
+		boot_line(&boot, &scale, lines[i]);
+	/* 32 bits of factor: to some thousand cycles */
+	CHECK((boot.tsc[BOOT_CLOCK] + 5000) / 10000 == 100000000);
+	CHECK((boot.tsc[BOOT_CPUS] - boot.tsc[BOOT_CLOCK] + 5) / 10 == 50000000);
+	CHECK((boot.tsc[BOOT_INIT] - boot.tsc[BOOT_CLOCK] + 5) / 10 == 250000000);
+	CHECK(!boot_tsc(&(struct boot_scale){ 0, 0, 10 }, 5));
+	CHECK(!boot_tsc(&(struct boot_scale){ 0, 1, 33 }, 5));
+	CHECK(!boot_tsc(&(struct boot_scale){ 1, 1, 32 }, 0));
+	return true;
+}
+
 static bool pcpus_are_found(void)
 {
 	struct pcpu_map map;
@@ -481,6 +542,44 @@ static size_t iter_put(unsigned char *buf, unsigned int vcpu, uint64_t vm_id, un
 	return sizeof(row) + bytes;
 }
 
+/* What a row says of the handlers, and what is taken of it */
+static bool iter_handlers(unsigned int has, unsigned int known, const char *name, bool digest)
+{
+	struct ctele_source all = { .debugfs = "", .pid = -1, .vcpu = -1 };
+	const size_t tele = sizeof(struct kvm_caretaker_telemetry);
+	unsigned char *buf = malloc(sizeof(struct iter_row) + tele);
+	struct iter_row *row = (void *)buf;
+	struct ctele_set set = { .nr = 0 };
+	char text[CTELE_DIGEST_TEXT];
+	size_t len = iter_put(buf, 3, 0xab, tele), used;
+	bool right;
+
+	row->has_handlers = has;
+	row->known = known;
+	/* No zero at the end: whatever a kernel gives is read no further. */
+	memset(row->name, 'n', sizeof(row->name));
+	memset(row->digest, 0xa5, sizeof(row->digest));
+	right = iter_rows_take(&set, &all, buf, len, &used) == TOOL_OK && set.nr == 1 &&
+		!strcmp(set.vcpus[0]->handlers, name) &&
+		digest == !!ctele_digest(set.vcpus[0], CTELE_DIGEST_SHORT, text) &&
+		(!digest || !strcmp(text, "a5a5a5a5a5a5"));
+	ctele_free(&set);
+	free(buf);
+	return right;
+}
+
+static bool handlers_of_the_iterator_are_what_the_kernel_knows(void)
+{
+	const unsigned int both = ITER_KNOWS_NAME | ITER_KNOWS_DIGEST;
+
+	CHECK(iter_handlers(1, both, "nnnnnnnnnnnnnnnn", true));
+	CHECK(iter_handlers(1, ITER_KNOWS_NAME, "nnnnnnnnnnnnnnnn", false));
+	CHECK(iter_handlers(1, ITER_KNOWS_DIGEST, "", true));
+	CHECK(iter_handlers(1, 0, "", false));
+	CHECK(iter_handlers(0, both, "none", false) && iter_handlers(0, 0, "none", false));
+	return true;
+}
+
 static bool rows_of_the_iterator_are_taken(void)
 {
 	struct ctele_source all = { .debugfs = "", .pid = -1, .vcpu = -1 };
@@ -542,6 +641,8 @@ static const struct unit_case cases[] = {
 	CASE(stall_ring_says_what_it_lost),
 	CASE(noise_is_survived),
 	CASE(debugfs_text_is_parsed),
+	CASE(digest_is_taken_whole_or_not_at_all),
+	CASE(phases_of_a_boot_are_found_in_the_log),
 	CASE(pcpus_are_found),
 	CASE(histograms_count),
 	CASE(words_are_packed_and_unpacked),
@@ -549,6 +650,7 @@ static const struct unit_case cases[] = {
 	CASE(synthetic_looks_are_the_same_each_time),
 	CASE(recording_that_is_cut_anywhere_is_readable),
 	CASE(recording_with_any_bit_wrong_is_noticed),
+	CASE(handlers_of_the_iterator_are_what_the_kernel_knows),
 	CASE(rows_of_the_iterator_are_taken),
 	CASE(messages_are_held),
 };

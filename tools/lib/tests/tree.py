@@ -122,7 +122,8 @@ class Tree:
     def path(self, *parts):
         return os.path.join(self.dir, *parts)
 
-    def add(self, pid, fd, vcpu, blob, state="attached", apic=1, handlers="none"):
+    def add(self, pid, fd, vcpu, blob, state="attached", apic=1, handlers="none", digest=None, pcpu=None):
+        """Kernels were made whose text has no digest, or no pCPU"""
         d = self.path("kvm", "%d-%d" % (pid, fd), "vcpu%d" % vcpu)
         os.makedirs(d, exist_ok=True)
         if isinstance(blob, Telemetry):
@@ -133,9 +134,14 @@ class Tree:
             if blob:
                 f.write("state: %s\nvm_id: 0\nvcpu: %d\napic_id: %d\nhandlers: %s\n" %
                         (STATE_TEXT.get(state, state), vcpu, apic, handlers))
+                f.write("digest: %s\n" % digest if digest else "")
+                f.write("pcpu: %d\n" % pcpu if pcpu is not None else "")
             else:
                 f.write("none\n")
         return d
+
+
+DIGEST = "0123456789abcdef" + "00" * 23 + "f0"
 
 
 def with_tree(*vcpus):
