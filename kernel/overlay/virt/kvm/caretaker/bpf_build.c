@@ -190,8 +190,8 @@ static u32 map_insn(const struct bpf_prog *prog, struct bpf_map *map)
 	u64 imm, value = 0;
 	u32 i;
 
-	if (map->map_type == BPF_MAP_TYPE_ARRAY)
-		value = (unsigned long)caretaker_map_value(map);
+	if (map->ops->map_direct_value_addr && map->ops->map_direct_value_addr(map, &value, 0))
+		value = 0;
 	for (i = 0; i + 1 < prog->len; i++) {
 		if (insn[i].code != (BPF_LD | BPF_IMM | BPF_DW))
 			continue;
