@@ -16,6 +16,7 @@ static struct ctop_options options = {
 static bool opt_batch;
 static bool opt_json;
 static bool opt_csv;
+static bool opt_time;
 static bool opt_openmetrics;
 static bool opt_rehearsal;
 static const char *opt_rehearsal_dir = REHEARSAL_DIR;
@@ -57,6 +58,8 @@ static const struct opt opts[] = {
 	{ 260, "synthetic", "VCPUS", OPT_NUMBER, &options.source.synthetic, 1,
 	  "made-up data instead, to try and to test" },
 	{ 261, "strict", NULL, OPT_FLAG, &options.strict, 0, "exit status 5 when data was lost" },
+	{ 'T', "time", NULL, OPT_FLAG, &opt_time, 0,
+	  "date and time with each look; -b has them anyhow" },
 	{ 'C', "no-color", NULL, OPT_FLAG, &options.no_color, 0,
 	  "no colours; NO_COLOR in the environment does the same" },
 };

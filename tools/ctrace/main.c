@@ -14,6 +14,8 @@ static struct ctrace_options options = {
 
 static const char *opt_reasons;
 static const char *opt_source;
+static bool opt_csv;
+static bool opt_no_color;
 
 /* Which subcommands take an option, as bits; all take the first ones. */
 enum {
@@ -33,6 +35,8 @@ static const struct {
 } all_opts[] = {
 	{ OF_ALL & ~OF_RECORD,
 	  { 'j', "json", NULL, OPT_FLAG, &options.json, 0, "NDJSON: one object per line" } },
+	{ OF_ALL & ~(OF_RECORD | OF_HIST),
+	  { 264, "csv", NULL, OPT_FLAG, &opt_csv, 0, "comma-separated values of one table" } },
 	{ OF_GAP, { 'x', "explain", NULL, OPT_FLAG, &options.explain, 0,
 		    "name the cause of each pause over 10 us" } },
 	{ OF_GAP | OF_LIVE | OF_REPORT,
@@ -68,6 +72,8 @@ static const struct {
 		    "only the VM whose identity starts with these hex digits" } },
 	{ OF_ALL, { 'c', "vcpu", "VCPU", OPT_NUMBER, &options.source.vcpu, 0,
 		    "only this vCPU" } },
+	{ OF_ALL, { 'C', "no-color", NULL, OPT_FLAG, &opt_no_color, 0,
+		    "nothing: there are no colours" } },
 	{ OF_ALL, { 261, "strict", NULL, OPT_FLAG, &options.strict, 0,
 		    "exit status 5 when data was lost" } },
 	{ OF_SOURCE, { 256, "debugfs", "DIR", OPT_STRING, &options.source.debugfs, 0,
@@ -221,6 +227,26 @@ static int reasons_parse(void)
 	return reason_set_parse(opt_reasons, options.reasons) ? -1 : TOOL_USAGE;
 }
 
+/* Which table, and whether there is one */
+static int csv_parse(const struct command *c)
+{
+	if (!opt_csv)
+		return -1;
+	if (options.json) {
+		tool_err("only one of --json and --csv can be had");
+		return TOOL_USAGE;
+	}
+	if (!options.summary && c->of & (OF_LIVE | OF_REPORT)) {
+		tool_err("events have no columns: --csv is for the sums of -S");
+		return TOOL_USAGE;
+	}
+	options.json = true;
+	if (!json_as_csv(options.summary ? "summary" : options.explain ? "pause" :
+			 c->of == OF_LIST ? "vcpu" : "exit"))
+		return TOOL_FAILED;
+	return -1;
+}
+
 static int options_take(const struct command *c, int argc, char **argv)
 {
 	struct opt opts[TOOL_NELEM(all_opts)];
@@ -232,6 +258,8 @@ static int options_take(const struct command *c, int argc, char **argv)
 			opts[n++] = all_opts[i].opt;
 	r = opt_parse(argc, argv, opts, n, &c->usage);
 	options.words = argv + optind;
+	if (r < 0)
+		r = csv_parse(c);
 	if (r < 0 && !ctele_way_parse(opt_source, &options.source))
 		r = TOOL_USAGE;
 	if (r < 0 && options.source.events)

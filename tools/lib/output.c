@@ -221,19 +221,80 @@ bool table_end(struct table *t, unsigned int indent)
 	return !t->bad;
 }
 
+/* Objects of one type as CSV instead: a line of their keys before the first, then their values. */
+static const char *csv_type;
+static FILE *csv_keys, *csv_values;
+static char *csv_keys_text, *csv_values_text;
+static size_t csv_keys_len, csv_values_len;
+static bool csv_begun, csv_skip;
+
+/**
+ * json_as_csv() - print objects of one type as CSV, and no others
+ * @type:	the type; all its objects have the same keys
+ *
+ * Before the first object. What is nested is left out.
+ *
+ * Return: false when memory ran out, which a message has told.
+ */
+bool json_as_csv(const char *type)
+{
+	csv_keys = open_memstream(&csv_keys_text, &csv_keys_len);
+	csv_values = open_memstream(&csv_values_text, &csv_values_len);
+	if (csv_keys && csv_values) {
+		csv_type = type;
+		return true;
+	}
+	tool_err("printing CSV: no memory");
+	return false;
+}
+
+/* What was longer once is in the text still. */
+static void csv_line(FILE *f, char *const *text)
+{
+	long len = ftell(f);
+
+	if (!fflush(f) && len >= 0)
+		printf("%.*s\n", (int)len, *text);
+}
+
 void json_begin(const char *type)
 {
-	printf("{\"type\":\"%s\"", type);
+	if (!csv_type) {
+		printf("{\"type\":\"%s\"", type);
+		return;
+	}
+	csv_skip = strcmp(type, csv_type);
+	rewind(csv_keys);
+	rewind(csv_values);
 }
 
 void json_end(void)
 {
-	printf("}\n");
+	if (!csv_type) {
+		printf("}\n");
+		return;
+	}
+	if (csv_skip)
+		return;
+	if (!csv_begun)
+		csv_line(csv_keys, &csv_keys_text);
+	csv_begun = true;
+	csv_line(csv_values, &csv_values_text);
 }
 
-static void json_key(const char *key)
+/* Where the value goes */
+static FILE *json_key(const char *key)
 {
-	printf(",\"%s\":", key);
+	const char *comma;
+
+	if (!csv_type) {
+		printf(",\"%s\":", key);
+		return stdout;
+	}
+	comma = ftell(csv_keys) > 0 ? "," : "";
+	fprintf(csv_keys, "%s%s", comma, key);
+	fputs(comma, csv_values);
+	return csv_values;
 }
 
 /* Bytes above ASCII are taken as Latin-1: any input makes valid JSON. */
@@ -253,11 +314,30 @@ static void json_text(const char *s)
 	putchar('"');
 }
 
+/* As RFC 4180 has it; what a terminal must not get becomes a question mark */
+static void csv_text(const char *s, FILE *f)
+{
+	bool quoted = strpbrk(s, ",\"");
+
+	if (quoted)
+		putc('"', f);
+	for (; *s; s++) {
+		if (*s == '"')
+			putc('"', f);
+		putc(*s < ' ' || *s > '~' ? '?' : *s, f);
+	}
+	if (quoted)
+		putc('"', f);
+}
+
 /* @value: NULL becomes null */
 void json_string(const char *key, const char *value)
 {
-	json_key(key);
-	if (value)
+	FILE *f = json_key(key);
+
+	if (csv_type)
+		csv_text(value ? value : "", f);
+	else if (value)
 		json_text(value);
 	else
 		printf("null");
@@ -265,8 +345,12 @@ void json_string(const char *key, const char *value)
 
 void json_number(const char *key, uint64_t value)
 {
-	json_key(key);
-	printf("%" PRIu64, value);
+	fprintf(json_key(key), "%" PRIu64, value);
+}
+
+void json_signed(const char *key, int64_t value)
+{
+	fprintf(json_key(key), "%" PRId64, value);
 }
 
 /* NS_NONE becomes null */
@@ -281,24 +365,35 @@ void json_ns(const char *key, uint64_t ns)
 /* As a string: JSON readers lose bits of large numbers. */
 void json_hex(const char *key, uint64_t value, int digits)
 {
-	json_key(key);
-	printf("\"%0*" PRIx64 "\"", digits, value);
+	fprintf(json_key(key), csv_type ? "%0*" PRIx64 : "\"%0*" PRIx64 "\"", digits, value);
 }
 
 void json_bool(const char *key, bool value)
 {
-	json_key(key);
-	printf("%s", value ? "true" : "false");
+	fputs(value ? "true" : "false", json_key(key));
 }
 
+/* In CSV nothing stands between the commas. */
 void json_null(const char *key)
 {
-	json_key(key);
-	printf("null");
+	fputs(csv_type ? "" : "null", json_key(key));
 }
 
 void json_real(const char *key, double value)
 {
+	fprintf(json_key(key), "%.3f", value);
+}
+
+/**
+ * json_array() - begin a field that holds objects, which the caller prints
+ * @key:	its key
+ *
+ * Return: false when it is left out.
+ */
+bool json_array(const char *key)
+{
+	if (csv_type)
+		return false;
 	json_key(key);
-	printf("%.3f", value);
+	return true;
 }

@@ -45,6 +45,7 @@ void table_number(struct table *t, uint64_t v);
 bool table_end(struct table *t, unsigned int indent);
 
 /* One JSON object per line: json_begin(), fields, json_end(). */
+bool json_as_csv(const char *type);
 void json_begin(const char *type);
 void json_end(void);
 void json_string(const char *key, const char *value);
@@ -54,5 +55,7 @@ void json_hex(const char *key, uint64_t value, int digits);
 void json_bool(const char *key, bool value);
 void json_null(const char *key);
 void json_real(const char *key, double value);
+void json_signed(const char *key, int64_t value);
+bool json_array(const char *key);
 
 #endif /* CTOOLS_OUTPUT_H */

@@ -40,10 +40,13 @@ static void json_buckets(const struct times *x)
 	bool any = times_range(x, &first, &last);
 
 	if (!times_hist_known(x)) {
-		json_null("buckets");
+		if (json_array("buckets"))
+			printf("null");
 		return;
 	}
-	printf(",\"buckets\":[");
+	if (!json_array("buckets"))
+		return;
+	putchar('[');
 	for (i = first; any && i <= last; i++) {
 		printf("%s{\"from_ns\":%" PRIu64, i == first ? "" : ",", times_from_ns(x, i));
 		if (i + 1 < TIMES_NR)
@@ -81,6 +84,6 @@ void show_json_ledger(const struct ledger *l)
 		snprintf(key, sizeof(key), "%s_ns", ledger_names[i]);
 		json_ns(key, tsc_to_ns(l->by[i], l->khz));
 	}
-	printf(",\"residual_ns\":%" PRId64, ledger_residual_ns(l));
+	json_signed("residual_ns", ledger_residual_ns(l));
 	json_real("residual_percent", l->elapsed ? 100.0 * l->residual / l->elapsed : 0);
 }

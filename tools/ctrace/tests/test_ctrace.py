@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
 """usage: test_ctrace.py CTRACE CTRACE-WITH-SANITIZERS"""
 
+import csv
+import io
 import os
 import sys
 
@@ -237,6 +239,21 @@ def old_telemetry_is_read_and_says_what_it_lacks():
     T.check_status(ctrace(T.with_tree((1, 1, 0, old)), "gap"), 4, "ABI 3", "use the tools that came")
 
 
+def csv_has_one_table_with_the_keys_and_values_of_the_json():
+    t = T.with_tree((231, 11, 0, T.demo_like(), "empty", 1, "a,b \"c\""))
+    for args, kind in ((["list"], "vcpu"), (["gap"], "exit"), (["gap", "-x"], "pause"), (["gap", "-S"], "summary")):
+        want = T.records(ctrace(t, *args, "-j"))[kind]
+        rows = list(csv.DictReader(io.StringIO(ctrace(t, *args, "--csv").stdout.decode())))
+        assert want and len(rows) == len(want), (args, rows)
+        for row, record in zip(rows, want):
+            flat = {k: v for k, v in record.items() if k not in ("type", "buckets")}
+            T.check_equal({k: "" if v is None else str(v).lower() if isinstance(v, bool) else str(v)
+                           for k, v in flat.items()}, row, kind)
+    for args in (["gap", "--csv", "-j"], ["live", "--csv", "-n", "1"], ["hist", "--csv"]):
+        T.check_status(ctrace(t, *args), 2)
+    T.check_status(ctrace(t, "gap", "--no-color"), 0)
+
+
 def damaged_telemetry_does_not_crash_it():
     rng, t = T.seeded(), T.Tree()
     for i, blob in enumerate(T.damaged_blobs(rng, 200)):
@@ -262,4 +279,5 @@ T.main([steps_of_the_gap_are_what_was_put_in, exits_of_the_gap_are_what_was_put_
         gaps_of_500_vcpus_are_shown, list_shows_all_vcpus, list_shows_the_digest_of_the_handlers, saved_file_is_read,
         usage_errors_are_status_2, help_and_version_are_status_0, missing_permission_is_status_3,
         no_data_is_status_4_and_says_what_to_do, output_that_cannot_be_written_is_status_1,
+        csv_has_one_table_with_the_keys_and_values_of_the_json,
         damaged_telemetry_does_not_crash_it, binary_is_static])
