@@ -58,7 +58,9 @@ all: $(present)	## everything but the kernels' debug variant
 demo: all qemu-try	## a Debian guest runs on while its host is replaced by kexec
 	$(Q)scripts/demo
 
-test: all kernel-debug qemu-try smoke	## all tests; the last line is the sum
+test: deps	## all tests; the last line is the sum
+	$(Q)scripts/test-build
+	$(Q)$(MAKE) smoke
 	$(Q)selftests/run
 
 bench: all qemu-try	## instructions per exit; CPU time of the tools at 500 vCPUs

@@ -116,3 +116,14 @@ take_lock()
 	note "waiting for another run that holds $1"
 	flock "$fd"
 }
+
+# descendants PID: the processes that it started, and those that they did
+descendants()
+{
+	local p
+
+	for p in $(pgrep -P "$1"); do
+		descendants "$p"
+		echo "$p"
+	done
+}
