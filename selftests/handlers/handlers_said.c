@@ -5,7 +5,6 @@
  * loaded or registered, so that the library looks into the kernel's log.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,16 +17,6 @@
 #define COPY	"/tmp/said.bpf.o"
 
 static char text[16384];
-
-static int copy_make(const struct corpus_entry *e)
-{
-	int fd = open(COPY, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-	ssize_t n = fd < 0 ? -1 : write(fd, e->start, (size_t)(e->end - e->start));
-
-	if (fd >= 0)
-		close(fd);
-	return n == e->end - e->start ? 0 : -EIO;
-}
 
 /* One object for each way to be refused, and the errno; the words are the object's own. */
 static const struct said_case {
@@ -70,7 +59,7 @@ static enum ktap_result said(const struct said_case *c)
 	struct expect x;
 	int err;
 
-	CHECK(e && !copy_make(e), "no object");
+	CHECK(e && !corpus_copy(e, COPY), "no object");
 	corpus_expect(e, &x);
 	err = refused(e, sizeof(text));
 	CHECK(err == c->err, "%s, not %s: %.900s", err ? strerror(-err) : "accepted",
@@ -89,7 +78,7 @@ static enum ktap_result small_buffers(void)
 	const struct corpus_entry *e = corpus_find("refuse/helper");
 	size_t size;
 
-	CHECK(e && !copy_make(e), "no object");
+	CHECK(e && !corpus_copy(e, COPY), "no object");
 	for (size = 1; size < 12; size += 5) {
 		CHECK(refused(e, size) == -EACCES, "not refused");
 		CHECK(strnlen(text, size) < size && text[size] == '!', "%zu bytes: \"%.20s\"", size,
@@ -105,7 +94,7 @@ static enum ktap_result accepted(void)
 	const struct corpus_entry *e = corpus_find("handlers/uart");
 	struct caretaker_handlers *set;
 
-	CHECK(e && !copy_make(e), "no object");
+	CHECK(e && !corpus_copy(e, COPY), "no object");
 	CHECK(!caretaker_handlers_load(COPY, &set, text, sizeof(text)), "%.900s", text);
 	CHECK(!text[0], "something is said: %.900s", text);
 	CHECK(!caretaker_handlers_attach_log(set, text, sizeof(text)), "%.900s", text);

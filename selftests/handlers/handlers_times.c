@@ -46,16 +46,6 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static int copy_make(const struct corpus_entry *e)
-{
-	int fd = open(COPY, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-	ssize_t n = fd < 0 ? -1 : write(fd, e->start, (size_t)(e->end - e->start));
-
-	if (fd >= 0)
-		close(fd);
-	return n == e->end - e->start ? 0 : -EIO;
-}
-
 static int set_install(struct caretaker_handlers *h, struct times *t)
 {
 	struct caretaker_opts o = {
@@ -81,7 +71,7 @@ static int set_times(const struct corpus_entry *e, struct times *t)
 {
 	struct caretaker_handlers *h;
 	uint64_t start;
-	int err = copy_make(e);
+	int err = corpus_copy(e, COPY);
 
 	if (err)
 		return err;

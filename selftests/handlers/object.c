@@ -20,6 +20,16 @@ const struct corpus_entry *corpus_find(const char *name)
 	return NULL;
 }
 
+int corpus_copy(const struct corpus_entry *e, const char *path)
+{
+	int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+	ssize_t n = fd < 0 ? -1 : write(fd, e->start, (size_t)(e->end - e->start));
+
+	if (fd >= 0)
+		close(fd);
+	return n == e->end - e->start ? 0 : -EIO;
+}
+
 void corpus_expect(const struct corpus_entry *e, struct expect *x)
 {
 	const Elf64_Ehdr *eh = (const void *)e->start;

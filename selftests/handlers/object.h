@@ -40,6 +40,8 @@ struct expect {
 };
 
 const struct corpus_entry *corpus_find(const char *name);
+/* Writes an object to a file; 0 or a negative errno */
+int corpus_copy(const struct corpus_entry *e, const char *path);
 void corpus_expect(const struct corpus_entry *e, struct expect *x);
 
 /* Steps; each returns 0 or a negative errno. handlers_close() undoes all of them. */

@@ -5,7 +5,6 @@
 The event ring of a vCPU overruns in a gap over a kexec: while no kernel looks, a guest has more exits
 than fit. ctrace has to say how many events are missing, everywhere, and the rest has to be right."""
 
-import json
 import os
 import re
 import sys
@@ -22,15 +21,6 @@ FEWEST, MOST = 6 * (1008 // 32) - 8, 7 * (1008 // 32)
 host = H.Host()
 
 
-def records(name, status=0):
-    found = {}
-    for line in host.part(name, status).splitlines():
-        if line.startswith("{"):
-            record = json.loads(line)
-            found.setdefault(record["type"], []).append(record)
-    return found
-
-
 def flood():
     return int(re.search(r"^flood (\d+)$", host.part("take"), re.M).group(1))
 
@@ -42,7 +32,7 @@ def cpuids(rings):
 
 def missing():
     """What the guest did, less what is there: only its CPUIDs are so old that they can be missing"""
-    shown = cpuids([(r["name"], r["what"]) for r in records("gap", 5)["ring"]])
+    shown = cpuids([(r["name"], r["what"]) for r in host.records("gap", 5)["ring"]])
     assert FEWEST <= len(shown) <= MOST, len(shown)
     return flood() - len(shown)
 
@@ -64,10 +54,10 @@ def kernel_and_guest_agree_on_the_number():
 
 
 def gap_tells_it_in_each_object_and_as_a_total():
-    got = records("gap", 5)
+    got = host.records("gap", 5)
     for kind in ("header", "gap", "step", "exit", "ring", "ledger"):
         T.check_equal({r["lost"] for r in got[kind]}, {missing()}, kind)
-    T.check_equal({r["lost"] for r in records("sums")["summary"]}, {missing()})
+    T.check_equal({r["lost"] for r in host.records("sums")["summary"]}, {missing()})
     for name, status in (("gap", 5), ("gap-table", 0), ("sums", 0), ("record", 0), ("recorded", 5),
                          ("recorded-gap", 0)):
         text = host.part(name, status)
@@ -78,16 +68,16 @@ def gap_tells_it_in_each_object_and_as_a_total():
 
 def recording_keeps_the_number():
     for name, status, kinds in (("recorded", 5, ("header", "event")), ("recorded-gap", 0, ("header", "gap", "ring"))):
-        got = records(name, status)
+        got = host.records(name, status)
         for kind in kinds:
             T.check_equal({r["lost"] for r in got[kind]}, {missing()}, name + " " + kind)
-    live, recorded = ([(r["name"], r["what"], r["at_ns"]) for r in records(name, status)["ring"]]
+    live, recorded = ([(r["name"], r["what"], r["at_ns"]) for r in host.records(name, status)["ring"]]
                       for name, status in (("gap", 5), ("recorded-gap", 0)))
     T.check_equal(live == recorded, True, "the same events")
 
 
 def what_is_left_is_whole_and_in_order():
-    got = records("gap", 5)
+    got = host.records("gap", 5)
     rings = [(r["name"], r["what"]) for r in got["ring"]]
     T.check_equal(rings[0], ("lost", "events=%d" % missing()))
     T.check_equal(rings[-1][0], "park")
@@ -102,7 +92,7 @@ def what_is_left_is_whole_and_in_order():
 
 def boot_of_the_next_kernel_is_in_the_timeline():
     for name, status in (("gap", 5), ("recorded-gap", 0)):
-        got = records(name, status)
+        got = host.records(name, status)
         steps = {s["step"]: s["at_ns"] for s in got["step"]}
         T.check_equal([b["phase"] for b in got["boot"]], ["clock", "cpus", "init"], name)
         at = [steps["run"]] + [b["at_ns"] for b in got["boot"]] + [got["ring"][0]["at_ns"], steps["kick"]]
@@ -115,9 +105,9 @@ def boot_of_the_next_kernel_is_in_the_timeline():
 
 def counts_miss_nothing():
     for name, status in (("gap", 5), ("counts", 0)):
-        row, = [e for e in records(name, status)["exit"] if e["reason"] == "CPUID"]
+        row, = [e for e in host.records(name, status)["exit"] if e["reason"] == "CPUID"]
         T.check_equal((row["native"], row["handler"], row["kvm"], row["blocked"]), (flood(), 0, 0, 0), name)
-    ledger, = records("gap", 5)["ledger"]
+    ledger, = host.records("gap", 5)["ledger"]
     T.check_equal(ledger["residual_ns"], 0)
 
 

@@ -3,6 +3,7 @@
 begins and ends, and takes its console apart."""
 
 import atexit
+import json
 import os
 import re
 import shutil
@@ -61,6 +62,15 @@ class Host:
         text, got = self.parts[name]
         assert got == str(status), "%s: status %s, want %s\n%s" % (name, got, status, text[-3000:])
         return text
+
+    def records(self, name, status=0):
+        """NDJSON of that part by type; messages to standard error are between the lines"""
+        found = {}
+        for line in self.part(name, status).splitlines():
+            if line.startswith("{"):
+                record = json.loads(line)
+                found.setdefault(record["type"], []).append(record)
+        return found
 
 
 def pairs(text):

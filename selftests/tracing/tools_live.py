@@ -33,16 +33,6 @@ def expected(name, what):
     return dict(w.split("=") for w in line.split())
 
 
-def records(name, status=0):
-    """NDJSON by type; messages to standard error are between the lines"""
-    found = {}
-    for line in host.part(name, status).splitlines():
-        if line.startswith("{"):
-            record = json.loads(line)
-            found.setdefault(record["type"], []).append(record)
-    return found
-
-
 def of_vm(rows, vm):
     return {r["reason"]: r for r in rows if r["vm"] == vm}
 
@@ -58,13 +48,13 @@ def guests_do_as_they_are_told():
 def counts_are_exactly_those_of_the_workload():
     want = expected("counts", "counts")
     for way in ("debugfs", "bpf"):
-        rows = of_vm(records(way + "-ctop")["exit"], want["vm"])
+        rows = of_vm(host.records(way + "-ctop")["exit"], want["vm"])
         T.check_equal({r: rows[r]["total"] for r in ("CPUID", "VMMCALL", "IOIO")},
                       {r: int(want[r]) for r in ("CPUID", "VMMCALL", "IOIO")}, way)
         T.check_equal((rows["VMMCALL"]["kvm"], rows["IOIO"]["kvm"]),
                       (int(want["VMMCALL"]), int(want["IOIO"])), way)
     # The same in the table for people, and for a collector
-    pid = [r["pid"] for r in records("debugfs-ctop")["exit"] if r["vm"] == want["vm"]][0]
+    pid = [r["pid"] for r in host.records("debugfs-ctop")["exit"] if r["vm"] == want["vm"]][0]
     table = [line.split() for line in host.part("table").splitlines()]
     shown = [w for w in table if w[:2] == [str(pid), "0"] and "VMMCALL" in w]
     assert any(want["VMMCALL"] in w for w in shown), shown
@@ -75,7 +65,7 @@ def counts_are_exactly_those_of_the_workload():
 def counts_of_a_gap_are_exactly_those_of_the_workload():
     want = expected("gap", "gap")
     for way in ("debugfs", "bpf"):
-        got = records(way + "-gap")
+        got = host.records(way + "-gap")
         rows = of_vm(got["exit"], want["vm"])
         T.check_equal((rows["CPUID"]["native"], rows["IOIO"]["blocked"]), (int(want["gap_cpuid"]), 1), way)
         stall, = [s for s in got["stall"] if s["vm"] == want["vm"]]
@@ -94,7 +84,7 @@ def without_clock(record):
 
 def debugfs_and_bpf_give_the_same_numbers():
     for form in ("list", "ctop", "gap"):
-        a, b = records("debugfs-" + form), records("bpf-" + form)
+        a, b = host.records("debugfs-" + form), host.records("bpf-" + form)
         T.check_equal(sorted(a), sorted(b), form)
         for kind in set(a) - {"header"}:
             def key(r):
@@ -112,7 +102,7 @@ def handlers_and_pcpu_are_those_that_were_installed():
     T.check_equal(len(digest), 64)
     counts, gap = expected("counts", "counts")["vm"], expected("gap", "gap")["vm"]
     for name in ("debugfs-ctop", "bpf-ctop", "debugfs-list", "bpf-list"):
-        got = {v["vm"]: (v["handlers"], v["digest"], v["pcpu"]) for v in records(name)["vcpu"]}
+        got = {v["vm"]: (v["handlers"], v["digest"], v["pcpu"]) for v in host.records(name)["vcpu"]}
         T.check_equal(got, {counts: ("none", None, 2), gap: ("told", digest, 1)}, name)
     sets = host.part("table").split("handler sets in use\n")[1].splitlines()[1:3]
     T.check_equal(sorted(line.split() for line in sets), [["1", "none", "-"], ["1", "told", digest]])
@@ -129,12 +119,12 @@ def filters_of_bpf_work_in_the_kernel():
     T.check_equal(left_out("bpf-all"), (2, 0))
     for name in ("bpf-vm", "bpf-vm-prefix"):
         T.check_equal(left_out(name), (1, 1), name)
-        T.check_equal([v["vm"] for v in records(name)["vcpu"]], [vm], name)
+        T.check_equal([v["vm"] for v in host.records(name)["vcpu"]], [vm], name)
     T.check_equal(left_out("bpf-vcpu"), (2, 0))
     text = host.part("bpf-no-vm", 4)
     assert "0 vCPUs came out of the kernel, 2 were left out" in text and "2 vCPUs were left out" in text, text
     T.check_equal(left_out("bpf-record"), (1, 1))
-    T.check_equal([v["vm"] for v in records("bpf-recorded")["vcpu"]], [vm])
+    T.check_equal([v["vm"] for v in host.records("bpf-recorded")["vcpu"]], [vm])
 
 
 def kernel_writes_the_events_that_are_wanted_alone():
@@ -143,7 +133,7 @@ def kernel_writes_the_events_that_are_wanted_alone():
     ring, = [line.split() for line in host.part("events-rings").splitlines() if line.startswith(vm)]
     # Bits 2 and 10. Nine CPUIDs, the handover and more were exits: one event was written, the stall
     T.check_equal((int(ring[3], 16), int(ring[4])), (1 << 2 | 1 << 10, 1))
-    got = [e for e in records("events-live")["event"] if e["event"] == "ring"]
+    got = [e for e in host.records("events-live")["event"] if e["event"] == "ring"]
     T.check_equal([e["name"] for e in got], ["stall", "handler"])
     T.check_equal([e["vm"] for e in got], [vm, expected("events-handler", "gap")["vm"]])
     assert " reason=io " in got[1]["what"] and "data=01 00 00 00 00 00 00 00" in got[1]["what"], got[1]
@@ -152,10 +142,10 @@ def kernel_writes_the_events_that_are_wanted_alone():
 
 def events_of_a_recording_are_in_the_gap():
     host.part("events-record")
-    told = [e["name"] for e in records("events-report")["event"] if e["event"] == "ring"]
+    told = [e["name"] for e in host.records("events-report")["event"] if e["event"] == "ring"]
     # A recording begins with what the kernel still has: the two of the test before
     T.check_equal(told, ["stall", "handler", "run", "handler", "park"])
-    got = records("events-in-gap")
+    got = host.records("events-in-gap")
     T.check_equal([e["name"] for e in got["ring"]], ["run", "handler", "park"])
     at = [e["at_ns"] for e in got["ring"]]
     steps = {s["step"]: s["at_ns"] for s in got["step"]}
@@ -171,30 +161,30 @@ def full_disk_is_told_and_what_was_written_is_good():
 def missing_capability_is_named():
     for name in ("nobody", "nobody-ctop"):
         assert "CAP_DAC_READ_SEARCH, which is missing" in host.part(name, 3), host.part(name, 3)
-    T.check_equal(len(records("nobody-read")["vcpu"]), 2)
+    T.check_equal(len(host.records("nobody-read")["vcpu"]), 2)
     for name, cap in (("nobody-bpf-none", "CAP_BPF is missing"), ("nobody-bpf-perfmon", "CAP_BPF is missing"),
                       ("nobody-bpf-bpf", "CAP_PERFMON is missing")):
         assert cap in host.part(name, 3), host.part(name, 3)
-    T.check_equal(len(records("nobody-bpf-both")["vcpu"]), 2)
+    T.check_equal(len(host.records("nobody-bpf-both")["vcpu"]), 2)
 
 
 def kernel_without_bpf_is_named_and_debugfs_does():
     assert "CONFIG_BPF_SYSCALL=y, or use debugfs" in host.part("no-bpf-syscall", 4)
-    T.check_equal(len(records("no-bpf-syscall-auto")["vcpu"]), 2)
+    T.check_equal(len(host.records("no-bpf-syscall-auto")["vcpu"]), 2)
     assert "reading /sys/kernel/debug" in host.part("no-bpf-syscall-auto")
 
 
 def kernel_without_btf_is_named_and_debugfs_does():
     for name in ("no-btf", "no-btf-ctop"):
         assert "CONFIG_DEBUG_INFO_BTF=y, or use debugfs" in host.part(name, 4), host.part(name, 4)
-    T.check_equal(len(records("no-btf-auto")["vcpu"]), 2)
+    T.check_equal(len(host.records("no-btf-auto")["vcpu"]), 2)
 
 
 def host_without_debugfs_is_read_by_bpf():
     assert "debugfs is not mounted" in host.part("no-debugfs", 4), host.part("no-debugfs", 4)
     assert "reading the BPF iterator" in host.part("no-debugfs-auto")
-    T.check_equal(len(records("no-debugfs-auto")["vcpu"]), 2)
-    T.check_equal(len(records("no-debugfs-ctop")["vcpu"]), 2)
+    T.check_equal(len(host.records("no-debugfs-auto")["vcpu"]), 2)
+    T.check_equal(len(host.records("no-debugfs-ctop")["vcpu"]), 2)
 
 
 def host_with_neither_is_told_what_to_do():
