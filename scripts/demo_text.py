@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The demo's report as text, for scripts/demo-report: runs are its Run objects."""
+import os
 
 
 def human(ns):
@@ -109,6 +110,9 @@ def text_tools(run):
         if text:
             lines += ["", "%s, run %s:" % (command, run.name)]
             lines += ["  " + line for line in text.splitlines()]
+    if os.path.exists(os.path.join(run.dir, "gap.ctr")):
+        lines += ["", "More of run %s, in its directory: ctrace gap --explain -i gap.ctr; a page for a browser: "
+                      "gap.html" % run.name]
     return lines
 
 

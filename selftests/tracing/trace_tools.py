@@ -66,7 +66,13 @@ def check_here(name, got, ordered=True):
     if not ordered:
         got, want = (sorted(x, key=lambda e: (e[0], sorted(e[1].items()))) for x in (got, want))
     print("# %s: %d events" % (name, len(got)))
-    same(got, want)
+    try:
+        same(got, want)
+    except AssertionError:
+        # What went wrong is told by the lines, not by what was read of them
+        for line in host.part(name).splitlines():
+            print("# | %s" % ascii(line))
+        raise
 
 
 def bpftrace_has_all_events_and_fields():

@@ -86,6 +86,7 @@ struct gap_view {
 
 bool gap_view_make(struct gap_view *view, const struct ctele_vcpu *v);
 bool gap_boot_inside(const struct gap_view *view, unsigned int phase);
+uint64_t gap_boot_end(const struct gap_view *view, unsigned int phase);
 void gap_boot_rows(struct table *t, const struct gap_view *view, unsigned int *next,
 		   uint64_t until);
 void gap_boot_print_json(const struct gap_view *view);

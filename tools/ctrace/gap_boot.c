@@ -19,19 +19,26 @@ bool gap_boot_inside(const struct gap_view *view, unsigned int phase)
 	return tsc > view->g.run && (!view->g.kick || tsc < view->g.kick);
 }
 
-/* Until the next phase, then until the kernel asks for the vCPU */
-static uint64_t phase_lasts(const struct gap_view *view, unsigned int phase)
+/**
+ * gap_boot_end() - when does a phase of the boot end?
+ * @view:	the gap, in which the phase lies
+ * @phase:	enum boot_phase
+ *
+ * Return: TSC of the next phase, then of when the kernel asked for the vCPU; 0: it did not yet.
+ */
+uint64_t gap_boot_end(const struct gap_view *view, unsigned int phase)
 {
-	uint64_t from = view->boot->tsc[phase], to = view->g.kick;
 	unsigned int next;
 
-	for (next = phase + 1; next < BOOT_NR_PHASES; next++) {
-		if (gap_boot_inside(view, next) && view->boot->tsc[next] >= from) {
-			to = view->boot->tsc[next];
-			break;
-		}
-	}
-	return tsc_span(from, to, view->khz);
+	for (next = phase + 1; next < BOOT_NR_PHASES; next++)
+		if (gap_boot_inside(view, next) && view->boot->tsc[next] >= view->boot->tsc[phase])
+			return view->boot->tsc[next];
+	return view->g.kick;
+}
+
+static uint64_t phase_lasts(const struct gap_view *view, unsigned int phase)
+{
+	return tsc_span(view->boot->tsc[phase], gap_boot_end(view, phase), view->khz);
 }
 
 /**

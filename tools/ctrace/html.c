@@ -36,9 +36,13 @@ static const char page_head[] =
 ".native{background:var(--native)}.handler{background:var(--handler)}.kvm{background:var(--kvm)}"
 ".blocked{background:var(--blocked)}.guest{background:var(--gap)}.halted{background:var(--soft)}"
 ".handover{background:var(--step)}.gap{background:var(--gap)}.step{background:var(--step)}"
+".boot{background:var(--kvm)}.clock{opacity:.4}.cpus{opacity:.7}"
 ".bad{color:var(--blocked);font-weight:600}.axis{display:flex;justify-content:space-between;margin-left:240px;padding-right:86px}"
 ".facts{display:flex;flex-wrap:wrap;gap:8px 32px;margin:12px 0}.facts b{display:block;font-size:20px}\n"
 "</style></head><body>\n";
+
+static const char boot_key[] =
+"<span><i class=\"boot\"></i>the next kernel boots: its clock, CPUs, init</span>";
 
 void html_text(FILE *f, const char *s)
 {
@@ -96,15 +100,51 @@ static void timeline_row(FILE *f, const struct span *span, const struct gap_view
 		fmt_ns(tsc_span(view->g.start, span_end(span, view->g.adopt), view->khz), ns));
 }
 
+static bool boot_find(struct gap_view *view, const struct ctele_set *set)
+{
+	unsigned int phase;
+	size_t i;
+
+	for (i = 0; i < set->nr; i++) {
+		if (!gap_view_make(view, set->vcpus[i]) || !view->khz)
+			continue;
+		view->boot = &set->boot;
+		for (phase = 0; phase < BOOT_NR_PHASES; phase++)
+			if (gap_boot_inside(view, phase))
+				return true;
+	}
+	return false;
+}
+
+/* The next kernel is one for all vCPUs: those that it asks for later go on in the Caretaker. */
+static void boot_row(FILE *f, const struct span *span, const struct gap_view *view)
+{
+	unsigned int phase;
+	char kind[32];
+
+	fprintf(f, "<div class=\"row\"><span class=\"n\">next kernel</span><div class=\"bar\">");
+	for (phase = 0; phase < BOOT_NR_PHASES; phase++) {
+		if (!gap_boot_inside(view, phase))
+			continue;
+		snprintf(kind, sizeof(kind), "boot %s", boot_names[phase]);
+		segment(f, span, kind, view->boot->tsc[phase], gap_boot_end(view, phase),
+			boot_texts[phase]);
+	}
+	fprintf(f, "</div><span class=\"v\"></span></div>\n");
+}
+
 static void timeline_write(FILE *f, const struct span *span, const struct ctele_set *set)
 {
+	struct gap_view view, boot;
+	bool booted = boot_find(&boot, set);
 	char ns[FMT_MAX];
-	struct gap_view view;
 	size_t i;
 
 	fprintf(f, "<h2>Timeline</h2><p class=\"key\"><span><i class=\"gap\"></i>guest runs in the Caretaker"
 		"</span><span><i class=\"blocked\"></i>blocked</span><span><i class=\"step\"></i>"
-		"preserve, adoption</span></p>\n");
+		"preserve, adoption</span>%s</p>\n", booted ? boot_key : "");
+	if (booted)
+		boot_row(f, span, &boot);
 	for (i = 0; i < set->nr; i++)
 		if (gap_view_make(&view, set->vcpus[i]) && view.khz)
 			timeline_row(f, span, &view);

@@ -191,6 +191,9 @@ void ring_close(struct ring_reader *r)
 	if (r->pipe >= 0)
 		close(r->pipe);
 	r->pipe = -1;
+	free(r->dropped);
+	r->dropped = NULL;
+	r->nr_dropped = 0;
 }
 
 /**
@@ -465,13 +468,19 @@ enum tool_status ring_load(struct ring_reader *r, const struct ctele_source *src
 			   struct ctele_set *set)
 {
 	char path[640], *text;
-	bool ok;
+	bool ok, tell = !r->skip;
 
 	ring_path(r, path, sizeof(path), "trace");
 	text = file_read(path);
 	if (!text)
 		return ring_failed(path, errno, "CAP_DAC_READ_SEARCH");
 	ok = ring_text_take(r, src, text, set);
+	free(text);
+	/* Kernels without this file drop nothing that could be told. */
+	ring_path(r, path, sizeof(path), "rings");
+	text = ok ? file_read(path) : NULL;
+	if (text)
+		ok = ring_losses_take(r, src, text, set, tell);
 	free(text);
 	return ok ? TOOL_OK : TOOL_FAILED;
 }

@@ -224,6 +224,17 @@ def boot_of_the_next_kernel_is_in_the_gap():
     with open(picture, encoding="ascii") as f:
         marks = [(e["ts"], e["name"]) for e in json.load(f)["traceEvents"] if e["ph"] == "i"]
     T.check_equal(marks, [(3, "the next kernel's clock starts"), (5, "it starts init")])
+    page = os.path.join(DIR, "boot.html")
+
+    def bars(path):
+        T.check_status(ctrace("gap", "--html", page, "-i", path), 0)
+        with open(page, encoding="utf-8") as f:
+            text = f.read()
+        T.check_equal('class="boot"' in text, ">next kernel<" in text)
+        return re.findall(r'<i class="boot (\w+)" style="left:([0-9.]+)%;width:([0-9.]+)%', text)
+
+    T.check_equal(bars(path), [("clock", "36.5854", "24.3902"), ("init", "60.9756", "36.5854")])
+    T.check_equal(bars(booted("boot-early", 100, 200, 300)), [])
     # It was before the handover: within one kernel. And what is longer, shorter, or nonsense
     T.check_equal(phases(booted("boot-before", 100, 200, 300)), [])
     T.check_equal(phases(booted("boot-after", 9000, 10000, 1 << 63)), [])

@@ -252,6 +252,56 @@ def overrun_of_a_ring_is_told_with_a_gap():
         T.check_equal((r.returncode in (0, 5), lost_of(r)["header", None] < 1 << 32), (True, True), text)
 
 
+def rings(fs, *dropped, overrun=0):
+    fs.write("rings", "vm vcpu apic_id events written read lost dropped tsc_khz state\n" + "".join(
+        "%016x 0 %u 0x3ff 100 90 0 %u 1000000 good\n" % (VM + i, i + 1, n) for i, n in enumerate(dropped)) +
+             "# overrun %u\n" % overrun)
+
+
+def events_that_never_came_to_be_in_a_ring_are_lost():
+    t, fs = two_vms(tsc_stop=10000500, tsc_run=10010000, tsc_kick=10900000, tsc_park=10901000,
+                    tsc_adopt=10950000), Tracefs()
+    there = ("--debugfs", t.dir, "--tracefs", fs.dir)
+    mine, other = "%016x" % VM, "%016x" % (VM + 1)
+    # All of them, and once more from a recording
+    fs.trace(line(10500, "lost", "events=17"), line(10600), line(10600, vm=VM + 1))
+    rings(fs, 4, 0)
+    path, err = record_of(t, fs, "dropped")
+    assert "21 events" in err, err
+    for source in (there, ("-i", path)):
+        r = T.run(ASAN, "gap", "-E", "-j", "--strict", *source)
+        T.check_status(r, 5, " 21 events")
+        T.check_equal({k: v for k, v in lost_of(r).items() if k[0] in ("header", "ring")},
+                      {("header", None): 21, ("ring", mine): 21, ("ring", other): 0})
+        T.check_equal([e["what"] for e in T.records(r)["ring"] if e["name"] == "lost"],
+                      ["events=17", "events=4, an NMI came with each"])
+    fs.trace("CPU:0 [LOST 20 EVENTS]", line(10500, "lost", "events=17"), line(10600))
+    T.check_equal(lost_of(T.run(ASAN, "gap", "-E", "-j", *there))["header", None], 24)
+    T.check_equal(lost_of(T.run(ASAN, "gap", "-E", "-j", "-g", other, *there))["header", None], 20)
+    # What tracefs' buffer has overwritten, those of the rings included
+    for overrun, lost in ((16, 21), (17, 21), (18, 22), (1017, 1021)):
+        fs.trace(line(10500, "lost", "events=17"), line(10600))
+        rings(fs, 4, 0, overrun=overrun)
+        r = T.run(ASAN, "gap", "-E", "-j", "--strict", *there)
+        T.check_status(r, 5, " %u events" % lost)
+        T.check_equal(lost_of(r)["header", None], lost)
+    # Live what they grow by, also when a ring is new
+    fs.trace(line(5))
+    p = start(t, fs, "live", "-j", "-d", "0.05", "-E", "kept", "--strict")
+    T.check_equal([json.loads(p.stdout.readline())["lost"] for _ in range(3)], [0] * 3)
+    for at, (n, sum_of) in enumerate(((6, 2), (1, 3), (1, 3), (5, 7))):
+        # Read behind the trace, so they are there when the event is
+        rings(fs, n, 0, overrun=99)
+        fs.trace(line(5), *(line(10 + i, "park") for i in range(at + 1)))
+        T.check_equal(next(r["lost"] for r in map(json.loads, p.stdout) if r.get("name") == "park"), sum_of)
+    assert " 7 events" in end(p, 5)
+    for text in ("", "\n\n", "vm\n", "zz 0 0 0x0 1 1 0 3 1 good\n", "1 0 0 0x0 1 1 0 -\n",
+                 "%016x 0 1 0x1 1 1 0 %d" % (VM, 1 << 70)):
+        fs.write("rings", text)
+        r = T.run(ASAN, "gap", "-E", "-j", *there)
+        T.check_equal((r.returncode, lost_of(r)["header", None] < 1 << 33), (0, True), text)
+
+
 def record_of(t, fs, name, *more):
     path = os.path.join(DIR, name)
     r = T.run(ASAN, "record", "-o", path, "-n", "1", "-E", "kept", "--debugfs", t.dir, "--tracefs", fs.dir,
@@ -391,6 +441,7 @@ def switches_are_put_back_however_it_ends():
 T.main([live_tells_each_new_event_once, events_are_chosen_by_exit_reason, filters_leave_out_events_of_others,
         only_what_was_off_is_switched_and_put_back, lost_events_are_told,
         overrun_of_a_ring_is_told_by_the_records_of_its_vcpu, overrun_of_a_ring_is_told_with_a_gap,
+        events_that_never_came_to_be_in_a_ring_are_lost,
         recording_has_events_as_the_manual_page_says, report_tells_events_of_recordings,
         events_of_a_gap_are_those_between_its_steps, hostile_text_is_harmless,
         statuses_are_as_documented, events_end_with_the_signal_in_time, switches_are_put_back_however_it_ends])

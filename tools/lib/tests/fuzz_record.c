@@ -105,8 +105,12 @@ static void ring_walk(const uint8_t *data, size_t size)
 	memcpy(text, data, size);
 	text[size] = '\0';
 	ring_text_take(&r, &all, text, &set);
+	memcpy(text, data, size);
+	text[size] = '\0';
+	ring_losses_take(&r, &all, text, &set, true);
 	ring_lost_count(&set);
 	ctele_free(&set);
+	free(r.dropped);
 	free(text);
 }
 

@@ -454,6 +454,9 @@ static int remote_rings_show(struct seq_file *m, void *unused)
 			   caretaker_ring_overrun(&s->reader), READ_ONCE(b->ring->dropped),
 			   b->ring->tsc_khz, s->reader.broken ?: "good");
 	}
+	/* Who reads "trace" is not told of what its buffer overwrote. */
+	if (remote_buffer)
+		seq_printf(m, "# overrun %llu\n", READ_ONCE(remote_buffer->rb.meta->overrun));
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(remote_rings);
