@@ -295,21 +295,6 @@ static enum ktap_result later_struct(void)
 	return KTAP_PASS;
 }
 
-/* CAP_SYS_ADMIN in the effective set of this thread */
-static int cap_sys_admin(bool on)
-{
-	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct d[2];
-
-	if (syscall(SYS_capget, &h, d))
-		return -errno;
-	if (on)
-		d[0].effective |= 1U << CAP_SYS_ADMIN;
-	else
-		d[0].effective &= ~(1U << CAP_SYS_ADMIN);
-	return syscall(SYS_capset, &h, d) ? -errno : 0;
-}
-
 static enum ktap_result unprivileged(void)
 {
 	struct kvm_caretaker_set a;

@@ -51,6 +51,8 @@ int caretaker_install_at(struct kvm_guest *g, uint32_t flags, unsigned int pcpu)
  */
 bool caretaker_count_start(struct kvm_guest *g, struct guest_runner *r);
 int caretaker_remove(struct kvm_guest *g);
+/* CAP_SYS_ADMIN in the effective set of this thread; 0 or a negative errno */
+int cap_sys_admin(bool on);
 int caretaker_info(struct kvm_guest *g, struct kvm_caretaker_info *info);
 /* The state from caretaker_info(), or a negative errno. */
 int caretaker_state(struct kvm_guest *g);

@@ -32,6 +32,7 @@
 #include <asm/pgtable.h>
 
 #include "caretaker.h"
+#include "tables.h"
 
 #define META_PAGES	DIV_ROUND_UP(sizeof(struct kvm_caretaker_meta), PAGE_SIZE)
 #define TELEMETRY_PAGES	DIV_ROUND_UP(sizeof(struct kvm_caretaker_telemetry), PAGE_SIZE)
@@ -97,49 +98,6 @@ u64 caretaker_block_va(const struct caretaker_block *b, const void *mem)
 	return (u64)b->va + (mem - b->mem) - PAGE_SIZE;
 }
 
-/* Isolated page tables: four levels of 4 KiB pages, every table from the block itself. */
-static u64 *block_pt_next(struct caretaker_block *b, u64 *entry)
-{
-	u64 *table;
-
-	if (*entry & _PAGE_PRESENT)
-		return __va(*entry & PHYSICAL_PAGE_MASK & ~sme_me_mask);
-	if (b->pt_used == CARETAKER_PT_PAGES)
-		return NULL;
-	table = b->pt + b->pt_used++ * PTRS_PER_PTE;
-	*entry = __sme_set(__pa(table)) | _PAGE_PRESENT | _PAGE_RW | _PAGE_ACCESSED;
-	return table;
-}
-
-static int block_map(struct caretaker_block *b, u64 va, u64 pa, u64 prot)
-{
-	u64 *table = b->pt;
-	int shift;
-
-	for (shift = PGDIR_SHIFT; shift > PAGE_SHIFT; shift -= 9) {
-		table = block_pt_next(b, &table[(va >> shift) & (PTRS_PER_PTE - 1)]);
-		if (!table)
-			return -E2BIG;
-	}
-	/* A device's registers are never encrypted. */
-	table[(va >> PAGE_SHIFT) & (PTRS_PER_PTE - 1)] =
-		(prot & _PAGE_PCD ? pa : __sme_set(pa)) | prot;
-	return 0;
-}
-
-/* Forgets a range; its tables stay for the next user of these addresses. */
-static void block_unmap(struct caretaker_block *b, u64 va, unsigned int nr_pages)
-{
-	unsigned int i;
-
-	for (i = 0; i < nr_pages; i++)
-		block_map(b, va + i * PAGE_SIZE, 0, 0);
-}
-
-#define PROT_RX	(_PAGE_PRESENT | _PAGE_ACCESSED)
-#define PROT_R	(_PAGE_PRESENT | _PAGE_ACCESSED | _PAGE_NX)
-#define PROT_RW	(_PAGE_PRESENT | _PAGE_ACCESSED | _PAGE_DIRTY | _PAGE_RW | _PAGE_NX)
-
 static u64 elf_prot(u32 prot)
 {
 	if (prot & CARETAKER_ELF_X)
@@ -189,18 +147,20 @@ static int block_map_isolated(struct caretaker_block *b, struct page *kvm_vmcb)
 
 		if (!prot)
 			continue;
-		r = block_map(b, (u64)b->va + (i - 1) * PAGE_SIZE, __pa(block_page(b, i)), prot);
+		r = caretaker_pt_map(b, (u64)b->va + (i - 1) * PAGE_SIZE, __pa(block_page(b, i)),
+				     prot);
 		if (r)
 			return r;
 	}
-	r = block_map(b, b->va_vmcb, page_to_phys(kvm_vmcb), PROT_RW);
+	r = caretaker_pt_map(b, b->va_vmcb, page_to_phys(kvm_vmcb), PROT_RW);
 	for (i = 0; !r && i < META_PAGES; i++)
-		r = block_map(b, b->va_empty + i * PAGE_SIZE, __pa(empty_zero_page), PROT_R);
+		r = caretaker_pt_map(b, b->va_empty + i * PAGE_SIZE, __pa(empty_zero_page),
+				     PROT_R);
 	/* The pCPU's own LAPIC, where vmap() left a guard page. */
 	if (!r && !x2apic_enabled()) {
 		b->ccb->host_apic = b->va_peers + PAGE_SIZE;
-		r = block_map(b, b->ccb->host_apic, host_apic_pa(),
-			      PROT_RW | _PAGE_PCD | _PAGE_PWT);
+		r = caretaker_pt_map(b, b->ccb->host_apic, host_apic_pa(),
+				     PROT_RW | _PAGE_PCD | _PAGE_PWT);
 	}
 	return r;
 }
@@ -216,8 +176,8 @@ static int block_map_isolated(struct caretaker_block *b, struct page *kvm_vmcb)
 int caretaker_block_set_peers(struct caretaker_block *b, struct kvm_caretaker_peers *peers,
 			      unsigned int self)
 {
-	int r = peers ? block_map(b, b->va_peers, __pa(peers), PROT_RW) :
-			block_map(b, b->va_peers, 0, 0);
+	int r = peers ? caretaker_pt_map(b, b->va_peers, __pa(peers), PROT_RW) :
+			caretaker_pt_map(b, b->va_peers, 0, 0);
 
 	if (r)
 		return r;
@@ -475,14 +435,26 @@ struct caretaker_block *caretaker_block_restore(u64 block_pa)
 	return b;
 }
 
+/**
+ * caretaker_block_unmap_handlers - undo caretaker_block_map_handlers()
+ * @b:		the block; its vCPU is not in the payload
+ * @h:		a set that is not in use any more, or never was
+ * @va:		where it is mapped
+ */
+void caretaker_block_unmap_handlers(struct caretaker_block *b, const struct caretaker_handlers *h,
+				    void *va)
+{
+	caretaker_pt_unmap(b, (u64)va, h->nr_pages);
+	set_memory_nx((unsigned long)va, h->nr_pages);
+	set_memory_rw((unsigned long)va, h->nr_pages);
+	vunmap(va);
+}
+
 static void block_drop_handlers(struct caretaker_block *b)
 {
 	if (!b->handlers)
 		return;
-	block_unmap(b, (u64)b->handlers_va, b->handlers->nr_pages);
-	set_memory_nx((unsigned long)b->handlers_va, b->handlers->nr_pages);
-	set_memory_rw((unsigned long)b->handlers_va, b->handlers->nr_pages);
-	vunmap(b->handlers_va);
+	caretaker_block_unmap_handlers(b, b->handlers, b->handlers_va);
 	caretaker_handlers_destroy(b->handlers);
 	b->handlers = NULL;
 }
@@ -525,7 +497,7 @@ void caretaker_block_put(struct caretaker_block *b)
 	kfree(b);
 }
 
-static int handlers_map(struct caretaker_block *b, struct caretaker_handlers *h, void *va)
+static int handlers_map(struct caretaker_block *b, const struct caretaker_handlers *h, void *va)
 {
 	unsigned int i;
 	int r = 0;
@@ -540,7 +512,7 @@ static int handlers_map(struct caretaker_block *b, struct caretaker_handlers *h,
 		else if (prot == PROT_R)
 			r = set_memory_ro(at, 1);
 		if (!r)
-			r = block_map(b, at, page_to_phys(h->pages[i]), prot);
+			r = caretaker_pt_map(b, at, page_to_phys(h->pages[i]), prot);
 	}
 	return r;
 }
@@ -569,7 +541,52 @@ static void handlers_publish(struct caretaker_block *b, struct caretaker_handler
 }
 
 /**
- * caretaker_block_set_handlers - replace the handler set of a block
+ * caretaker_block_map_handlers - make a handler set reachable for a payload
+ * @b:		the block; its vCPU is not in the payload
+ * @h:		the set
+ * @va:		where it was mapped; NULL after an error
+ *
+ * Context: may sleep, vcpu->mutex held.
+ * Return: 0, or an error and then nothing was changed.
+ */
+int caretaker_block_map_handlers(struct caretaker_block *b, const struct caretaker_handlers *h,
+				 void **va)
+{
+	int r;
+
+	*va = NULL;
+	if (h->nr_pages > CARETAKER_MAX_HANDLER_PAGES)
+		return -E2BIG;
+	*va = vmap(h->pages, h->nr_pages, VM_MAP, PAGE_KERNEL);
+	if (!*va)
+		return -ENOMEM;
+	r = handlers_map(b, h, *va);
+	if (!r)
+		return 0;
+	caretaker_block_unmap_handlers(b, h, *va);
+	*va = NULL;
+	return r;
+}
+
+/**
+ * caretaker_block_use_handlers - replace the handler set of a block
+ * @b:		the block; its vCPU is not in the payload
+ * @h:		the new set, which the block then owns; NULL for none
+ * @va:		where it is mapped
+ *
+ * Context: may sleep, vcpu->mutex held.
+ */
+void caretaker_block_use_handlers(struct caretaker_block *b, struct caretaker_handlers *h,
+				  void *va)
+{
+	handlers_publish(b, h, va);
+	block_drop_handlers(b);
+	b->handlers = h;
+	b->handlers_va = va;
+}
+
+/**
+ * caretaker_block_set_handlers - map a handler set and use it
  * @b:		the block; its vCPU is not in the payload
  * @h:		the new set, which the block then owns; NULL for none
  *
@@ -579,29 +596,10 @@ static void handlers_publish(struct caretaker_block *b, struct caretaker_handler
 int caretaker_block_set_handlers(struct caretaker_block *b, struct caretaker_handlers *h)
 {
 	void *va = NULL;
-	int r;
+	int r = h ? caretaker_block_map_handlers(b, h, &va) : 0;
 
-	if (h) {
-		if (h->nr_pages > CARETAKER_MAX_HANDLER_PAGES)
-			return -E2BIG;
-		va = vmap(h->pages, h->nr_pages, VM_MAP, PAGE_KERNEL);
-		if (!va)
-			return -ENOMEM;
-		r = handlers_map(b, h, va);
-		if (r)
-			goto err_vunmap;
-	}
-	handlers_publish(b, h, va);
-	block_drop_handlers(b);
-	b->handlers = h;
-	b->handlers_va = va;
-	return 0;
-
-err_vunmap:
-	block_unmap(b, (u64)va, h->nr_pages);
-	set_memory_nx((unsigned long)va, h->nr_pages);
-	set_memory_rw((unsigned long)va, h->nr_pages);
-	vunmap(va);
+	if (!r)
+		caretaker_block_use_handlers(b, h, va);
 	return r;
 }
 

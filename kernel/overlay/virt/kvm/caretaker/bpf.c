@@ -227,11 +227,14 @@ static void ops_unreg(void *kdata, struct bpf_link *link)
 	kfree(hl);
 }
 
-/* VMs keep what they were given; the next KVM_SET_CARETAKER finds the new map. */
+/* The next KVM_SET_CARETAKER finds the new map, and who was given the old one has the new one. */
 static int ops_update(void *kdata, void *old_kdata, struct bpf_link *link)
 {
+	int err = link->id ? caretaker_link_update(link->id, kdata) : 0;
 	struct handler_link *hl;
 
+	if (err)
+		return err;
 	guard(mutex)(&handler_lock);
 	hl = handler_link_find(link);
 	if (WARN_ON_ONCE(!hl))
@@ -294,15 +297,17 @@ late_initcall(caretaker_bpf_init);
 
 /* ---- KVM_SET_CARETAKER ---- */
 
-/* The kernel's copy of the value of @map, while @map is held. */
-static struct kvm_caretaker_ops *handlers_find(const struct bpf_map *map)
+/* The kernel's copy of the value of @map, while @map is held, and the link that names it */
+static struct kvm_caretaker_ops *handlers_find(const struct bpf_map *map, u32 *link_id)
 {
 	struct handler_link *hl;
 
 	guard(mutex)(&handler_lock);
 	list_for_each_entry(hl, &handler_links, list)
-		if (bpf_struct_ops_id(hl->ops) == map->id)
+		if (bpf_struct_ops_id(hl->ops) == map->id) {
+			*link_id = hl->link->id;
 			return hl->ops;
+		}
 	return NULL;
 }
 
@@ -312,6 +317,7 @@ struct caretaker_handlers *caretaker_handlers_create(int map_fd, u32 budget,
 	struct kvm_caretaker_ops *ops;
 	struct caretaker_handlers *h;
 	struct bpf_map *map;
+	u32 link_id = 0;
 
 	if (budget > CTV_MAX_BUDGET) {
 		caretaker_log_printf(log, "handlers: budget %u is over the limit of %u: lower it\n",
@@ -324,7 +330,7 @@ struct caretaker_handlers *caretaker_handlers_create(int map_fd, u32 budget,
 				     map_fd);
 		return ERR_CAST(map);
 	}
-	ops = map->map_type == BPF_MAP_TYPE_STRUCT_OPS ? handlers_find(map) : NULL;
+	ops = map->map_type == BPF_MAP_TYPE_STRUCT_OPS ? handlers_find(map, &link_id) : NULL;
 	if (ops) {
 		h = caretaker_handlers_build(ops, budget, log);
 	} else {
@@ -333,5 +339,9 @@ struct caretaker_handlers *caretaker_handlers_create(int map_fd, u32 budget,
 		h = ERR_PTR(-EINVAL);
 	}
 	bpf_map_put(map);
+	if (!IS_ERR(h)) {
+		h->link_id = link_id;
+		h->budget = budget;
+	}
 	return h;
 }

@@ -85,6 +85,8 @@ struct kvm_caretaker_ops {
  * @name:	name of the set
  * @nr_maps:	BPF maps that are held
  * @maps:	these maps
+ * @link_id:	id of the link that named the set, 0 for none
+ * @budget:	what its programs were allowed to cost, 0: the default
  * @compile_ns:	time that it took to compile, memory for the code included
  *
  * The code is position independent: any address will do as long as the order is kept.
@@ -105,6 +107,8 @@ struct caretaker_handlers {
 	char name[CARETAKER_HANDLERS_NAME];
 	unsigned int nr_maps;
 	struct bpf_map **maps;
+	u32 link_id;
+	u32 budget;
 	u64 compile_ns;
 };
 
@@ -135,6 +139,9 @@ void caretaker_handlers_destroy(struct caretaker_handlers *h);
 /* Between bpf.c and bpf_build.c: stage 2 on the kernel's copy of a map's value, which is held. */
 struct caretaker_handlers *caretaker_handlers_build(struct kvm_caretaker_ops *ops, u32 budget,
 						    struct caretaker_log *log);
+
+/* link.c: called by bpf.c when a link is updated. */
+int caretaker_link_update(u32 id, struct kvm_caretaker_ops *ops);
 
 /* bpf_kfunc.c: the functions that handlers may call, and by which number, by enum ctv_kfunc. */
 int caretaker_kfunc_init(void);

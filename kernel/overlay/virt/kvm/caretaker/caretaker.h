@@ -132,7 +132,8 @@ struct caretaker_block {
  * @detached:	the guest runs on the pCPU, in this kernel
  * @orphan:	it came from an earlier kernel and was not adopted yet
  * @adopted:	it came from an earlier kernel and was adopted; block is for reading only
- * @updating:	KVM_SET_CARETAKER is changing @block (guarded by @lock, excludes @preserved)
+ * @updating:	KVM_SET_CARETAKER or a link update is changing @block (guarded by @lock, excludes
+ *		@preserved)
  * @lost:	its Caretaker FAULTED: the vCPU cannot run any more
  * @preserved:	LUO holds the vCPU file
  * @armed:	its pCPU waits in the payload for the vCPU to be handed over
@@ -141,6 +142,8 @@ struct caretaker_block {
  * @asked:	TSC when it was asked to leave KVM_RUN for a handover
  * @pcpu:	logical number of the pCPU
  * @generation:	successful installs
+ * @link_id:	id of the link that its handlers came by, 0 for none (written while @updating)
+ * @budget:	what these were allowed to cost
  * @vm_id:	identity of the VM
  */
 struct kvm_caretaker {
@@ -161,6 +164,8 @@ struct kvm_caretaker {
 	u64 asked;
 	unsigned int pcpu;
 	u32 generation;
+	u32 link_id;
+	u32 budget;
 	u64 vm_id;
 };
 
@@ -224,6 +229,12 @@ struct caretaker_block *caretaker_block_create(const struct caretaker_elf *elf, 
 struct caretaker_block *caretaker_block_restore(u64 block_pa);
 void caretaker_block_get(struct caretaker_block *b);
 void caretaker_block_put(struct caretaker_block *b);
+int caretaker_block_map_handlers(struct caretaker_block *b, const struct caretaker_handlers *h,
+				 void **va);
+void caretaker_block_unmap_handlers(struct caretaker_block *b, const struct caretaker_handlers *h,
+				    void *va);
+void caretaker_block_use_handlers(struct caretaker_block *b, struct caretaker_handlers *h,
+				  void *va);
 int caretaker_block_set_handlers(struct caretaker_block *b, struct caretaker_handlers *h);
 void caretaker_handlers_identity(const struct caretaker_block *b, char *name, u8 *digest);
 int caretaker_block_preserve(struct caretaker_block *b);
@@ -242,6 +253,8 @@ void caretaker_page_release(u64 pa);
 struct kvm_caretaker *caretaker_of(struct kvm_vcpu *vcpu);
 int caretaker_publish(struct kvm_caretaker *ct);
 long caretaker_set(struct kvm_vcpu *vcpu, unsigned long arg);
+int caretaker_set_begin(struct kvm_caretaker *ct);
+void caretaker_set_end(struct kvm_caretaker *ct);
 void caretaker_stop_ask(struct kvm_caretaker *ct);
 int caretaker_stop_wait(struct kvm_caretaker *ct, bool complete, struct mutex *nest);
 void caretaker_go(struct kvm_caretaker *ct);
@@ -253,6 +266,8 @@ void caretaker_info_fill(struct kvm_caretaker *ct, struct kvm_caretaker_info *in
 /* iter.c */
 void caretaker_iter_add(struct kvm_caretaker *ct);
 void caretaker_iter_del(struct kvm_caretaker *ct);
+int caretaker_iter_linked(u32 link_id, int (*each)(struct kvm_caretaker *ct, void *data),
+			  void *data);
 void caretaker_trace_detach(struct kvm_caretaker *ct);
 void caretaker_trace_back(struct kvm_caretaker *ct, bool cancel);
 

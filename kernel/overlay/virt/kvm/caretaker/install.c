@@ -23,6 +23,8 @@
 #include "caretaker.h"
 
 #define CARETAKER_LOG_MAX	(64 * 1024)
+/* How long a link update may take. */
+#define SET_WAIT_MS		10000
 
 struct kvm_caretaker *caretaker_of(struct kvm_vcpu *vcpu)
 {
@@ -258,25 +260,32 @@ static void set_remove(struct kvm_caretaker *ct)
 	caretaker_block_put(b);
 }
 
-static void set_end(struct kvm_caretaker *ct)
+/**
+ * caretaker_set_end - the change that began with caretaker_set_begin() is over
+ * @ct:		the Caretaker
+ */
+void caretaker_set_end(struct kvm_caretaker *ct)
 {
 	mutex_lock(&ct->lock);
 	ct->updating = false;
 	mutex_unlock(&ct->lock);
 }
 
-/* Preserve and update exclude each other. */
-static int set_begin(struct kvm_caretaker *ct)
+/**
+ * caretaker_set_begin - no one else may change or preserve a vCPU from now on
+ * @ct:		its Caretaker
+ *
+ * Return: 0, -EBUSY when it is preserved, -EAGAIN while someone else is changing it.
+ */
+int caretaker_set_begin(struct kvm_caretaker *ct)
 {
-	int r = -EBUSY;
-
-	mutex_lock(&ct->lock);
-	if (!ct->preserved) {
-		ct->updating = true;
-		r = 0;
-	}
-	mutex_unlock(&ct->lock);
-	return r;
+	guard(mutex)(&ct->lock);
+	if (ct->preserved)
+		return -EBUSY;
+	if (ct->updating)
+		return -EAGAIN;
+	ct->updating = true;
+	return 0;
 }
 
 /* What the new set needs of the vCPU's present Caretaker. Called with vcpu->mutex. */
@@ -300,6 +309,45 @@ static int set_check_state(struct kvm_caretaker *ct, u32 flags, struct caretaker
 	return 0;
 }
 
+/* Holds vcpu->mutex on success. */
+static int set_stop(struct kvm_caretaker *ct, u32 flags, struct caretaker_block *b,
+		    struct caretaker_handlers *h, struct caretaker_log *log)
+{
+	int r;
+
+	caretaker_stop_ask(ct);
+	r = caretaker_stop_wait(ct, false, NULL);
+	if (r)
+		return r;
+	r = set_check_state(ct, flags, log);
+	if (!r)
+		r = caretaker_trust_check(b ? b : ct->block, h, log);
+	if (!r)
+		r = caretaker_set_begin(ct);
+	if (r)
+		caretaker_go(ct);
+	return r;
+}
+
+/* A link update needs vcpu->mutex to come to its end. */
+static int set_stop_alone(struct kvm_caretaker *ct, u32 flags, struct caretaker_block *b,
+			  struct caretaker_handlers *h, struct caretaker_log *log)
+{
+	unsigned int tries;
+	int r = -EAGAIN;
+
+	for (tries = 0; r == -EAGAIN && tries < SET_WAIT_MS; tries++) {
+		r = set_stop(ct, flags, b, h, log);
+		if (r == -EAGAIN && msleep_interruptible(1))
+			return -EINTR;
+	}
+	if (r != -EAGAIN)
+		return r;
+	caretaker_log_printf(log, "vCPU %d: a link update that changes it does not end\n",
+			     ct->vcpu->vcpu_id);
+	return -EBUSY;
+}
+
 static int set_apply(struct kvm_caretaker *ct, const struct kvm_caretaker_set *set,
 		     struct caretaker_block *b, struct caretaker_handlers *h,
 		     struct caretaker_log *log)
@@ -308,17 +356,9 @@ static int set_apply(struct kvm_caretaker *ct, const struct kvm_caretaker_set *s
 	bool had_pcpu = ct->attached;
 	int r;
 
-	caretaker_stop_ask(ct);
-	r = caretaker_stop_wait(ct, false, NULL);
+	r = set_stop_alone(ct, set->flags, b, h, log);
 	if (r)
 		return r;
-	r = set_check_state(ct, set->flags, log);
-	if (!r)
-		r = caretaker_trust_check(b ? b : ct->block, h, log);
-	if (!r)
-		r = set_begin(ct);
-	if (r)
-		goto out;
 	if (set->flags & KVM_CARETAKER_REMOVE) {
 		set_remove(ct);
 	} else if (set->flags & KVM_CARETAKER_HANDLERS_ONLY) {
@@ -331,8 +371,11 @@ static int set_apply(struct kvm_caretaker *ct, const struct kvm_caretaker_set *s
 		else if (had_pcpu && old_pcpu != set->pcpu)
 			caretaker_cpu_unclaim(old_pcpu, ct);
 	}
-	set_end(ct);
-out:
+	if (!r) {
+		WRITE_ONCE(ct->link_id, h ? h->link_id : 0);
+		ct->budget = h ? h->budget : 0;
+	}
+	caretaker_set_end(ct);
 	caretaker_go(ct);
 	return r;
 }

@@ -46,6 +46,30 @@ void caretaker_iter_del(struct kvm_caretaker *ct)
 	list_del(&ct->node);
 }
 
+/**
+ * caretaker_iter_linked - call a function for each vCPU whose handlers came by a link
+ * @link_id:	id of the link, not 0
+ * @each:	the function; its vCPU cannot go away meanwhile
+ * @data:	for it
+ *
+ * Return: 0, or what @each returned first.
+ */
+int caretaker_iter_linked(u32 link_id, int (*each)(struct kvm_caretaker *ct, void *data),
+			  void *data)
+{
+	struct kvm_caretaker *ct;
+	int r = 0;
+
+	guard(mutex)(&iter_lock);
+	list_for_each_entry(ct, &iter_list, node) {
+		if (READ_ONCE(ct->link_id) == link_id)
+			r = each(ct, data);
+		if (r)
+			break;
+	}
+	return r;
+}
+
 /* vCPUs. */
 
 struct bpf_iter__caretaker_vcpu {
