@@ -209,10 +209,39 @@ CARETAKER_API int caretaker_handlers_variable(const struct caretaker_handlers *h
 CARETAKER_API int caretaker_handlers_state_type(const struct caretaker_handlers *h,
 						struct caretaker_state_type *type,
 						char *log, size_t log_size);
+#define CARETAKER_BTF_MAX	(1U << 20)
+
+/**
+ * struct caretaker_state_record - state of a handler set and what says how to read it
+ * @type:	its sections
+ * @btf:	BTF of the programs
+ * @btf_len:	bytes at @btf, up to CARETAKER_BTF_MAX
+ * @state:	what caretaker_get_state() gave
+ * @state_len:	bytes at @state
+ */
+struct caretaker_state_record {
+	struct caretaker_state_type type;
+	const void *btf;
+	size_t btf_len;
+	const void *state;
+	size_t state_len;
+};
+
+CARETAKER_API int caretaker_handlers_describe(const struct caretaker_handlers *h,
+					      struct caretaker_state_type *type,
+					      void **btf, size_t *btf_len,
+					      char *log, size_t log_size);
 CARETAKER_API int caretaker_handlers_carry(struct caretaker_handlers *h,
 					   const struct caretaker_state_type *old,
 					   const void *state, size_t len,
 					   char *log, size_t log_size);
+
+/* Reading and writing state needs no libbpf */
+CARETAKER_API int caretaker_state_pack(const struct caretaker_state_record *r, void **buf,
+				       size_t *len, char *log, size_t log_size);
+CARETAKER_API int caretaker_state_unpack(const void *buf, size_t len,
+					 struct caretaker_state_record *r,
+					 char *log, size_t log_size);
 
 #ifdef __cplusplus
 }

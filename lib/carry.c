@@ -9,7 +9,10 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
@@ -186,6 +189,53 @@ int carry_type(struct bpf_object *obj, carry_place place, void *arg,
 	t->version = CARETAKER_STATE_TYPE_VERSION;
 	t->nr = s - t->section;
 	return t->nr ? 0 : carry_refuse(log, size, -ENODATA, "the handlers have no state");
+}
+
+static int btf_read(uint32_t id, void **btf, size_t *len)
+{
+	struct bpf_btf_info info = { 0 };
+	__u32 size = sizeof(info);
+	int fd = bpf_btf_get_fd_by_id(id), err;
+
+	if (fd < 0)
+		return -errno;
+	err = bpf_btf_get_info_by_fd(fd, &info, &size) ? -errno : 0;
+	if (!err && info.btf_size > CARETAKER_BTF_MAX)
+		err = -E2BIG;
+	if (err)
+		goto out;
+	*len = info.btf_size;
+	*btf = malloc(*len);
+	info = (struct bpf_btf_info){ .btf = (uintptr_t)*btf, .btf_size = *len };
+	size = sizeof(info);
+	err = !*btf ? -ENOMEM : bpf_btf_get_info_by_fd(fd, &info, &size) ? -errno : 0;
+	if (!err)
+		goto out;
+	free(*btf);
+	*btf = NULL;
+	*len = 0;
+out:
+	close(fd);
+	return err;
+}
+
+/* What the kernel has, not the file. The programs of an object share it. */
+int carry_btf(const struct bpf_object *obj, void **btf, size_t *len)
+{
+	struct bpf_program *p;
+
+	*btf = NULL;
+	*len = 0;
+	bpf_object__for_each_program(p, obj) {
+		struct bpf_prog_info info = { 0 };
+		__u32 size = sizeof(info);
+
+		if (bpf_program__fd(p) < 0 ||
+		    bpf_prog_get_info_by_fd(bpf_program__fd(p), &info, &size) || !info.btf_id)
+			continue;
+		return btf_read(info.btf_id, btf, len);
+	}
+	return -ENOENT;
 }
 
 static const struct caretaker_state_section *

@@ -18,6 +18,7 @@ bool carry_is_state(const struct bpf_map *map);
 const struct btf_type *carry_section(const struct bpf_object *obj, const struct bpf_map *map);
 int carry_type(struct bpf_object *obj, carry_place place, void *arg,
 	       struct caretaker_state_type *t, char *log, size_t size);
+int carry_btf(const struct bpf_object *obj, void **btf, size_t *len);
 int carry_into(struct bpf_object *obj, carry_place place, void *arg,
 	       const struct caretaker_state_type *old, const void *state, size_t len, char *log,
 	       size_t size);

@@ -334,6 +334,38 @@ int caretaker_handlers_state_type(const struct caretaker_handlers *h,
 }
 
 /**
+ * caretaker_handlers_describe() - note what the state of a set is, and its types
+ * @h: loaded set
+ * @type: as of caretaker_handlers_state_type()
+ * @btf: set to the programs' BTF as the kernel has it, which the caller frees; NULL on failure
+ * @btf_len: set to its size in bytes
+ * @log: buffer for the reason of a refusal, or NULL
+ * @log_size: bytes at @log
+ *
+ * Kept for the next kernel, the two make its caretaker_get_state() readable without the object's
+ * file: caretaker_state_pack(). Needs CAP_SYS_ADMIN.
+ *
+ * Return: 0; the errors of caretaker_handlers_state_type(); those of bpf(), and then @type is
+ * filled in nevertheless.
+ */
+int caretaker_handlers_describe(const struct caretaker_handlers *h,
+				struct caretaker_state_type *type, void **btf, size_t *btf_len,
+				char *log, size_t log_size)
+{
+	int err = caretaker_handlers_state_type(h, type, log, log_size);
+
+	*btf = NULL;
+	*btf_len = 0;
+	if (err)
+		return err;
+	err = carry_btf(h->obj, btf, btf_len);
+	if (err && log && log_size)
+		snprintf(log, log_size, "the types (BTF) of its programs: read: %s",
+			 strerror(-err));
+	return err;
+}
+
+/**
  * caretaker_handlers_carry() - put state that outlived a kernel into a set
  * @h: loaded set, not installed yet
  * @old: what caretaker_handlers_state_type() noted of the set that the state is of

@@ -32,13 +32,33 @@ int corpus_state(const struct corpus_entry *e, const void *state, size_t len, co
 		 unsigned long long *number)
 {
 	struct wanted w = { .name = name, .number = number };
+	struct object_reader r = { .value = take, .arg = &w };
 	static struct object o;
-	char why[128];
 	int err = object_open_mem(&o, e->start, (size_t)(e->end - e->start));
 
 	*number = 0;
 	if (!err)
-		err = object_state(&o, state, len, take, &w, why, sizeof(why));
+		err = object_state(&o, state, len, &r);
 	object_close(&o);
 	return err;
+}
+
+#define MAX_SECTIONS	4
+
+int types_state(const void *btf, size_t btf_len, const struct types_section *sections,
+		unsigned int nr, const void *state, size_t len, const char *name,
+		unsigned long long *number)
+{
+	struct wanted w = { .name = name, .number = number };
+	struct object_reader r = { .value = take, .arg = &w };
+	struct object_section s[MAX_SECTIONS];
+	unsigned int i;
+
+	*number = 0;
+	for (i = 0; i < nr && i < MAX_SECTIONS; i++) {
+		snprintf(s[i].name, sizeof(s[i].name), "%s", sections[i].name);
+		s[i].offset = sections[i].offset;
+		s[i].bytes = sections[i].bytes;
+	}
+	return object_state_btf(btf, btf_len, s, i, state, len, &r);
 }

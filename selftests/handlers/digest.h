@@ -11,4 +11,15 @@ int corpus_digest(const struct corpus_entry *e, unsigned char *digest);
 int corpus_state(const struct corpus_entry *e, const void *state, size_t len, const char *name,
 		 unsigned long long *number);
 
+/* The same by types alone, with the places of the sections in the state. */
+struct types_section {
+	const char *name;
+	unsigned long long offset;
+	unsigned long long bytes;
+};
+
+int types_state(const void *btf, size_t btf_len, const struct types_section *sections,
+		unsigned int nr, const void *state, size_t len, const char *name,
+		unsigned long long *number);
+
 #endif /* HANDLERS_DIGEST_H */

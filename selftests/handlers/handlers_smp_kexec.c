@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Two vCPUs that share a handler set live through a kexec: the set's state is one for both, in the
- * old kernel, in the gap and in the next one, and memory of a vCPU's own goes along. The set that
- * the next kernel loads goes on from that state.
+ * old kernel, in the gap and in the next one, and memory of a vCPU's own goes along. Types that
+ * were kept beside it say what it is, without the object. The set that the next kernel loads goes
+ * on from that state.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "carried.h"
@@ -19,10 +22,20 @@
 #define NEXT_INITRD	"/sys/firmware/initrd"	/* retain_initrd: the next kernel has one, too */
 #define VCPUS		2
 #define REASON_CPUID	0x72
+#define TOKEN_TYPES	64
+#define TYPES_BYTES	65536
 
 static struct smp_guest guest;
 static struct handover_state *state[SMP_MAX_VCPUS];
+static void *types;
+static int types_fd = -1;
 static int luo = -1, session = -1;
+
+static int types_map(void)
+{
+	types = mmap(NULL, TYPES_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, types_fd, 0);
+	return types == MAP_FAILED ? -errno : 0;
+}
 
 static int state_get(unsigned int i, uint64_t offset, void *buf, size_t len)
 {
@@ -54,6 +67,23 @@ static int install(unsigned int i, struct handlers *h)
 	return err;
 }
 
+/* What the VMM keeps of the handlers for the next kernel, as the kernel has it. */
+static int types_keep(struct bpf_object *obj)
+{
+	char why[256] = "";
+	int err;
+
+	types_fd = memfd_create("types", MFD_CLOEXEC);
+	if (types_fd < 0 || ftruncate(types_fd, TYPES_BYTES))
+		return -errno;
+	err = types_map();
+	if (!err)
+		err = state_describe(obj, types, TYPES_BYTES, why, sizeof(why));
+	if (err)
+		ktap_diag("%s: %s", why, strerror(-err));
+	return err;
+}
+
 static enum ktap_result guest_ready(void)
 {
 	static struct handlers h;
@@ -66,6 +96,7 @@ static enum ktap_result guest_ready(void)
 	CHECK(!smp_create(&guest, VCPUS), "no guest");
 	for (i = 0; i < VCPUS; i++)
 		CHECK(!install(i, &h), "not installed");
+	CHECK(!types_keep(h.obj), "no types");
 	handlers_close(&h);
 	smp_work(&guest, SMP_LOAD);
 	smp_timers(&guest, SMP_TIMER_DEADLINE);
@@ -85,6 +116,7 @@ static enum ktap_result preserved(void)
 	session = luo_session_create(luo, HANDOVER_SESSION);
 	CHECK(session >= 0, "no session: %s", strerror(-session));
 	CHECK(!smp_states_create(&guest, session, state), "no memory for the state");
+	CHECK(!luo_preserve(session, types_fd, TOKEN_TYPES), "types are not preserved");
 	CHECK(!smp_preserve(&guest, session), "not preserved");
 	CHECK(!smp_states_save(&guest, state), "the vCPUs could not be saved");
 	CHECK(smp_alive(&guest, SMP_ALIVE_MS), "the guest stands still, detached");
@@ -112,6 +144,8 @@ static enum ktap_result retrieved(void)
 	CHECK(!smp_retrieve_ram(&guest, session, state), "no RAM");
 	CHECK(smp_alive(&guest, SMP_ALIVE_MS), "the guest does not run any more");
 	CHECK(!smp_retrieve_vcpus(&guest, session, state), "no vCPUs");
+	types_fd = luo_retrieve(session, TOKEN_TYPES);
+	CHECK(types_fd >= 0 && !types_map(), "no types");
 	return KTAP_PASS;
 }
 
@@ -166,6 +200,34 @@ static enum ktap_result counts_agree(void)
 	return KTAP_PASS;
 }
 
+/* What telemetry counted in the gap, read in the state by names: nothing here is of the object. */
+static enum ktap_result types_tell(void)
+{
+	static struct kvm_caretaker_telemetry t;
+	unsigned long long n, all, sum = 0;
+	static char bytes[8192];
+	char name[32], why[256] = "";
+	unsigned int i;
+
+	CHECK(!state_get(0, 0, bytes, sizeof(bytes)), "no state");
+	CHECK(!state_number(types, TYPES_BYTES, bytes, sizeof(bytes), "counts.all", &all, why,
+			    sizeof(why)), "not read: %s", why);
+	for (i = 0; i < VCPUS; i++) {
+		snprintf(name, sizeof(name), "counts.gap[%u]", i);
+		CHECK(!state_number(types, TYPES_BYTES, bytes, sizeof(bytes), name, &n, why,
+				    sizeof(why)), "not read: %s", why);
+		CHECK(!caretaker_telemetry(&guest.vcpu[i], &t), "no telemetry");
+		CHECK(n && n == kvm_caretaker_gap_exits(&t, REASON_CPUID, KVM_CARETAKER_NATIVE),
+		      "vCPU %u: %s is %llu, not as telemetry has it", i, name, n);
+		snprintf(name, sizeof(name), "counts.vcpu[%u]", i);
+		CHECK(!state_number(types, TYPES_BYTES, bytes, sizeof(bytes), name, &n, why,
+				    sizeof(why)), "not read: %s", why);
+		sum += n;
+	}
+	CHECK(all && all == sum, "%llu exits of all, %llu of each", all, sum);
+	return KTAP_PASS;
+}
+
 static enum ktap_result carried_over(void)
 {
 	static struct handlers h;
@@ -211,6 +273,7 @@ static int stage_2(void)
 		{ "both vCPUs' handlers go on in the gap, on one state", counts_in_gap },
 		{ "both are adopted", adopted, true },
 		{ "state, memory of a vCPU's own and telemetry agree", counts_agree },
+		{ "types that were kept tell the same without the object", types_tell },
 		{ "the pCPUs come online again", pcpus_return },
 		{ "a new set goes on from the state that was kept", carried_over },
 		{ "no interrupt was lost, all registers are intact", ended },

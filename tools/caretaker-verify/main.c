@@ -14,17 +14,18 @@ static const struct opt opts[] = {
 	{ 'j', "json", NULL, OPT_FLAG, &options.json, 0, "NDJSON: one object per line" },
 	{ 'r', "rules", NULL, OPT_FLAG, &options.rules, 0, "list the rules, and stop" },
 	{ 's', "state", "FILE", OPT_STRING, &options.state, 0,
-	  "print the state in FILE, as it was kept over a gap, by the object's types" },
+	  "print the state in FILE by the types in it, or by those of the one OBJECT" },
 };
 
 static const struct opt_usage usage = {
-	.line = "caretaker-verify [OPTION]... OBJECT...",
+	.line = "caretaker-verify [OPTION]... OBJECT...\n"
+		"       caretaker-verify [-j] -s FILE [OBJECT]",
 	.what = "Judges exit handlers as KVM_SET_CARETAKER does, all but the kernel's own BPF verifier,\n"
 		"and prints what each one costs in the worst case.\n",
 	.examples = "examples:\n"
 		    "  caretaker-verify out/handlers/uart.bpf.o\n"
 		    "  caretaker-verify -b 500 -j mine.bpf.o\n"
-		    "  caretaker-verify -s uart.state uart.bpf.o\n",
+		    "  caretaker-verify -s uart.state\n",
 };
 
 /* Whether the option at @word takes the next word as its argument. */
@@ -120,6 +121,9 @@ static int run(int argc, char **argv)
 		status = TOOL_USAGE;
 	} else if (options.rules) {
 		report_rules(&options);
+	} else if (!nr && options.state) {
+		report_begin(&options);
+		status = report_state(&options, NULL, NULL) ? TOOL_FAILED : TOOL_OK;
 	} else if (!nr) {
 		tool_err("no object named: give the file that clang wrote; -h tells more");
 		status = TOOL_USAGE;

@@ -11,7 +11,7 @@
  * @budget:	cost that one call may have, 0 for the kernel's default
  * @json:	NDJSON
  * @rules:	list the rules and stop
- * @state:	file with state to be printed by the object's types, NULL for none
+ * @state:	file with state to be printed, NULL for none
  */
 struct verify_options {
 	long budget;

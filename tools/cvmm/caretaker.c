@@ -199,6 +199,7 @@ int vm_update(struct vm *vm, const char *payload, const char *handlers, char *wh
 	}
 	vm->times = set.times;
 	handlers_arm(vm, set.handlers);
+	handlers_keep(vm, set.handlers);
 	caretaker_handlers_free(vm->handlers);
 	vm->handlers = set.handlers;
 	vm->replay_next = 0;	/* a new set counts from the start, or from its @drained */

@@ -7,7 +7,6 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -88,49 +87,16 @@ static int do_update(struct vm *vm, const struct request *r, char *why, size_t s
 	return vm_update(vm, word_or_null(r, 1), word_or_null(r, 2), why, size);
 }
 
-static int bytes_write(const char *path, const void *bytes, size_t len)
-{
-	int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600), ret = 0;
-	size_t done = 0;
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	while (done < len && !ret) {
-		n = write(fd, (const char *)bytes + done, len - done);
-		if (n > 0)
-			done += n;
-		else if (!n || errno != EINTR)
-			ret = n ? -errno : -EIO;
-	}
-	if (close(fd) && !ret)
-		ret = -errno;
-	return ret;
-}
-
-/* "state FILE": what the handlers' variables hold; all vCPUs share them */
+/* "state FILE": what the handlers' variables hold, with their types or as bytes alone */
 static int do_state(struct vm *vm, const struct request *r, char *why, size_t size)
 {
-	void *state = NULL;
-	size_t len = 0;
-	int ret;
+	bool raw = r->nr == 3 && !strcmp(r->word[2], "raw");
 
-	if (r->nr != 2) {
-		snprintf(why, size, "state needs the name of a file");
+	if (r->nr < 2 || r->nr > 3 || (r->nr == 3 && !raw)) {
+		snprintf(why, size, "state needs the name of a file, then may have \"raw\"");
 		return -EINVAL;
 	}
-	ret = vm->caretaker ? caretaker_get_state(vm->vcpu[0].fd, &state, &len) : -ENOENT;
-	if (!ret && !len)
-		ret = -ENODATA;
-	if (ret)
-		snprintf(why, size, "handler state: read: %s", ret == -ENODATA ?
-			 "no handlers that keep any are installed" : caretaker_strerror(ret));
-	if (!ret)
-		ret = bytes_write(r->word[1], state, len);
-	if (ret && !why[0])
-		snprintf(why, size, "handler state: write %s: %s", r->word[1], strerror(-ret));
-	free(state);
-	return ret;
+	return handlers_state_write(vm, r->word[1], raw, why, size);
 }
 
 /* Returns 0 when the answer has been written. */
@@ -183,6 +149,8 @@ static bool request_serve(struct vm *vm, struct request *r, FILE *out)
 	if (!strcmp(r->word[0], "rehearse"))
 		return false;
 	fprintf(out, "ok\n");
+	if (!strcmp(r->word[0], "state") && why[0])
+		fprintf(out, "%s\n", why);	/* done, but not all of it */
 	if (!strcmp(r->word[0], "status"))
 		report_write(vm, out);
 	else if (!quit && vm->opt->report && report_files(vm))

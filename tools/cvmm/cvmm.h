@@ -178,6 +178,7 @@ struct options {
 /**
  * struct vm - the VM
  * @vcpu: vCPUs, the first @nr_vcpus
+ * @state_bytes: of the state file; @state has addresses for more
  * @signal_fd: readable when cvmm is to end, -1 as long as there is none
  * @end_fd: eventfd, readable when the thread of a vCPU has ended
  * @ended: why the first thread ended, VCPU_ALIVE as long as all run
@@ -188,7 +189,7 @@ struct options {
  * @adopt_error: one of them cannot be, or 0
  * @adopt_done: nothing is left to do before the guest may run in KVM
  * @replay_next: console bytes of the handlers' state that were replayed
- * @may_carry: the vCPUs still have the state of the old kernel's handlers
+ * @may_carry: the vCPUs still have the state of the old kernel's handlers, which can be read
  * @carried_bytes: of the state that the handlers in this kernel went on from
  * @times: of the last install or update
  * @past: updates, cancels and kexecs so far, those before a kexec included
@@ -296,6 +297,9 @@ void serial_gap_end(struct serial *s, const struct caretaker_uart_state *g);
 /* state.c */
 int state_create(struct vm *vm);
 int state_map(struct vm *vm);
+void state_unmap(struct vm *vm);
+int state_btf_set(struct vm *vm, const void *btf, size_t len);
+const void *state_btf_get(struct vm *vm, size_t *len);
 int state_save(struct vm *vm);
 int state_check(struct vm *vm);
 int state_restore(struct vm *vm);
@@ -331,6 +335,10 @@ struct caretaker_handlers;
 int handlers_note(const struct caretaker_handlers *h, struct cvmm_state_handlers *s);
 void handlers_arm(struct vm *vm, const struct caretaker_handlers *h);
 void handlers_carry(struct vm *vm, struct caretaker_handlers *h);
+
+/* keep.c */
+void handlers_keep(struct vm *vm, const struct caretaker_handlers *h);
+int handlers_state_write(struct vm *vm, const char *path, bool raw, char *why, size_t size);
 
 /* control.c */
 int control_loop(struct vm *vm);

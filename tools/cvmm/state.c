@@ -37,8 +37,14 @@ static size_t state_size(unsigned int nr_vcpus)
 	return (size + 4095) & ~4095UL;
 }
 
+/* Types behind it come and go with the handlers: addresses for all that there can be. */
+static size_t state_size_max(void)
+{
+	return state_size(MAX_VCPUS) + CARETAKER_BTF_MAX + 4096;
+}
+
 /**
- * state_create() - the file that will hold the state; its size never changes after
+ * state_create() - the file that will hold the state; only state_btf_set() makes it longer
  * @vm: VM
  *
  * Return: 0 or a negative errno.
@@ -66,12 +72,12 @@ int state_map(struct vm *vm)
 	off_t len = lseek(vm->state_fd, 0, SEEK_END);
 	void *p;
 
-	if (len < (off_t)state_size(1) || len > (off_t)state_size(MAX_VCPUS)) {
+	if (len < (off_t)state_size(1) || len > (off_t)state_size_max()) {
 		err("state: the file has %lld bytes, %zu to %zu are possible", (long long)len,
-		    state_size(1), state_size(MAX_VCPUS));
+		    state_size(1), state_size_max());
 		return -EPROTO;
 	}
-	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, vm->state_fd, 0);
+	p = mmap(NULL, state_size_max(), PROT_READ | PROT_WRITE, MAP_SHARED, vm->state_fd, 0);
 	if (p == MAP_FAILED) {
 		err("state: map: %s", strerror(errno));
 		return -ENOMEM;
@@ -79,6 +85,85 @@ int state_map(struct vm *vm)
 	vm->state = p;
 	vm->state_bytes = len;
 	return 0;
+}
+
+/**
+ * state_unmap() - undo state_map()
+ * @vm: VM
+ */
+void state_unmap(struct vm *vm)
+{
+	if (vm->state)
+		munmap(vm->state, state_size_max());
+	vm->state = NULL;
+}
+
+/* Of these vCPUs; NULL when the file ends before it. */
+static struct cvmm_state_btf *state_btf(struct vm *vm)
+{
+	size_t at = state_size(vm->nr_vcpus);
+
+	if (vm->state_bytes < at + sizeof(struct cvmm_state_btf))
+		return NULL;
+	return (void *)((char *)vm->state + at);
+}
+
+/* A file of an older cvmm, or of other handlers, may be too short. */
+static int state_extend(struct vm *vm, size_t size)
+{
+	if (size <= vm->state_bytes)
+		return 0;
+	if (ftruncate(vm->state_fd, (off_t)size))
+		return -errno;
+	vm->state_bytes = size;
+	return 0;
+}
+
+/**
+ * state_btf_set() - keep the types of the handlers' state for the next kernel
+ * @vm: VM with mapped state file, not preserved
+ * @btf: BTF, or NULL when there is nothing to keep
+ * @len: bytes at @btf, up to CARETAKER_BTF_MAX
+ *
+ * Return: 0, or a negative errno, and then nothing is kept.
+ */
+int state_btf_set(struct vm *vm, const void *btf, size_t len)
+{
+	size_t size = sizeof(struct cvmm_state_btf) + len;
+	struct cvmm_state_btf *s = state_btf(vm);
+	int ret;
+
+	if (s)
+		s->bytes = 0;
+	if (!btf)
+		return 0;
+	if (len > CARETAKER_BTF_MAX)
+		return -E2BIG;
+	ret = state_extend(vm, (state_size(vm->nr_vcpus) + size + 4095) & ~4095UL);
+	if (ret)
+		return ret;
+	s = state_btf(vm);
+	s->reserved = 0;
+	memcpy(s->btf, btf, len);
+	s->bytes = len;
+	return 0;
+}
+
+/**
+ * state_btf_get() - types that are kept, also by the cvmm of the old kernel
+ * @vm: VM with mapped state file
+ * @len: set to their size in bytes
+ *
+ * Return: BTF that was not checked, in the file; NULL when there is none.
+ */
+const void *state_btf_get(struct vm *vm, size_t *len)
+{
+	const struct cvmm_state_btf *s = state_btf(vm);
+
+	*len = s ? s->bytes : 0;
+	if (!*len || *len > vm->state_bytes - state_size(vm->nr_vcpus) - sizeof(*s))
+		return NULL;
+	return s->btf;
 }
 
 static int vm_save(struct vm *vm, struct cvmm_state *s)
@@ -141,7 +226,7 @@ int state_save(struct vm *vm)
 	unsigned int i;
 	int ret;
 
-	memset(s, 0, vm->state_bytes);
+	memset(s, 0, state_size(vm->nr_vcpus));	/* not the types behind it */
 	s->size = sizeof(*s);
 	s->vcpu_size = sizeof(s->vcpu[0]);
 	s->nr_vcpus = vm->nr_vcpus;

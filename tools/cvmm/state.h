@@ -2,7 +2,7 @@
 /*
  * What cvmm of the old kernel tells cvmm of the next kernel: one struct in a preserved memfd.
  * Made of KVM's own uapi structs, which do not change. Written by the old cvmm after the vCPU
- * stopped, read once by the next one.
+ * stopped, read once by the next one; types of the handlers' state are written with the handlers.
  */
 #ifndef CVMM_STATE_H
 #define CVMM_STATE_H
@@ -117,6 +117,21 @@ struct cvmm_state {
 	struct cvmm_state_serial serial;
 	struct cvmm_state_handlers handlers;
 	struct cvmm_state_vcpu vcpu[];
+};
+
+/**
+ * struct cvmm_state_btf - types of the handlers' state, as the kernel had them
+ * @bytes: of @btf, 0 for none
+ * @reserved: 0
+ * @btf: BTF of the programs
+ *
+ * On a page of its own behind the vCPUs, in a file that is long enough. An older cvmm neither reads
+ * it nor leaves it there.
+ */
+struct cvmm_state_btf {
+	uint32_t bytes;
+	uint32_t reserved;
+	uint8_t btf[];
 };
 
 /* state_vcpu.c */

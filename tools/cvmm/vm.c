@@ -193,8 +193,7 @@ void vm_close(struct vm *vm)
 	fd_close(vm->kvm_fd);
 	if (vm->ram)
 		munmap(vm->ram, vm->ram_size);
-	if (vm->state)
-		munmap(vm->state, vm->state_bytes);
+	state_unmap(vm);
 	fd_close(vm->ram_fd);
 	fd_close(vm->state_fd);
 	if (vm->serial.console > STDERR_FILENO)

@@ -88,18 +88,24 @@ bool btf_get(const struct btf *b, u32 id, struct btf_type *t)
 	return id && id <= b->nr && span_read(b->types, b->at[id - 1], t, sizeof(*t));
 }
 
-int btf_open(struct btf *b, const struct elf *e)
+int btf_open_bytes(struct btf *b, struct span all)
 {
 	struct btf_header h;
-	struct span all = { 0 };
 
 	memset(b, 0, sizeof(*b));
-	all.data = elf_data(e, elf_find(e, ".BTF"), &all.len);
 	if (!span_read(all, 0, &h, sizeof(h)) || h.magic != BTF_MAGIC)
 		return 0;
 	b->types = span_of(all, (u64)h.hdr_len + h.type_off, h.type_len);
 	b->strings = span_of(all, (u64)h.hdr_len + h.str_off, h.str_len);
 	return b->types.data ? btf_index(b) : 0;
+}
+
+int btf_open(struct btf *b, const struct elf *e)
+{
+	struct span all = { 0 };
+
+	all.data = elf_data(e, elf_find(e, ".BTF"), &all.len);
+	return btf_open_bytes(b, all);
 }
 
 /* ---- line information ---- */

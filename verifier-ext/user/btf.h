@@ -41,6 +41,7 @@ u32 span_u32(struct span s, u64 off);
 
 /* 0 also without BTF: then there is nothing in it. Takes memory at @at. */
 int btf_open(struct btf *b, const struct elf *e);
+int btf_open_bytes(struct btf *b, struct span all);
 bool btf_get(const struct btf *b, u32 id, struct btf_type *t);
 const char *btf_string(const struct btf *b, u32 off);
 

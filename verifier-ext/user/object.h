@@ -147,21 +147,55 @@ struct object_value {
 };
 
 /**
+ * struct object_reader - who reads state, and what comes out
+ * @value:	called for each value that is not zero
+ * @arg:	for it
+ * @types:	out: digest of names, places and types of all variables, their order aside; names of
+ *		types make no difference
+ * @why:	out: reason of an error
+ */
+struct object_reader {
+	void (*value)(void *arg, const struct object_value *v);
+	void *arg;
+	u64 types;
+	char why[256];
+};
+
+/**
  * object_state() - the state that the handlers of an object kept, by its types
  * @o:		opened object, of the set that the state is of
  * @state:	what KVM_CARETAKER_GET_STATE gave
  * @len:	bytes at @state
- * @value:	called for each value that is not zero
- * @arg:	for it
- * @why:	reason of an error
- * @size:	bytes there
+ * @r:		reader
  *
  * Return: 0; -ENODATA: no handler uses a variable, or the object has no types; -EINVAL: too few
  * bytes; -E2BIG: too many values; -ENOMEM.
  */
-int object_state(const struct object *o, const u8 *state, size_t len,
-		 void (*value)(void *arg, const struct object_value *v), void *arg, char *why,
-		 size_t size);
+int object_state(const struct object *o, const u8 *state, size_t len, struct object_reader *r);
+
+/* Section of variables, and where it is in the state; a name that is longer is cut off. */
+struct object_section {
+	char name[16];
+	u64 offset;
+	u64 bytes;
+};
+
+/**
+ * object_state_btf() - the same without an object
+ * @btf:	types of the programs, as the kernel that ran them had them: with the places of
+ *		variables
+ * @btf_len:	bytes at @btf
+ * @sections:	sections with variables
+ * @nr:		their number
+ * @state:	what KVM_CARETAKER_GET_STATE gave
+ * @len:	bytes at @state
+ * @r:		reader
+ *
+ * Return: 0; -EINVAL: a section is not in the types, or not in the state; -E2BIG: damaged types, or
+ * too many values; -ENOMEM.
+ */
+int object_state_btf(const void *btf, size_t btf_len, const struct object_section *sections, u32 nr,
+		     const u8 *state, size_t len, struct object_reader *r);
 
 void object_close(struct object *o);
 

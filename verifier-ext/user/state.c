@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * State of handlers, as bytes that outlived a kernel, by the types of the object that they are of.
+ * State of handlers, as bytes that outlived a kernel, by the types of the object that they are of,
+ * or by those that were kept beside them.
  * The kernel lays out sections of global variables that can be written page by page, each when the
  * first program uses it: programs in the order of the members of struct kvm_caretaker_ops.
  */
@@ -9,25 +10,28 @@
 #include "btf.h"
 
 #define DEPTH_MAX	32U		/* of types within types */
+#define SECTION_NAME	15U		/* characters of a section's name that are kept */
 #define VALUES_MAX	(1U << 20)	/* and elements, members: a damaged file may ask for more */
 
 /**
  * struct walk - on the way through the values
  * @section:	name of the section
+ * @place:	where it is in the state
  * @bytes:	what it holds
  * @path:	name of the value
  * @len:	length of @path
  * @left:	values that may follow
+ * @r:		who reads them
  */
 struct walk {
 	const struct btf *btf;
-	const char *section;
+	char section[32];
+	u64 place;
 	struct span bytes;
 	char path[256];
 	size_t len;
 	u32 left;
-	void (*value)(void *arg, const struct object_value *v);
-	void *arg;
+	struct object_reader *r;
 };
 
 /* ---- where sections are ---- */
@@ -147,6 +151,25 @@ static void walk_back(struct walk *w, size_t len)
 	w->path[len] = '\0';
 }
 
+static u64 digest_add(u64 d, const void *bytes, size_t len)
+{
+	const u8 *p = bytes;
+
+	while (len--)
+		d = (d ^ *p++) * 0x100000001b3ULL;
+	return d;
+}
+
+/* Objects have their variables in another order than the types that were kept. */
+static void walk_digest(struct walk *w, u64 at, u32 len, u32 kind)
+{
+	u64 what[4] = { w->place, at, len, kind }, d = 0xcbf29ce484222325ULL;
+
+	d = digest_add(d, w->section, strnlen(w->section, SECTION_NAME));
+	d = digest_add(d, w->path, w->len + 1);
+	w->r->types += digest_add(d, what, sizeof(what));
+}
+
 static const char *enum_name(const struct btf *b, u32 id, const struct btf_type *t, u64 number)
 {
 	u32 words = BTF_KIND(t->info) == BTF_ENUM64 ? 3 : 2, i;
@@ -194,20 +217,25 @@ static bool walk_number(struct walk *w, u32 id, const struct btf_type *t, u64 at
 	v.is_address = BTF_KIND(t->info) == BTF_PTR;
 	if (BTF_KIND(t->info) == BTF_ENUM || BTF_KIND(t->info) == BTF_ENUM64)
 		v.name = enum_name(w->btf, id, t, v.number);
+	walk_digest(w, at, bits, v.is_address ? BTF_PTR : v.is_signed);
 	if (v.number)
-		w->value(w->arg, &v);
+		w->r->value(w->r->arg, &v);
 	return true;
 }
 
 static bool walk_bytes(struct walk *w, u64 at, u32 len)
 {
 	struct span s = span_of(w->bytes, at / 8, len);
+	struct object_value v = { .section = w->section, .path = w->path, .bytes = s.data };
 
+	if (!s.data)
+		return false;
+	walk_digest(w, at, len, BTF_ARRAY);
 	while (s.len && !s.data[s.len - 1])
 		s.len--;
-	if (s.len)
-		w->value(w->arg, &(struct object_value){ .section = w->section, .path = w->path,
-							 .bytes = s.data, .len = (u32)s.len });
+	v.len = (u32)s.len;
+	if (v.len)
+		w->r->value(w->r->arg, &v);
 	return true;
 }
 
@@ -308,61 +336,136 @@ static bool walk_section(struct walk *w, const struct elf *e, u32 section)
 	return ok;
 }
 
-__attribute__((format(printf, 4, 5)))
-static int refuse(char *why, size_t size, int err, const char *fmt, ...)
+__attribute__((format(printf, 3, 4)))
+static int refuse(struct object_reader *r, int err, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(why, size, fmt, ap);
+	vsnprintf(r->why, sizeof(r->why), fmt, ap);
 	va_end(ap);
 	return err;
 }
 
-static int state_walk(const struct object *o, const struct elf *e, const struct btf *b,
-		      struct walk *w, struct span state, char *why, size_t size)
+static int walk_refuse(struct walk *w)
+{
+	return refuse(w->r, -E2BIG, "%s: %.60s: damaged types, or too many values", w->section,
+		      w->path);
+}
+
+static int state_walk(const struct object *o, const struct elf *e, struct walk *w,
+		      struct span state)
 {
 	struct place p;
 	u64 at = 0;
 	u32 i, m;
 
 	place_all(&p, o);
-	if (!p.nr || !b->nr)
-		return refuse(why, size, -ENODATA, b->nr ? "no handler uses a variable" :
+	if (!p.nr || !w->btf->nr)
+		return refuse(w->r, -ENODATA, w->btf->nr ? "no handler uses a variable" :
 			      "the object has no types: build with clang -g");
 	for (i = 0; i < p.nr; i++) {
 		m = p.map[i];
-		w->section = o->map_names[m];
+		snprintf(w->section, sizeof(w->section), "%s", o->map_names[m]);
+		w->place = at;
 		w->bytes = span_of(state, at, o->maps[m].size);
 		if (!w->bytes.data)
-			return refuse(why, size, -EINVAL, "the state has %llu bytes, and the variables in %s end at %llu: it is of another object",
+			return refuse(w->r, -EINVAL, "the state has %llu bytes, and the variables in %s end at %llu: it is of another object",
 				      (unsigned long long)state.len, w->section,
 				      (unsigned long long)(at + o->maps[m].size));
-		if (!walk_section(w, e, elf_find(e, w->section)))
-			return refuse(why, size, -E2BIG, "%s: %.60s: damaged types, or too many values",
-				      w->section, w->path);
+		if (!walk_section(w, e, elf_find(e, o->map_names[m])))
+			return walk_refuse(w);
 		at += ctv_align((u32)o->maps[m].size, CTV_PAGE);
 	}
 	return 0;
 }
 
-int object_state(const struct object *o, const u8 *state, size_t len,
-		 void (*value)(void *arg, const struct object_value *v), void *arg, char *why,
-		 size_t size)
+int object_state(const struct object *o, const u8 *state, size_t len, struct object_reader *r)
 {
 	struct elf e = { .buf = o->file, .len = o->file_len };
-	struct walk w = { .value = value, .arg = arg, .left = VALUES_MAX };
+	struct walk w = { .r = r, .left = VALUES_MAX };
 	struct btf b = { .at = NULL };
 	int err = elf_parse(&e);
 
+	r->types = 0;
 	if (!err)
 		err = btf_open(&b, &e);
 	w.btf = &b;
 	if (err)
-		refuse(why, size, err, "%s", strerror(-err));
+		refuse(r, err, "%s", strerror(-err));
 	else
-		err = state_walk(o, &e, &b, &w, (struct span){ state, len }, why, size);
+		err = state_walk(o, &e, &w, (struct span){ state, len });
 	free(b.at);
 	elf_free(&e);
+	return err;
+}
+
+/* ---- the same by types that were kept ---- */
+
+/* The type that lists the variables of a section, 0 for none. */
+static u32 section_type(const struct btf *b, const char *name)
+{
+	struct btf_type t;
+	u32 id;
+
+	for (id = 1; id <= b->nr; id++)
+		if (btf_get(b, id, &t) && BTF_KIND(t.info) == BTF_DATASEC &&
+		    !strncmp(btf_string(b, t.name), name, SECTION_NAME))
+			return id;
+	return 0;
+}
+
+static bool walk_variables(struct walk *w, u32 section)
+{
+	struct btf_type t, var;
+	bool ok = true;
+	u32 i, off;
+
+	if (!btf_get(w->btf, section, &t))
+		return false;
+	for (i = 0; i < BTF_VLEN(t.info) && ok; i++) {
+		if (!btf_get(w->btf, type_word(w->btf, section, 3ULL * i), &var) ||
+		    BTF_KIND(var.info) != BTF_VAR)
+			return false;
+		off = type_word(w->btf, section, 3ULL * i + 1);
+		walk_back(w, 0);
+		walk_name(w, "%s", btf_string(w->btf, var.name));
+		ok = walk_type(w, var.size, 8ULL * off, 0, DEPTH_MAX);
+	}
+	return ok;
+}
+
+static int sections_walk(struct walk *w, const struct object_section *s, u32 nr, struct span state)
+{
+	u32 i, id;
+
+	for (i = 0; i < nr; i++) {
+		snprintf(w->section, sizeof(w->section), "%.15s", s[i].name);
+		w->place = s[i].offset;
+		w->bytes = span_of(state, s[i].offset, s[i].bytes);
+		id = section_type(w->btf, w->section);
+		if (!id || !w->bytes.data)
+			return refuse(w->r, -EINVAL, "%s is not in the %s", w->section,
+				      id ? "state" : "types");
+		if (!walk_variables(w, id))
+			return walk_refuse(w);
+	}
+	return 0;
+}
+
+int object_state_btf(const void *btf, size_t btf_len, const struct object_section *sections, u32 nr,
+		     const u8 *state, size_t len, struct object_reader *r)
+{
+	struct walk w = { .r = r, .left = VALUES_MAX };
+	struct btf b;
+	int err = btf_open_bytes(&b, (struct span){ btf, btf_len });
+
+	r->types = 0;
+	w.btf = &b;
+	if (err)
+		refuse(r, err, "%s", strerror(-err));
+	else
+		err = sections_walk(&w, sections, nr, (struct span){ state, len });
+	free(b.at);
 	return err;
 }

@@ -6,6 +6,7 @@
  * is safe to run gives the same compiled as interpreted.
  */
 #include "test.h"
+#include "user/elf.h"
 
 static u8 text[CTV_MAX_TEXT];
 
@@ -31,15 +32,33 @@ static void value(void *arg, const struct object_value *v)
 		*n += v->bytes[i];
 }
 
+/* Its types alone, as they are kept beside the state. */
+static void fuzz_types(const struct object *o, const u8 *state, size_t len, struct object_reader *r)
+{
+	static const struct object_section bss = { ".bss", 0, CTV_PAGE };
+	static const struct object_section data = { ".data", CTV_PAGE, CTV_PAGE };
+	struct elf e = { .buf = o->file, .len = o->file_len };
+	const u8 *btf;
+	u64 btf_len;
+
+	if (!elf_parse(&e)) {
+		btf = elf_data(&e, elf_find(&e, ".BTF"), &btf_len);
+		object_state_btf(btf, btf ? btf_len : 0, &bss, 1, state, len, r);
+		object_state_btf(btf, btf ? btf_len : 0, &data, 1, state, len, r);
+	}
+	elf_free(&e);
+}
+
 /* The object's types, on bytes none of which is zero. */
 static void fuzz_state(const struct object *o)
 {
 	static u8 state[2 * CTV_PAGE];
-	char why[256];
 	size_t n = 0;
+	struct object_reader r = { .value = value, .arg = &n };
 
 	memset(state, 0xa5, sizeof(state));
-	object_state(o, state, sizeof(state), value, &n, why, sizeof(why));
+	object_state(o, state, sizeof(state), &r);
+	fuzz_types(o, state, sizeof(state), &r);
 }
 
 static void fuzz_object(const u8 *data, size_t len)
