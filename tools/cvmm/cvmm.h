@@ -288,6 +288,7 @@ uint8_t serial_read(struct serial *s, unsigned int reg);
 void serial_write(struct serial *s, unsigned int reg, uint8_t val);
 void serial_input(struct serial *s, const uint8_t *buf, size_t len);
 void serial_replay(struct serial *s, const uint8_t *buf, size_t len);
+void serial_gap_drained(struct serial *s, uint64_t next);
 void serial_irq_refresh(struct serial *s);
 struct caretaker_uart_state;
 void serial_gap_set(struct serial *s, struct caretaker_uart_state *gap);

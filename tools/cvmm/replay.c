@@ -45,6 +45,7 @@ static int replay_console(struct vm *vm, const struct caretaker_uart_state *s, s
 	serial_replay(&vm->serial, out, i - from);
 	vm->replayed_bytes += i - from;
 	vm->replay_next = i;
+	serial_gap_drained(&vm->serial, i);
 	free(out);
 	return 0;
 }

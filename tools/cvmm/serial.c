@@ -296,6 +296,19 @@ void serial_gap_set(struct serial *s, struct caretaker_uart_state *gap)
 }
 
 /**
+ * serial_gap_drained() - the handler's ring has room again, and the next kernel leaves these bytes out
+ * @s: port
+ * @next: number of the first byte that was not replayed
+ */
+void serial_gap_drained(struct serial *s, uint64_t next)
+{
+	pthread_mutex_lock(&s->lock);
+	if (s->gap && next > s->gap->drained && next <= s->gap->head)
+		__atomic_store_n(&s->gap->drained, next, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/**
  * serial_gap_begin() - the guest runs detached: registers are the handler's
  * @s: port
  */
