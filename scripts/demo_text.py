@@ -163,6 +163,13 @@ def text_targets(report):
             took = sum(t[k] for k in ("bpf_verifier_ns", "stage2_ns", "compile_ns", "install_ns"))
             goals.append(("handlers verified, compiled, installed in <= 50 ms (is %.1f; loading the object "
                           "took %.1f more)" % (took / 1e6, (t["total_ns"] - took) / 1e6), 0 < took <= 50e6))
+        still = {w: max((v[w + "_ns"] for v in h["vcpus"]), default=0) for w in ("preserve", "adopt")}
+        base = max((r["max_pause_ns"] for r in report["runs"] if r["name"] == "baseline"), default=0)
+        longest = max(still.values())
+        if longest and base:
+            goals.append(("by the steps' stamps still <= 5 ms (is %.2f at preserve, %.2f at adoption), and <= 1/500 of "
+                          "the baseline (is 1/%d)" % (still["preserve"] / 1e6, still["adopt"] / 1e6, base / longest),
+                          longest <= 5e6 and base >= 500 * longest))
     if "ratio_pause_baseline_over_handler" in report:
         ratio = report["ratio_pause_baseline_over_handler"]
         goals.append(("baseline pause / handover pause >= 50 (is %.0f)" % ratio, ratio >= 50))

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "ktap.h"
@@ -70,6 +71,18 @@ static bool have(const char *first, const char *second)
 		}
 	}
 	return true;
+}
+
+static bool has_either(unsigned int vcpu, const char *a, const char *b)
+{
+	struct kvm_caretaker_info info;
+
+	if (caretaker_info(&guest.vcpu[vcpu], &info))
+		return false;
+	if (!strcmp(info.handlers_name, a) || !strcmp(info.handlers_name, b))
+		return true;
+	ktap_diag("vCPU %u has %.16s", vcpu, info.handlers_name);
+	return false;
 }
 
 static enum ktap_result guest_ready(void)
@@ -190,6 +203,25 @@ static void *race_thread(void *arg)
 	return arg;
 }
 
+/* Looks at the set in use all the time, and at its state. */
+static void *reader_thread(void *arg)
+{
+	static char state[16384];
+	struct kvm_caretaker_get g = {
+		.size = sizeof(g), .what = KVM_CARETAKER_GET_STATE, .buf = (unsigned long)state,
+	};
+	struct kvm_caretaker_info info;
+	unsigned int n;
+
+	for (n = 0; !race_over; n++) {
+		g.len = sizeof(state);
+		if (caretaker_info(&guest.vcpu[n % VCPUS], &info) ||
+		    ioctl(guest.vcpu[n % VCPUS].vcpu_fd, KVM_GET_CARETAKER, &g))
+			return strdup(strerror(errno));
+	}
+	return arg;
+}
+
 static enum ktap_result moves(void)
 {
 	unsigned int n;
@@ -207,16 +239,24 @@ static enum ktap_result moves(void)
 static enum ktap_result race(void)
 {
 	enum ktap_result res;
-	pthread_t thread;
-	void *said;
+	pthread_t thread, reader;
+	void *said, *read;
+	int err;
 
-	CHECK(!pthread_create(&thread, NULL, race_thread, NULL), "no thread");
+	CHECK(!pthread_create(&thread, NULL, race_thread, NULL) &&
+	      !pthread_create(&reader, NULL, reader_thread, NULL), "no threads");
 	res = moves();
+	err = move(&hypercall);
 	race_over = true;
 	pthread_join(thread, &said);
+	pthread_join(reader, &read);
 	ktap_diag("%u moves, %lu installations beside them", nr_moves, race_installed);
 	CHECK(!said, "the ioctl: %s", (char *)said);
+	CHECK(!read, "reading: %s", (char *)read);
 	CHECK(res == KTAP_PASS && race_installed, "the ioctl had no turn");
+	/* Whoever was given the old set while the link moved: none has it behind the link's back */
+	CHECK(!err, "not moved at last: %s", strerror(-err));
+	CHECK(has_either(0, "hypercall", "") && has_either(1, "hypercall", ""), "an old set");
 	CHECK(!move(&uart) && !install(0, &uart, 0) && !install(1, &uart, 0), "not usable");
 	CHECK(have("uart", "uart"), "not what was installed");
 	return KTAP_PASS;

@@ -296,9 +296,11 @@ void serial_gap_set(struct serial *s, struct caretaker_uart_state *gap)
 }
 
 /**
- * serial_gap_drained() - the handler's ring has room again, and the next kernel leaves these bytes out
+ * serial_gap_drained() - bytes of the handler's ring were replayed: that makes room
  * @s: port
- * @next: number of the first byte that was not replayed
+ * @next: number of the first byte that was not
+ *
+ * The next kernel's cvmm leaves them out.
  */
 void serial_gap_drained(struct serial *s, uint64_t next)
 {

@@ -303,6 +303,9 @@ bool ring_events_move(struct ctele_set *to, struct ctele_set *from)
 	to->nr_events = both.nr_events;
 	to->cap_events = both.cap_events;
 	ctele_lost_add(to, from);
+	from->events_lost = 0;
+	from->events_cut = false;
+	from->events_damaged = 0;
 	from->events = NULL;
 	from->nr_events = 0;
 	from->cap_events = 0;

@@ -322,6 +322,30 @@ def blocks(path):
     return found
 
 
+def with_empty_looks(path, nr):
+    """The same recording, going on after its vCPUs have gone"""
+    with open(path, "rb") as f:
+        head = f.read(128)
+    found = blocks(path)
+    look = [(k, struct.pack("<2I", 0, 0) + c[8:] if k == 3 else c) for k, c in found if k in (1, 3)]
+    with open(path + ".longer", "wb") as f:
+        f.write(head)
+        for seq, (kind, content) in enumerate(found[:-1] + look * nr + [(4, struct.pack("<Q", 1 + nr))]):
+            rest = struct.pack("<2IQ", kind, len(content), seq) + content
+            f.write(struct.pack("<2I", 0x4B425443, zlib.crc32(rest)) + rest)
+    return path + ".longer"
+
+
+def losses_of_a_recording_are_counted_once():
+    fs = Tracefs()
+    fs.trace("CPU:0 [LOST 3 EVENTS]", line(2000007), line(2000008, vm=7))
+    path, _ = record_of(vcpu(tsc_stop=10000500, tsc_run=10010000), fs, "once")
+    for nr in (0, 1, 4):
+        r = T.run(ASAN, "gap", "-E", "-j", "-i", with_empty_looks(path, nr))
+        T.check_status(r, 0)
+        T.check_equal(lost_of(r)["header", None], 3)
+
+
 def recording_has_events_as_the_manual_page_says():
     fs = Tracefs()
     fs.trace("CPU:0 [LOST 3 EVENTS]", line(2000007, "handler", "reason=io len=8 data=0102"), line(2000008, vm=7))
@@ -442,6 +466,6 @@ T.main([live_tells_each_new_event_once, events_are_chosen_by_exit_reason, filter
         only_what_was_off_is_switched_and_put_back, lost_events_are_told,
         overrun_of_a_ring_is_told_by_the_records_of_its_vcpu, overrun_of_a_ring_is_told_with_a_gap,
         events_that_never_came_to_be_in_a_ring_are_lost,
-        recording_has_events_as_the_manual_page_says, report_tells_events_of_recordings,
+        losses_of_a_recording_are_counted_once, recording_has_events_as_the_manual_page_says, report_tells_events_of_recordings,
         events_of_a_gap_are_those_between_its_steps, hostile_text_is_harmless,
         statuses_are_as_documented, events_end_with_the_signal_in_time, switches_are_put_back_however_it_ends])

@@ -216,7 +216,7 @@ static bool console_in_order(void)
 	return all() && console_has("before after") && vm.replayed_bytes == 12;
 }
 
-/* After a cancel the same handlers go on: their ring is empty, and the next kernel sees what is new. */
+/* After a cancel the same handlers go on: the ring is empty, the next kernel sees what is new. */
 static bool console_over_cancel(void)
 {
 	serial_gap_set(&vm.serial, uart);

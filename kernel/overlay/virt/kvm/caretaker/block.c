@@ -440,6 +440,8 @@ struct caretaker_block *caretaker_block_restore(u64 block_pa)
  * @b:		the block; its vCPU is not in the payload
  * @h:		a set that is not in use any more, or never was
  * @va:		where it is mapped
+ *
+ * Context: may sleep, vcpu->mutex held or the vCPU gone.
  */
 void caretaker_block_unmap_handlers(struct caretaker_block *b, const struct caretaker_handlers *h,
 				    void *va)
@@ -573,33 +575,44 @@ int caretaker_block_map_handlers(struct caretaker_block *b, const struct caretak
  * @b:		the block; its vCPU is not in the payload
  * @h:		the new set, which the block then owns; NULL for none
  * @va:		where it is mapped
+ * @readers:	kvm_caretaker.lock of the vCPU: who holds it may look at the old set
  *
  * Context: may sleep, vcpu->mutex held.
  */
 void caretaker_block_use_handlers(struct caretaker_block *b, struct caretaker_handlers *h,
-				  void *va)
+				  void *va, struct mutex *readers)
 {
+	struct caretaker_handlers *old = b->handlers;
+	void *old_va = b->handlers_va;
+
 	handlers_publish(b, h, va);
-	block_drop_handlers(b);
+	mutex_lock(readers);
 	b->handlers = h;
 	b->handlers_va = va;
+	mutex_unlock(readers);
+	if (!old)
+		return;
+	caretaker_block_unmap_handlers(b, old, old_va);
+	caretaker_handlers_destroy(old);
 }
 
 /**
  * caretaker_block_set_handlers - map a handler set and use it
  * @b:		the block; its vCPU is not in the payload
  * @h:		the new set, which the block then owns; NULL for none
+ * @readers:	kvm_caretaker.lock of the vCPU
  *
  * Context: may sleep, vcpu->mutex held.
  * Return: 0, or an error and then nothing was changed.
  */
-int caretaker_block_set_handlers(struct caretaker_block *b, struct caretaker_handlers *h)
+int caretaker_block_set_handlers(struct caretaker_block *b,
+				 struct caretaker_handlers *h, struct mutex *readers)
 {
 	void *va = NULL;
 	int r = h ? caretaker_block_map_handlers(b, h, &va) : 0;
 
 	if (!r)
-		caretaker_block_use_handlers(b, h, va);
+		caretaker_block_use_handlers(b, h, va, readers);
 	return r;
 }
 

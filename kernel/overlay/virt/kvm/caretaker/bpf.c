@@ -13,7 +13,8 @@
  * (bpf_digest.c).
  *
  * Creating a link only enters the set in a list, so that the ioctl can find it by the id of its
- * map. The kernel never calls a handler: bpf_struct_ops wants trampolines, nothing uses them.
+ * map. Updating a link is stage 2 for all vCPUs that came by it (link.c). The kernel never calls a
+ * handler: bpf_struct_ops wants trampolines, nothing uses them.
  *
  * A program may store pointers to the context or to its own state where a guest can read them:
  * whoever may load handlers (CAP_BPF and CAP_PERFMON) may see kernel addresses anyway.
@@ -40,11 +41,13 @@ static_assert(offsetof(struct kvm_caretaker_ops, other) ==
 /**
  * struct handler_link - a struct_ops map that has a link
  * @list:	entry of handler_links
+ * @nr:		number of the link, of no other one ever
  * @link:	the link; holds the map
  * @ops:	the kernel's copy of the map's value
  */
 struct handler_link {
 	struct list_head list;
+	u64 nr;
 	struct bpf_link *link;
 	struct kvm_caretaker_ops *ops;
 };
@@ -52,6 +55,7 @@ struct handler_link {
 /* Taken within bpf_struct_ops' own update_mutex; takes no other lock. */
 static DEFINE_MUTEX(handler_lock);
 static LIST_HEAD(handler_links);
+static u64 handler_nr;
 
 static const struct btf_type *exit_type;
 
@@ -201,6 +205,7 @@ static int ops_reg(void *kdata, struct bpf_link *link)
 	hl->link = link;
 	hl->ops = kdata;
 	guard(mutex)(&handler_lock);
+	hl->nr = ++handler_nr;
 	list_add(&hl->list, &handler_links);
 	return 0;
 }
@@ -227,20 +232,31 @@ static void ops_unreg(void *kdata, struct bpf_link *link)
 	kfree(hl);
 }
 
-/* The next KVM_SET_CARETAKER finds the new map, and who was given the old one has the new one. */
-static int ops_update(void *kdata, void *old_kdata, struct bpf_link *link)
+/* The link cannot go away: that needs update_mutex. */
+static u64 handler_link_move(struct bpf_link *link, void *kdata)
 {
-	int err = link->id ? caretaker_link_update(link->id, kdata) : 0;
 	struct handler_link *hl;
 
-	if (err)
-		return err;
 	guard(mutex)(&handler_lock);
 	hl = handler_link_find(link);
 	if (WARN_ON_ONCE(!hl))
-		return -ENOLINK;
+		return 0;
 	hl->ops = kdata;
-	return 0;
+	return hl->nr;
+}
+
+/*
+ * The next KVM_SET_CARETAKER finds the new map, and who was given the old one gets the new one. In
+ * this order: an installation that is under way either is seen, or sees that the link has moved.
+ */
+static int ops_update(void *kdata, void *old_kdata, struct bpf_link *link)
+{
+	u64 nr = handler_link_move(link, kdata);
+	int err = nr ? caretaker_link_update(nr, kdata) : -ENOLINK;
+
+	if (err && nr)
+		handler_link_move(link, old_kdata);
+	return err;
 }
 
 /* Never called; gives control-flow integrity and BTF the type of a handler. */
@@ -298,17 +314,28 @@ late_initcall(caretaker_bpf_init);
 /* ---- KVM_SET_CARETAKER ---- */
 
 /* The kernel's copy of the value of @map, while @map is held, and the link that names it */
-static struct kvm_caretaker_ops *handlers_find(const struct bpf_map *map, u32 *link_id)
+static struct kvm_caretaker_ops *handlers_find(const struct bpf_map *map, u64 *link)
 {
 	struct handler_link *hl;
 
 	guard(mutex)(&handler_lock);
 	list_for_each_entry(hl, &handler_links, list)
 		if (bpf_struct_ops_id(hl->ops) == map->id) {
-			*link_id = hl->link->id;
+			*link = hl->nr;
 			return hl->ops;
 		}
 	return NULL;
+}
+
+bool caretaker_link_current(const struct caretaker_handlers *h)
+{
+	struct handler_link *hl;
+
+	guard(mutex)(&handler_lock);
+	list_for_each_entry(hl, &handler_links, list)
+		if (hl->nr == h->link)
+			return bpf_struct_ops_id(hl->ops) == h->map_id;
+	return true;
 }
 
 struct caretaker_handlers *caretaker_handlers_create(int map_fd, u32 budget,
@@ -317,7 +344,7 @@ struct caretaker_handlers *caretaker_handlers_create(int map_fd, u32 budget,
 	struct kvm_caretaker_ops *ops;
 	struct caretaker_handlers *h;
 	struct bpf_map *map;
-	u32 link_id = 0;
+	u64 link = 0;
 
 	if (budget > CTV_MAX_BUDGET) {
 		caretaker_log_printf(log, "handlers: budget %u is over the limit of %u: lower it\n",
@@ -330,7 +357,7 @@ struct caretaker_handlers *caretaker_handlers_create(int map_fd, u32 budget,
 				     map_fd);
 		return ERR_CAST(map);
 	}
-	ops = map->map_type == BPF_MAP_TYPE_STRUCT_OPS ? handlers_find(map, &link_id) : NULL;
+	ops = map->map_type == BPF_MAP_TYPE_STRUCT_OPS ? handlers_find(map, &link) : NULL;
 	if (ops) {
 		h = caretaker_handlers_build(ops, budget, log);
 	} else {
@@ -338,10 +365,11 @@ struct caretaker_handlers *caretaker_handlers_create(int map_fd, u32 budget,
 				     map->name);
 		h = ERR_PTR(-EINVAL);
 	}
-	bpf_map_put(map);
 	if (!IS_ERR(h)) {
-		h->link_id = link_id;
+		h->link = link;
+		h->map_id = map->id;
 		h->budget = budget;
 	}
+	bpf_map_put(map);
 	return h;
 }

@@ -85,7 +85,8 @@ struct kvm_caretaker_ops {
  * @name:	name of the set
  * @nr_maps:	BPF maps that are held
  * @maps:	these maps
- * @link_id:	id of the link that named the set, 0 for none
+ * @link:	the link that named the set, by its number
+ * @map_id:	the map that it named
  * @budget:	what its programs were allowed to cost, 0: the default
  * @compile_ns:	time that it took to compile, memory for the code included
  *
@@ -107,7 +108,8 @@ struct caretaker_handlers {
 	char name[CARETAKER_HANDLERS_NAME];
 	unsigned int nr_maps;
 	struct bpf_map **maps;
-	u32 link_id;
+	u64 link;
+	u32 map_id;
 	u32 budget;
 	u64 compile_ns;
 };
@@ -141,7 +143,10 @@ struct caretaker_handlers *caretaker_handlers_build(struct kvm_caretaker_ops *op
 						    struct caretaker_log *log);
 
 /* link.c: called by bpf.c when a link is updated. */
-int caretaker_link_update(u32 id, struct kvm_caretaker_ops *ops);
+int caretaker_link_update(u64 link, struct kvm_caretaker_ops *ops);
+
+/* Whether the link that a set came by has not moved on since. One that is gone has not. */
+bool caretaker_link_current(const struct caretaker_handlers *h);
 
 /* bpf_kfunc.c: the functions that handlers may call, and by which number, by enum ctv_kfunc. */
 int caretaker_kfunc_init(void);

@@ -3,8 +3,9 @@
  * KVM Caretaker: what the files of this directory and the vendor code share.
  *
  * Locks, outermost first: LUO session -> CPU hotplug -> kvm->lock -> vcpu->mutex (of several
- * vCPUs only under kvm->lock) -> kvm_caretaker.lock. CPU hotplug is never entered with a
- * vcpu->mutex held.
+ * vCPUs only under kvm->lock, or link.c's own lock) -> kvm_caretaker.lock. CPU hotplug is never
+ * entered with a vcpu->mutex held. BPF's update_mutex of struct_ops is outside of the list of
+ * vCPUs (iter.c), of vcpu->mutex and of bpf.c's handler_lock, which is a leaf.
  */
 #ifndef _VIRT_KVM_CARETAKER_H
 #define _VIRT_KVM_CARETAKER_H
@@ -142,7 +143,7 @@ struct caretaker_block {
  * @asked:	TSC when it was asked to leave KVM_RUN for a handover
  * @pcpu:	logical number of the pCPU
  * @generation:	successful installs
- * @link_id:	id of the link that its handlers came by, 0 for none (written while @updating)
+ * @link:	the link that its handlers came by, 0 for none (written while @updating)
  * @budget:	what these were allowed to cost
  * @vm_id:	identity of the VM
  */
@@ -164,7 +165,7 @@ struct kvm_caretaker {
 	u64 asked;
 	unsigned int pcpu;
 	u32 generation;
-	u32 link_id;
+	u64 link;
 	u32 budget;
 	u64 vm_id;
 };
@@ -234,8 +235,9 @@ int caretaker_block_map_handlers(struct caretaker_block *b, const struct caretak
 void caretaker_block_unmap_handlers(struct caretaker_block *b, const struct caretaker_handlers *h,
 				    void *va);
 void caretaker_block_use_handlers(struct caretaker_block *b, struct caretaker_handlers *h,
-				  void *va);
-int caretaker_block_set_handlers(struct caretaker_block *b, struct caretaker_handlers *h);
+				  void *va, struct mutex *readers);
+int caretaker_block_set_handlers(struct caretaker_block *b,
+				 struct caretaker_handlers *h, struct mutex *readers);
 void caretaker_handlers_identity(const struct caretaker_block *b, char *name, u8 *digest);
 int caretaker_block_preserve(struct caretaker_block *b);
 void caretaker_block_unpreserve(struct caretaker_block *b);
@@ -266,7 +268,7 @@ void caretaker_info_fill(struct kvm_caretaker *ct, struct kvm_caretaker_info *in
 /* iter.c */
 void caretaker_iter_add(struct kvm_caretaker *ct);
 void caretaker_iter_del(struct kvm_caretaker *ct);
-int caretaker_iter_linked(u32 link_id, int (*each)(struct kvm_caretaker *ct, void *data),
+int caretaker_iter_linked(u64 link, int (*each)(struct kvm_caretaker *ct, void *data),
 			  void *data);
 void caretaker_trace_detach(struct kvm_caretaker *ct);
 void caretaker_trace_back(struct kvm_caretaker *ct, bool cancel);

@@ -23,7 +23,7 @@
 #include "caretaker.h"
 
 #define CARETAKER_LOG_MAX	(64 * 1024)
-/* How long a link update may take. */
+/* How long another change of the vCPU may take. */
 #define SET_WAIT_MS		10000
 
 struct kvm_caretaker *caretaker_of(struct kvm_vcpu *vcpu)
@@ -226,11 +226,11 @@ static int set_commit_block(struct kvm_caretaker *ct, struct caretaker_block *b,
 	int r;
 
 	if (h) {
-		r = caretaker_block_set_handlers(b, h);
+		r = caretaker_block_set_handlers(b, h, &ct->lock);
 		if (r)
 			return r;
 	} else {
-		caretaker_block_set_handlers(b, NULL);
+		caretaker_block_set_handlers(b, NULL, &ct->lock);
 	}
 	set_switch(ct, b, flags);
 	return 0;
@@ -238,7 +238,7 @@ static int set_commit_block(struct kvm_caretaker *ct, struct caretaker_block *b,
 
 static int set_commit_handlers(struct kvm_caretaker *ct, struct caretaker_handlers *h)
 {
-	int r = caretaker_block_set_handlers(ct->block, h);
+	int r = caretaker_block_set_handlers(ct->block, h, &ct->lock);
 
 	if (r)
 		return r;
@@ -309,56 +309,68 @@ static int set_check_state(struct kvm_caretaker *ct, u32 flags, struct caretaker
 	return 0;
 }
 
-/* Holds vcpu->mutex on success. */
+/* Another change of the vCPU, or the link of its handlers, is waited for. */
+static int set_begin_wait(struct kvm_caretaker *ct, u32 flags, struct caretaker_log *log)
+{
+	ktime_t end = ktime_add_ms(ktime_get(), SET_WAIT_MS);
+	int r, why;
+
+	for (;;) {
+		r = caretaker_set_begin(ct);
+		if (r != -EAGAIN)
+			break;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (ktime_after(ktime_get(), end)) {
+			caretaker_log_printf(log, "vCPU %d: another change of its Caretaker does not end: try again\n",
+					     ct->vcpu->vcpu_id);
+			return -EBUSY;
+		}
+		msleep(20);
+	}
+	why = r ? set_check_state(ct, flags, log) : 0;
+	return why ? why : r;
+}
+
+/*
+ * Holds vcpu->mutex on success. A link that moves at this moment finds the vCPU by @link, or has
+ * moved before and the set is refused.
+ */
 static int set_stop(struct kvm_caretaker *ct, u32 flags, struct caretaker_block *b,
 		    struct caretaker_handlers *h, struct caretaker_log *log)
 {
+	u64 link = ct->link;
 	int r;
 
+	WRITE_ONCE(ct->link, h ? h->link : 0);
+	if (h && !caretaker_link_current(h)) {
+		caretaker_log_printf(log, "handlers %.16s: their link has moved on to another map: create its link first\n",
+				     h->name);
+		r = -EINVAL;
+		goto err_link;
+	}
 	caretaker_stop_ask(ct);
 	r = caretaker_stop_wait(ct, false, NULL);
 	if (r)
-		return r;
+		goto err_link;
 	r = set_check_state(ct, flags, log);
 	if (!r)
 		r = caretaker_trust_check(b ? b : ct->block, h, log);
 	if (!r)
-		r = caretaker_set_begin(ct);
-	if (r)
-		caretaker_go(ct);
+		return 0;
+	caretaker_go(ct);
+err_link:
+	WRITE_ONCE(ct->link, link);
 	return r;
 }
 
-/* A link update needs vcpu->mutex to come to its end. */
-static int set_stop_alone(struct kvm_caretaker *ct, u32 flags, struct caretaker_block *b,
-			  struct caretaker_handlers *h, struct caretaker_log *log)
-{
-	unsigned int tries;
-	int r = -EAGAIN;
-
-	for (tries = 0; r == -EAGAIN && tries < SET_WAIT_MS; tries++) {
-		r = set_stop(ct, flags, b, h, log);
-		if (r == -EAGAIN && msleep_interruptible(1))
-			return -EINTR;
-	}
-	if (r != -EAGAIN)
-		return r;
-	caretaker_log_printf(log, "vCPU %d: a link update that changes it does not end\n",
-			     ct->vcpu->vcpu_id);
-	return -EBUSY;
-}
-
-static int set_apply(struct kvm_caretaker *ct, const struct kvm_caretaker_set *set,
-		     struct caretaker_block *b, struct caretaker_handlers *h,
-		     struct caretaker_log *log)
+static int set_commit(struct kvm_caretaker *ct, const struct kvm_caretaker_set *set,
+		      struct caretaker_block *b, struct caretaker_handlers *h)
 {
 	unsigned int old_pcpu = ct->pcpu;
 	bool had_pcpu = ct->attached;
-	int r;
+	int r = 0;
 
-	r = set_stop_alone(ct, set->flags, b, h, log);
-	if (r)
-		return r;
 	if (set->flags & KVM_CARETAKER_REMOVE) {
 		set_remove(ct);
 	} else if (set->flags & KVM_CARETAKER_HANDLERS_ONLY) {
@@ -371,12 +383,30 @@ static int set_apply(struct kvm_caretaker *ct, const struct kvm_caretaker_set *s
 		else if (had_pcpu && old_pcpu != set->pcpu)
 			caretaker_cpu_unclaim(old_pcpu, ct);
 	}
-	if (!r) {
-		WRITE_ONCE(ct->link_id, h ? h->link_id : 0);
+	if (!r)
 		ct->budget = h ? h->budget : 0;
+	return r;
+}
+
+static int set_apply(struct kvm_caretaker *ct, const struct kvm_caretaker_set *set,
+		     struct caretaker_block *b, struct caretaker_handlers *h,
+		     struct caretaker_log *log)
+{
+	u64 link;
+	int r;
+
+	r = set_begin_wait(ct, set->flags, log);
+	if (r)
+		return r;
+	link = ct->link;
+	r = set_stop(ct, set->flags, b, h, log);
+	if (!r) {
+		r = set_commit(ct, set, b, h);
+		if (r)
+			WRITE_ONCE(ct->link, link);
+		caretaker_go(ct);
 	}
 	caretaker_set_end(ct);
-	caretaker_go(ct);
 	return r;
 }
 

@@ -48,13 +48,13 @@ void caretaker_iter_del(struct kvm_caretaker *ct)
 
 /**
  * caretaker_iter_linked - call a function for each vCPU whose handlers came by a link
- * @link_id:	id of the link, not 0
+ * @link:	the link's number
  * @each:	the function; its vCPU cannot go away meanwhile
  * @data:	for it
  *
  * Return: 0, or what @each returned first.
  */
-int caretaker_iter_linked(u32 link_id, int (*each)(struct kvm_caretaker *ct, void *data),
+int caretaker_iter_linked(u64 link, int (*each)(struct kvm_caretaker *ct, void *data),
 			  void *data)
 {
 	struct kvm_caretaker *ct;
@@ -62,7 +62,7 @@ int caretaker_iter_linked(u32 link_id, int (*each)(struct kvm_caretaker *ct, voi
 
 	guard(mutex)(&iter_lock);
 	list_for_each_entry(ct, &iter_list, node) {
-		if (READ_ONCE(ct->link_id) == link_id)
+		if (READ_ONCE(ct->link) == link)
 			r = each(ct, data);
 		if (r)
 			break;

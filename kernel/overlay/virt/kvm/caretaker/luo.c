@@ -454,6 +454,7 @@ static int vcpu_preserve(struct liveupdate_file_op_args *args)
 	struct kvm_vcpu *vcpu = args->file->private_data;
 	struct kvm_caretaker *ct = caretaker_of(vcpu);
 	struct caretaker_vm *vm;
+	bool updating;
 	int r;
 
 	if (!ct || !ct->attached)
@@ -466,10 +467,13 @@ static int vcpu_preserve(struct liveupdate_file_op_args *args)
 		return vcpu_refuse(vcpu, -EINVAL, "its VM is not preserved: preserve that first");
 	if (mutex_lock_killable(&ct->lock))
 		return -EINTR;
-	r = ct->preserved || ct->updating || !ct->attached ? -EBUSY : 0;
+	updating = ct->updating;
+	r = ct->preserved || updating || !ct->attached ? -EBUSY : 0;
 	if (!r)
 		ct->preserved = true;
 	mutex_unlock(&ct->lock);
+	if (updating)
+		return vcpu_refuse(vcpu, r, "its payload or handlers are being replaced: try again");
 	if (r)
 		return r;
 	r = vcpu_do_preserve(ct, vm);

@@ -92,9 +92,13 @@ void caretaker_info_fill(struct kvm_caretaker *ct, struct kvm_caretaker_info *in
 	caretaker_handlers_identity(b, info->handlers_name, info->handlers_digest);
 }
 
+/* Most bytes of one object */
+#define GET_MAX	max_t(u64, CARETAKER_MAX_HANDLER_PAGES * PAGE_SIZE, \
+			 sizeof(struct kvm_caretaker_telemetry))
+
 /* Copies from a list of pages, as the writable handler state is one. */
 static int get_copy_pages(const struct kvm_caretaker_get *get, struct caretaker_block *b,
-			  u64 *total, u64 *done)
+			  void *buf, u64 *total, u64 *done)
 {
 	struct caretaker_handlers *h = b->handlers;
 	unsigned int first, nr, i;
@@ -107,44 +111,43 @@ static int get_copy_pages(const struct kvm_caretaker_get *get, struct caretaker_
 		off = get->offset + *done;
 		i = first + (off >> PAGE_SHIFT);
 		n = min3(get->len - *done, *total - off, PAGE_SIZE - offset_in_page(off));
-		if (copy_to_user(u64_to_user_ptr(get->buf + *done),
-				 (b->va ? page_address(h->pages[i]) :
-					  phys_to_virt(b->ser->handler_pa[i])) +
-				 offset_in_page(off), n))
-			return -EFAULT;
+		memcpy(buf + *done, (b->va ? page_address(h->pages[i]) :
+				     phys_to_virt(b->ser->handler_pa[i])) + offset_in_page(off),
+		       n);
 	}
 	return 0;
 }
 
-static int get_copy(const struct kvm_caretaker_get *get, const void *obj, u64 size, u64 *total,
-		    u64 *done)
+static int get_copy(const struct kvm_caretaker_get *get, const void *obj, u64 size, void *buf,
+		    u64 *total, u64 *done)
 {
 	*total = size;
 	*done = 0;
 	if (get->offset >= size)
 		return 0;
 	*done = min(get->len, size - get->offset);
-	return copy_to_user(u64_to_user_ptr(get->buf), obj + get->offset, *done) ? -EFAULT : 0;
+	memcpy(buf, obj + get->offset, *done);
+	return 0;
 }
 
-static int get_object(struct kvm_caretaker *ct, const struct kvm_caretaker_get *get, u64 *total,
-		      u64 *done)
+static int get_object(struct kvm_caretaker *ct, const struct kvm_caretaker_get *get, void *buf,
+		      u64 *total, u64 *done)
 {
 	struct kvm_caretaker_info info;
 
 	switch (get->what) {
 	case KVM_CARETAKER_GET_INFO:
 		caretaker_info_fill(ct, &info);
-		return get_copy(get, &info, sizeof(info), total, done);
+		return get_copy(get, &info, sizeof(info), buf, total, done);
 	case KVM_CARETAKER_GET_TELEMETRY:
 		if (!ct->block)
 			return -ENOENT;
-		return get_copy(get, ct->block->telemetry, sizeof(*ct->block->telemetry), total,
-				done);
+		return get_copy(get, ct->block->telemetry, sizeof(*ct->block->telemetry), buf,
+				total, done);
 	case KVM_CARETAKER_GET_STATE:
 		if (!ct->block)
 			return -ENOENT;
-		return get_copy_pages(get, ct->block, total, done);
+		return get_copy_pages(get, ct->block, buf, total, done);
 	default:
 		return -EINVAL;
 	}
@@ -163,6 +166,7 @@ long caretaker_get(struct kvm_vcpu *vcpu, unsigned long arg)
 	struct kvm_caretaker *ct = caretaker_of(vcpu);
 	struct kvm_caretaker_get get;
 	u64 total, done;
+	void *buf;
 	int r;
 
 	if (copy_from_user(&get, user, sizeof(get)))
@@ -171,9 +175,17 @@ long caretaker_get(struct kvm_vcpu *vcpu, unsigned long arg)
 		return -EINVAL;
 	if (!ct)
 		return -ENOENT;
+	/* No lock is held while memory of user space is waited for. */
+	get.len = min(get.len, GET_MAX);
+	buf = kvzalloc(max(get.len, 1), GFP_KERNEL_ACCOUNT);
+	if (!buf)
+		return -ENOMEM;
 	mutex_lock(&ct->lock);
-	r = get_object(ct, &get, &total, &done);
+	r = get_object(ct, &get, buf, &total, &done);
 	mutex_unlock(&ct->lock);
+	if (!r && copy_to_user(u64_to_user_ptr(get.buf), buf, done))
+		r = -EFAULT;
+	kvfree(buf);
 	if (r)
 		return r;
 	if (put_user(done, &user->len) || put_user(total, &user->total))
