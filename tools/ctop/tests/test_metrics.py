@@ -38,7 +38,7 @@ def metrics_count_what_json_counts():
 
 def promtool_takes_the_metrics():
     if not shutil.which("promtool"):
-        raise T.Skip("no promtool here (package prometheus)")
+        raise T.Skip("no promtool here (package prometheus; scripts/install-deps -x)")
     for made in (["--synthetic", "50"], ["--synthetic", "50", "--gap"], ["--synthetic", "1"]):
         text = T.run(ASAN, "-b", "-n", "1", "--openmetrics", *made).stdout
         r = subprocess.run(("promtool", "check", "metrics"), input=text, stdout=subprocess.PIPE,
