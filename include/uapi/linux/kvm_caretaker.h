@@ -44,10 +44,12 @@
  *			payload, the guest runs on, orphaned
  * EOPNOTSUPP		this VM, vCPU or CPU has something that cannot be carried; preserve: the
  *			vCPU has no Caretaker
- * EBUSY		the vCPU is preserved or detached, or the pCPU belongs to another vCPU;
- *			preserve: the vCPU is being updated, the pCPU is still on its way back, or
- *			the VM got more vCPUs; kexec: a VM is not preserved as a whole, an orphan is
- *			not adopted, a pCPU is on its way back, or the image takes no handover data
+ * EBUSY		the vCPU is preserved or detached, the pCPU belongs to another vCPU, or
+ *			another change of the vCPU's Caretaker does not end; update of a link of
+ *			handlers: one of its vCPUs is such a one; preserve: the
+ *			vCPU is being updated, the pCPU is still on its way back, or the VM got more
+ *			vCPUs; kexec: a VM is not preserved as a whole, an orphan is not adopted, a
+ *			pCPU is on its way back, or the image takes no handover data
  * ENODEV		the pCPU does not exist or is the boot CPU; preserve: it is offline
  * ENOSPC		preserve: the set of CPUs that run a Caretaker is full
  * EAGAIN		the vCPU is in a passing state that cannot be carried; try again
