@@ -7,7 +7,6 @@
  * in the next kernel puts the bytes into an object that it loads, if that has the same types.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,20 +16,9 @@
 #include <bpf/libbpf.h>
 
 #include "carry.h"
+#include "refuse.h"
 
 #define DEPTH_MAX	32	/* of types within types */
-
-__attribute__((format(printf, 4, 5)))
-static int carry_refuse(char *log, size_t size, int err, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (log && size)
-		vsnprintf(log, size, fmt, ap);
-	va_end(ap);
-	return err;
-}
 
 /* FNV-1a */
 static void digest_bytes(uint64_t *d, const void *bytes, size_t n)
@@ -157,9 +145,9 @@ static int section_type(struct bpf_object *obj, const struct bpf_map *map,
 	const struct btf_type *sec = carry_section(obj, map);
 
 	if (!sec || digest_section(&s->types, btf, sec))
-		return carry_refuse(log, size, -EINVAL,
-				    "the types of %s are not known: build the object with -g",
-				    bpf_map__name(map));
+		return refuse(log, size, -EINVAL,
+			      "the types of %s are not known: build the object with -g",
+			      bpf_map__name(map));
 	s->bytes = bpf_map__value_size(map);
 	snprintf(s->name, sizeof(s->name), "%s", btf__name_by_offset(btf, sec->name_off));
 	return 0;
@@ -178,8 +166,8 @@ int carry_type(struct bpf_object *obj, carry_place place, void *arg,
 		if (!carry_is_state(map) || place(arg, map, &offset))
 			continue;
 		if (s == t->section + CARETAKER_STATE_SECTIONS)
-			return carry_refuse(log, size, -E2BIG, "state in more than %u sections",
-					    CARETAKER_STATE_SECTIONS);
+			return refuse(log, size, -E2BIG, "state in more than %u sections",
+				      CARETAKER_STATE_SECTIONS);
 		s->offset = offset;
 		err = section_type(obj, map, s++, log, size);
 		if (err)
@@ -188,7 +176,7 @@ int carry_type(struct bpf_object *obj, carry_place place, void *arg,
 	t->size = sizeof(*t);
 	t->version = CARETAKER_STATE_TYPE_VERSION;
 	t->nr = s - t->section;
-	return t->nr ? 0 : carry_refuse(log, size, -ENODATA, "the handlers have no state");
+	return t->nr ? 0 : refuse(log, size, -ENODATA, "the handlers have no state");
 }
 
 static int btf_read(uint32_t id, void **btf, size_t *len)
@@ -253,15 +241,15 @@ static int section_compare(const struct caretaker_state_section *old,
 			   const struct caretaker_state_section *now, char *log, size_t size)
 {
 	if (!old)
-		return carry_refuse(log, size, -EINVAL, "there was no section %.15s", now->name);
+		return refuse(log, size, -EINVAL, "there was no section %.15s", now->name);
 	if (old->bytes != now->bytes)
-		return carry_refuse(log, size, -EINVAL, "section %.15s had %llu bytes, now it has %llu",
-				    old->name, (unsigned long long)old->bytes,
-				    (unsigned long long)now->bytes);
+		return refuse(log, size, -EINVAL, "section %.15s had %llu bytes, now it has %llu",
+			      old->name, (unsigned long long)old->bytes,
+			      (unsigned long long)now->bytes);
 	if (old->types != now->types)
-		return carry_refuse(log, size, -EINVAL,
-				    "the variables in section %.15s are other ones, or have other types",
-				    old->name);
+		return refuse(log, size, -EINVAL,
+			      "the variables in section %.15s are other ones, or have other types",
+			      old->name);
 	return 0;
 }
 
@@ -273,12 +261,12 @@ static int type_compare(const struct caretaker_state_type *old,
 
 	if (old->size != sizeof(*old) || old->version != CARETAKER_STATE_TYPE_VERSION ||
 	    old->nr > CARETAKER_STATE_SECTIONS)
-		return carry_refuse(log, size, -EINVAL,
-				    "its types were noted by another version of the library");
+		return refuse(log, size, -EINVAL,
+			      "its types were noted by another version of the library");
 	for (i = 0; i < old->nr; i++)
 		if (!section_find(now, old->section[i].name))
-			return carry_refuse(log, size, -EINVAL, "there is no section %.15s any more",
-					    old->section[i].name);
+			return refuse(log, size, -EINVAL, "there is no section %.15s any more",
+				      old->section[i].name);
 	for (i = 0; i < now->nr && !err; i++)
 		err = section_compare(section_find(old, now->section[i].name), &now->section[i],
 				      log, size);
@@ -308,11 +296,11 @@ static int section_check(struct bpf_object *obj, const struct caretaker_state_se
 			 size_t len, char *log, size_t size)
 {
 	if (old->offset > len || old->bytes > len - old->offset)
-		return carry_refuse(log, size, -EINVAL, "%zu bytes of state were kept, %llu are needed",
-				    len, (unsigned long long)(old->offset + old->bytes));
+		return refuse(log, size, -EINVAL, "%zu bytes of state were kept, %llu are needed",
+			      len, (unsigned long long)(old->offset + old->bytes));
 	if (!section_value(obj, old))
-		return carry_refuse(log, size, -EINVAL, "section %.15s cannot be written",
-				    old->name);
+		return refuse(log, size, -EINVAL, "section %.15s cannot be written",
+			      old->name);
 	return 0;
 }
 

@@ -5,13 +5,13 @@
  * reader takes any bytes, and needs neither libbpf nor a kernel.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "caretaker.h"
+#include "refuse.h"
 
 #define RECORD_MAGIC	"CTSTATE"	/* and its zero */
 #define RECORD_VERSION	1
@@ -44,18 +44,6 @@ struct btf_head {
 	uint32_t type_off, type_len;
 	uint32_t str_off, str_len;
 };
-
-__attribute__((format(printf, 4, 5)))
-static int record_refuse(char *log, size_t size, int err, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (log && size)
-		vsnprintf(log, size, fmt, ap);
-	va_end(ap);
-	return err;
-}
 
 /* CRC-32 of IEEE 802.3, as zlib's */
 static uint32_t crc_add(uint32_t crc, const void *bytes, size_t len)
@@ -108,21 +96,21 @@ static int type_check(const struct caretaker_state_type *t, uint64_t state_len, 
 	const struct caretaker_state_section *s;
 
 	if (t->size != sizeof(*t) || t->version != CARETAKER_STATE_TYPE_VERSION)
-		return record_refuse(log, size, -EBADMSG,
-				     "its sections were noted by another version of the library");
+		return refuse(log, size, -EBADMSG,
+			      "its sections were noted by another version of the library");
 	if (!t->nr || t->nr > CARETAKER_STATE_SECTIONS || t->reserved)
-		return record_refuse(log, size, -EBADMSG, "the note of its sections is damaged");
+		return refuse(log, size, -EBADMSG, "the note of its sections is damaged");
 	for (s = t->section; s < t->section + t->nr; s++) {
 		if (!s->name[0] || !memchr(s->name, 0, sizeof(s->name)) || !s->bytes)
-			return record_refuse(log, size, -EBADMSG, "section %td is damaged",
-					     s - t->section);
+			return refuse(log, size, -EBADMSG, "section %td is damaged",
+				      s - t->section);
 		if (!part_fits(s->offset, s->bytes, state_len))
-			return record_refuse(log, size, -EBADMSG,
-					     "section %s is not within the %llu bytes of state",
-					     s->name, (unsigned long long)state_len);
+			return refuse(log, size, -EBADMSG,
+				      "section %s is not within the %llu bytes of state",
+				      s->name, (unsigned long long)state_len);
 	}
 	if (sections_overlap(t))
-		return record_refuse(log, size, -EBADMSG, "sections overlap");
+		return refuse(log, size, -EBADMSG, "sections overlap");
 	return 0;
 }
 
@@ -148,7 +136,7 @@ static bool btf_is_sound(const unsigned char *btf, uint64_t len)
 static int parts_check(const struct caretaker_state_record *r, char *log, size_t size)
 {
 	if (!btf_is_sound(r->btf, r->btf_len))
-		return record_refuse(log, size, -EBADMSG, "the types (BTF) are damaged");
+		return refuse(log, size, -EBADMSG, "the types (BTF) are damaged");
 	return type_check(&r->type, r->state_len, log, size);
 }
 
@@ -156,18 +144,18 @@ static int header_check(const struct record *h, const void *buf, size_t len, cha
 {
 	if (h->version != RECORD_VERSION || h->header_bytes != sizeof(*h) ||
 	    h->type_bytes != sizeof(struct caretaker_state_type) || h->reserved)
-		return record_refuse(log, size, -EBADMSG,
-				     "version %u of the format, version %d is known: use the library that wrote it",
-				     h->version, RECORD_VERSION);
+		return refuse(log, size, -EBADMSG,
+			      "version %u of the format, version %d is known: use the library that wrote it",
+			      h->version, RECORD_VERSION);
 	if (h->bytes != len)
-		return record_refuse(log, size, -EBADMSG, "%zu bytes are there, %llu were written",
-				     len, (unsigned long long)h->bytes);
+		return refuse(log, size, -EBADMSG, "%zu bytes are there, %llu were written",
+			      len, (unsigned long long)h->bytes);
 	if (h->state_bytes > len || sizeof(*h) + h->type_bytes + btf_room(h->btf_bytes) +
 	    h->state_bytes != len)
-		return record_refuse(log, size, -EBADMSG, "its parts do not add up to %zu bytes",
-				     len);
+		return refuse(log, size, -EBADMSG, "its parts do not add up to %zu bytes",
+			      len);
 	if (record_crc(buf, len) != h->crc)
-		return record_refuse(log, size, -EBADMSG, "the checksum does not match");
+		return refuse(log, size, -EBADMSG, "the checksum does not match");
 	return 0;
 }
 
@@ -198,7 +186,7 @@ int caretaker_state_pack(const struct caretaker_state_record *r, void **buf, siz
 	h.bytes = sizeof(h) + sizeof(r->type) + btf_room(r->btf_len) + r->state_len;
 	p = calloc(1, h.bytes);
 	if (!p)
-		return record_refuse(log, log_size, -ENOMEM, "out of memory");
+		return refuse(log, log_size, -ENOMEM, "out of memory");
 	memcpy(p + sizeof(h), &r->type, sizeof(r->type));
 	memcpy(p + sizeof(h) + sizeof(r->type), r->btf, r->btf_len);
 	memcpy(p + h.bytes - r->state_len, r->state, r->state_len);
@@ -233,9 +221,9 @@ int caretaker_state_unpack(const void *buf, size_t len, struct caretaker_state_r
 
 	memset(r, 0, sizeof(*r));
 	if (len < sizeof(h.magic) || memcmp(p, RECORD_MAGIC, sizeof(h.magic)))
-		return record_refuse(log, log_size, -ENOMSG, "there are no types in it");
+		return refuse(log, log_size, -ENOMSG, "there are no types in it");
 	if (len < sizeof(h))
-		return record_refuse(log, log_size, -EBADMSG, "it is cut off after %zu bytes", len);
+		return refuse(log, log_size, -EBADMSG, "it is cut off after %zu bytes", len);
 	memcpy(&h, p, sizeof(h));
 	err = header_check(&h, buf, len, log, log_size);
 	if (err)

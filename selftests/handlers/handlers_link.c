@@ -87,7 +87,6 @@ static bool has_either(unsigned int vcpu, const char *a, const char *b)
 
 static enum ktap_result guest_ready(void)
 {
-	CHECK(smp_host_cpus() > VCPUS, "too few host CPUs");
 	luo = luo_open();
 	CHECK(luo >= 0, "no Live Update");
 	if (loaded(&template, "handlers/template") != KTAP_PASS ||
@@ -95,14 +94,7 @@ static enum ktap_result guest_ready(void)
 	    loaded(&hypercall, "handlers/hypercall") != KTAP_PASS)
 		return KTAP_FAIL;
 	CHECK(!handlers_attach(&template) && !handlers_attach(&hypercall), "no links");
-	CHECK(!smp_create(&guest, VCPUS), "no guest");
-	CHECK(!smp_install(&guest, 0), "no Caretakers");
-	smp_work(&guest, SMP_LOAD);
-	smp_timers(&guest, SMP_TIMER_PERIODIC);
-	CHECK(!smp_start_threads(&guest), "no threads");
-	CHECK(smp_timers_set(&guest, SMP_ALIVE_MS), "no timers");
-	CHECK(smp_alive(&guest, SMP_ALIVE_MS), "the guest does not run");
-	return KTAP_PASS;
+	return smp_begin(&guest, VCPUS, SMP_TIMER_PERIODIC);
 }
 
 static enum ktap_result all_move(void)

@@ -50,20 +50,12 @@ static enum ktap_result guest_ready(void)
 {
 	unsigned int i;
 
-	CHECK(smp_host_cpus() > VCPUS, "too few host CPUs");
 	for (i = 0; i < VCPUS; i++)
 		if (own_answer(i) != KTAP_PASS)
 			return KTAP_FAIL;
 	if (loaded(&other, "handlers/uart") != KTAP_PASS)
 		return KTAP_FAIL;
-	CHECK(!smp_create(&guest, VCPUS), "no guest");
-	CHECK(!smp_install(&guest, 0), "no Caretakers");
-	smp_work(&guest, SMP_LOAD);
-	smp_timers(&guest, SMP_TIMER_PERIODIC);
-	CHECK(!smp_start_threads(&guest), "no threads");
-	CHECK(smp_timers_set(&guest, SMP_ALIVE_MS), "no timers");
-	CHECK(smp_alive(&guest, SMP_ALIVE_MS), "the guest does not run");
-	return KTAP_PASS;
+	return smp_begin(&guest, VCPUS, SMP_TIMER_PERIODIC);
 }
 
 /* What each update brings, in turns */

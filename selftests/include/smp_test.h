@@ -18,6 +18,8 @@
 /* CPUs of this host, online or not */
 unsigned int smp_host_cpus(void);
 int smp_install(struct smp_guest *g, uint32_t flags);
+/* A guest with Caretakers whose vCPUs interrupt each other, as soon as all of them do. */
+enum ktap_result smp_begin(struct smp_guest *g, unsigned int nr, enum smp_timer timer);
 /* RAM and VM, then vCPUs one by one. The last one hands all over. */
 int smp_preserve_vm(struct smp_guest *g, int session);
 int smp_preserve_vcpu(struct smp_guest *g, int session, unsigned int i);

@@ -26,6 +26,20 @@ int smp_install(struct smp_guest *g, uint32_t flags)
 	return err;
 }
 
+enum ktap_result smp_begin(struct smp_guest *g, unsigned int nr, enum smp_timer timer)
+{
+	CHECK(nr <= SMP_MAX_VCPUS && nr < smp_host_cpus(), "%u vCPUs on %u host CPUs", nr,
+	      smp_host_cpus());
+	CHECK(!smp_create(g, nr), "no guest");
+	CHECK(!smp_install(g, 0), "no Caretakers");
+	smp_work(g, SMP_LOAD);
+	smp_timers(g, timer);
+	CHECK(!smp_start_threads(g), "no threads");
+	CHECK(smp_timers_set(g, SMP_ALIVE_MS), "no timers");
+	CHECK(smp_alive(g, SMP_ALIVE_MS), "the guest does not run");
+	return KTAP_PASS;
+}
+
 int smp_preserve_vm(struct smp_guest *g, int session)
 {
 	int err = luo_preserve(session, g->vcpu[0].mem_fd, TOKEN_MEM);

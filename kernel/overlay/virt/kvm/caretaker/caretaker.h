@@ -32,6 +32,8 @@ struct liveupdate_flb;
 /* Pages of the isolated page tables: one root, a path for the block, a path per handler set. */
 #define CARETAKER_PT_PAGES	16
 #define CARETAKER_FPU_PAGES	3
+/* How long another change of a vCPU, or of all vCPUs of a link, is waited for. */
+#define CARETAKER_SET_WAIT_MS	10000
 /* The two handler tables stand at the end of the metadata pages. */
 #define CARETAKER_HANDLERS_STRIDE 256
 
@@ -255,7 +257,7 @@ void caretaker_page_release(u64 pa);
 struct kvm_caretaker *caretaker_of(struct kvm_vcpu *vcpu);
 int caretaker_publish(struct kvm_caretaker *ct);
 long caretaker_set(struct kvm_vcpu *vcpu, unsigned long arg);
-int caretaker_set_begin(struct kvm_caretaker *ct);
+int caretaker_set_begin_wait(struct kvm_caretaker *ct, ktime_t end);
 void caretaker_set_end(struct kvm_caretaker *ct);
 void caretaker_stop_ask(struct kvm_caretaker *ct);
 int caretaker_stop_wait(struct kvm_caretaker *ct, bool complete, struct mutex *nest);

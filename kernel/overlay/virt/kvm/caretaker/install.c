@@ -23,8 +23,6 @@
 #include "caretaker.h"
 
 #define CARETAKER_LOG_MAX	(64 * 1024)
-/* How long another change of the vCPU may take. */
-#define SET_WAIT_MS		10000
 
 struct kvm_caretaker *caretaker_of(struct kvm_vcpu *vcpu)
 {
@@ -261,7 +259,7 @@ static void set_remove(struct kvm_caretaker *ct)
 }
 
 /**
- * caretaker_set_end - the change that began with caretaker_set_begin() is over
+ * caretaker_set_end - the change that began with caretaker_set_begin_wait() is over
  * @ct:		the Caretaker
  */
 void caretaker_set_end(struct kvm_caretaker *ct)
@@ -271,13 +269,8 @@ void caretaker_set_end(struct kvm_caretaker *ct)
 	mutex_unlock(&ct->lock);
 }
 
-/**
- * caretaker_set_begin - no one else may change or preserve a vCPU from now on
- * @ct:		its Caretaker
- *
- * Return: 0, -EBUSY when it is preserved, -EAGAIN while someone else is changing it.
- */
-int caretaker_set_begin(struct kvm_caretaker *ct)
+/* Preserve and update exclude each other. */
+static int set_try_begin(struct kvm_caretaker *ct)
 {
 	guard(mutex)(&ct->lock);
 	if (ct->preserved)
@@ -286,6 +279,28 @@ int caretaker_set_begin(struct kvm_caretaker *ct)
 		return -EAGAIN;
 	ct->updating = true;
 	return 0;
+}
+
+/**
+ * caretaker_set_begin_wait - no one else may change or preserve a vCPU from now on
+ * @ct:		its Caretaker
+ * @end:	until when someone else who is changing it is waited for
+ *
+ * Context: may sleep; without vcpu->mutex, which who is waited for may need.
+ * Return: 0, -EBUSY when it is preserved, -ETIMEDOUT, -EINTR when the caller is killed.
+ */
+int caretaker_set_begin_wait(struct kvm_caretaker *ct, ktime_t end)
+{
+	int r;
+
+	while ((r = set_try_begin(ct)) == -EAGAIN) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (ktime_after(ktime_get(), end))
+			return -ETIMEDOUT;
+		msleep(20);
+	}
+	return r;
 }
 
 /* What the new set needs of the vCPU's present Caretaker. Called with vcpu->mutex. */
@@ -309,58 +324,40 @@ static int set_check_state(struct kvm_caretaker *ct, u32 flags, struct caretaker
 	return 0;
 }
 
-/* Another change of the vCPU, or the link of its handlers, is waited for. */
-static int set_begin_wait(struct kvm_caretaker *ct, u32 flags, struct caretaker_log *log)
+static int set_begin(struct kvm_caretaker *ct, u32 flags, struct caretaker_log *log)
 {
-	ktime_t end = ktime_add_ms(ktime_get(), SET_WAIT_MS);
 	int r, why;
 
-	for (;;) {
-		r = caretaker_set_begin(ct);
-		if (r != -EAGAIN)
-			break;
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		if (ktime_after(ktime_get(), end)) {
-			caretaker_log_printf(log, "vCPU %d: another change of its Caretaker does not end: try again\n",
-					     ct->vcpu->vcpu_id);
-			return -EBUSY;
-		}
-		msleep(20);
+	r = caretaker_set_begin_wait(ct, ktime_add_ms(ktime_get(), CARETAKER_SET_WAIT_MS));
+	if (r == -ETIMEDOUT) {
+		caretaker_log_printf(log, "vCPU %d: another change of its Caretaker does not end: try again\n",
+				     ct->vcpu->vcpu_id);
+		return -EBUSY;
 	}
-	why = r ? set_check_state(ct, flags, log) : 0;
+	why = r == -EBUSY ? set_check_state(ct, flags, log) : 0;
 	return why ? why : r;
 }
 
-/*
- * Holds vcpu->mutex on success. A link that moves at this moment finds the vCPU by @link, or has
- * moved before and the set is refused.
- */
+/* Holds vcpu->mutex on success. */
 static int set_stop(struct kvm_caretaker *ct, u32 flags, struct caretaker_block *b,
 		    struct caretaker_handlers *h, struct caretaker_log *log)
 {
-	u64 link = ct->link;
 	int r;
 
-	WRITE_ONCE(ct->link, h ? h->link : 0);
 	if (h && !caretaker_link_current(h)) {
 		caretaker_log_printf(log, "handlers %.16s: their link has moved on to another map: create its link first\n",
 				     h->name);
-		r = -EINVAL;
-		goto err_link;
+		return -EINVAL;
 	}
 	caretaker_stop_ask(ct);
 	r = caretaker_stop_wait(ct, false, NULL);
 	if (r)
-		goto err_link;
+		return r;
 	r = set_check_state(ct, flags, log);
 	if (!r)
 		r = caretaker_trust_check(b ? b : ct->block, h, log);
-	if (!r)
-		return 0;
-	caretaker_go(ct);
-err_link:
-	WRITE_ONCE(ct->link, link);
+	if (r)
+		caretaker_go(ct);
 	return r;
 }
 
@@ -395,17 +392,19 @@ static int set_apply(struct kvm_caretaker *ct, const struct kvm_caretaker_set *s
 	u64 link;
 	int r;
 
-	r = set_begin_wait(ct, set->flags, log);
+	r = set_begin(ct, set->flags, log);
 	if (r)
 		return r;
+	/* A link that moves now finds the vCPU by this, or has moved before: the set is refused. */
 	link = ct->link;
+	WRITE_ONCE(ct->link, h ? h->link : 0);
 	r = set_stop(ct, set->flags, b, h, log);
 	if (!r) {
 		r = set_commit(ct, set, b, h);
-		if (r)
-			WRITE_ONCE(ct->link, link);
 		caretaker_go(ct);
 	}
+	if (r)
+		WRITE_ONCE(ct->link, link);
 	caretaker_set_end(ct);
 	return r;
 }

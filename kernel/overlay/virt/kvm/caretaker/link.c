@@ -9,26 +9,23 @@
  * by one store and goes on. A vCPU that is detached cannot be changed: then none is. One that is
  * lost never runs again and is left alone.
  *
- * Context of all: bpf_struct_ops' update_mutex is held. No wait is longer than LINK_WAIT_MS or
- * until a signal kills the caller, and none comes after the first vCPU has changed.
+ * Context of all: bpf_struct_ops' update_mutex is held. No wait is longer than
+ * CARETAKER_SET_WAIT_MS or until a signal kills the caller, and none comes after the first vCPU
+ * has changed.
  */
 #define pr_fmt(fmt) "kvm_caretaker: " fmt
 
 #include <linux/bpf.h>
 #include <linux/capability.h>
-#include <linux/delay.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include <trace/events/kvm_caretaker.h>
 
 #include "caretaker.h"
 
-/* How long other changes of the vCPUs may take, all together. */
-#define LINK_WAIT_MS	10000
 #define LINK_LOG_BYTES	1024
 
 /* Nests the vcpu->mutex of all vCPUs. Taken under update_mutex alone. */
@@ -93,24 +90,15 @@ static int link_collect(struct kvm_caretaker *ct, void *data)
 
 static int link_begin(struct link_vcpu *v, ktime_t end, struct caretaker_log *log)
 {
-	int r;
+	int r = caretaker_set_begin_wait(v->ct, end);
 
-	for (;;) {
-		r = caretaker_set_begin(v->ct);
-		if (r != -EAGAIN)
-			break;
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		if (ktime_after(ktime_get(), end)) {
-			caretaker_log_printf(log, "another change of it does not end: try again\n");
-			return -EBUSY;
-		}
-		msleep(20);
-	}
 	v->begun = !r;
-	if (r)
+	if (r == -EBUSY)
 		caretaker_log_printf(log, "detached: cancel or adopt it first\n");
-	return r;
+	if (r != -ETIMEDOUT)
+		return r;
+	caretaker_log_printf(log, "another change of it does not end: try again\n");
+	return -EBUSY;
 }
 
 static int link_build(struct link_vcpu *v, struct kvm_caretaker_ops *ops, u64 link,
@@ -167,7 +155,7 @@ static void link_switch(struct link_vcpu *v)
 static int link_prepare(struct list_head *all, struct kvm_caretaker_ops *ops, u64 link,
 			struct link_vcpu **bad, struct caretaker_log *log)
 {
-	ktime_t end = ktime_add_ms(ktime_get(), LINK_WAIT_MS);
+	ktime_t end = ktime_add_ms(ktime_get(), CARETAKER_SET_WAIT_MS);
 	struct link_vcpu *v, *next;
 	int r;
 
