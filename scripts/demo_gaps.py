@@ -62,6 +62,11 @@ class Gap:
     def gap_ns(self):
         return self.ns(self.kick - self.run)
 
+    def steps_of(self, vcpu):
+        """From when to when the two steps of the handover kept a vCPU, by the stamps"""
+        return {"preserve": (self.old[vcpu]["tsc_stop"], self.old[vcpu]["tsc_run"]),
+                "adopt": (self.new[vcpu]["tsc_kick"], self.new[vcpu]["tsc_adopt"])}
+
     def phase(self, delta, at):
         """The phase in which most of the delta lies"""
         begin = at - delta

@@ -24,6 +24,8 @@ def text_runs(runs):
     row("handover pause (largest TSC delta)", lambda r, s, d: human(s["max_pause_ns"]))
     for p in ("preserve", "gap", "adopt"):
         row("  of it in " + p, lambda r, s, d: human(d["pause_ns_by_phase"].get(p, 0)))
+    row("  over the steps at preserve, adoption", lambda r, s, d: ", ".join(
+        human(ns) for ns in s["step_pause_ns"].values()) or "-")
     row("noise: largest delta before", lambda r, s, d: human(d["noise_before_ns"]))
     row("time without a kernel (gap)", lambda r, s, d: human(d["gap_ns"]))
     row("loops/s before", lambda r, s, d: "{:,}".format(s["loops_before_per_s"]))
@@ -163,12 +165,13 @@ def text_targets(report):
             took = sum(t[k] for k in ("bpf_verifier_ns", "stage2_ns", "compile_ns", "install_ns"))
             goals.append(("handlers verified, compiled, installed in <= 50 ms (is %.1f; loading the object "
                           "took %.1f more)" % (took / 1e6, (t["total_ns"] - took) / 1e6), 0 < took <= 50e6))
-        still = {w: max((v[w + "_ns"] for v in h["vcpus"]), default=0) for w in ("preserve", "adopt")}
         base = max((r["max_pause_ns"] for r in report["runs"] if r["name"] == "baseline"), default=0)
-        longest = max(still.values())
+        step = h["step_pause_ns"]
+        longest = max(step.values(), default=0)
         if longest and base:
-            goals.append(("by the steps' stamps still <= 5 ms (is %.2f at preserve, %.2f at adoption), and <= 1/500 of "
-                          "the baseline (is 1/%d)" % (still["preserve"] / 1e6, still["adopt"] / 1e6, base / longest),
+            goals.append(("TSC distance over a step of the handover <= 5 ms (is %.2f at preserve, %.2f at adoption) and "
+                          "<= 1/500 of the baseline's pause (is 1/%d)" % (
+                              step["preserve"] / 1e6, step["adopt"] / 1e6, base / longest),
                           longest <= 5e6 and base >= 500 * longest))
     if "ratio_pause_baseline_over_handler" in report:
         ratio = report["ratio_pause_baseline_over_handler"]

@@ -64,6 +64,7 @@ class Made:
         self.mem = {n: (EMPTY_KB - 5000, EMPTY_KB) for n in range(2, gaps + 2)}
         self.mem.update({gaps + 2: (EMPTY_KB,), gaps + 3: (EMPTY_KB,)})
         self.latency = {0: [], 1: []}   # (ms, ms at which it ended, against START) of each CPU
+        self.distances = {}             # of TSC readings: end of the slice in ms: (ms, ms at which it ended)
         self.boxes = {}                 # stage: so many of the latencies are in its mailbox
         self.clock = [5, 0, 0, 10, 20]
         self.dmesg = []
@@ -121,7 +122,9 @@ class Made:
                            len(self.dmesg), *[0] * 15)
         data = bytearray(NR_RING * 32)
         for i, t in enumerate(times):
-            struct.pack_into("<4Q", data, i * 32, (t + OFFSET) % (1 << 64), (t - times[0]) // MS, 0, 0)
+            ms, at = self.distances.get((t - START) // MS, (0, 0))
+            struct.pack_into("<4Q", data, i * 32, (t + OFFSET) % (1 << 64), (t - times[0]) // MS, ms * MS,
+                             (START + at * MS + OFFSET) % (1 << 64))
         cpus = [self.cpu(self.latency[c][:n]) for c in (0, 1)]
         return (head + bytes(NR_HIST * 8) + bytes(data) + b"".join(cpus) +
                 bytes((NR_CPUS - 2) * len(cpus[0])))
@@ -207,6 +210,21 @@ def what_the_ring_lost_is_in_the_mailbox_of_an_earlier_kernel():
     m.latency[0] = [(90, 5000)] + [(1, 20000 + i) for i in range(NR_CPU_RING + 10)]
     m.boxes = {1: 1, 2: 4}
     T.check_equal(m.judged()["guest_cpus"][0]["latency_ns"]["gap"], 90 * MS)
+
+
+def steps_of_the_handover_are_told_from_the_machines_delays():
+    m = Made("smp", gaps=2)
+    # The steps are from 1 to 4 and from 10000 to 10002; of the second gap from 40001 and 50000 on
+    m.distances = {500: (30, 32), 3000: (80, 2800), 10500: (7, 10008), 20000: (90, 19900),
+                   40500: (6, 40010), 50500: (8, 50009), 60000: (95, 59900)}
+    m.write()
+    r = T.run(os.path.join(TOP, "scripts/demo-report"), m.base, m.name)
+    with open(os.path.join(m.base, "report.json")) as f:
+        got = json.load(f)["runs"][0]
+    T.check_equal(got["step_pause_ns"], {"preserve": 30 * MS, "adopt": 8 * MS})
+    T.check_equal(got["max_pause_ns"], 80 * MS)
+    assert b"over the steps at preserve, adoption  30 ms, 8 ms" in r.stdout, r.stdout
+    T.check_equal(Made().judged()["step_pause_ns"], {})
 
 
 def round_trips_are_counted_in_the_gap():

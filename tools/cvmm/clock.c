@@ -152,19 +152,27 @@ int clock_restore(struct vm *vm)
 }
 
 /**
- * clock_settle() - look again when the vCPUs are adopted, before they run in KVM
- * @vm: VM after clock_restore()
- *
- * Corrects only what has grown since: the guest stands still.
+ * clock_look() - see how far kvmclock is off the guest's own line
+ * @vm: VM after clock_restore(); @vm->clock_error is set
  */
-void clock_settle(struct vm *vm)
+void clock_look(struct vm *vm)
 {
 	struct kvm_clock_data c;
 	uint64_t tsc;
 
-	if (clock_get(vm, &c, &tsc))
-		return;
-	vm->clock_error = c.clock - clock_at(vm, tsc);
+	if (!clock_get(vm, &c, &tsc))
+		vm->clock_error = c.clock - clock_at(vm, tsc);
+}
+
+/**
+ * clock_settle() - look again right before the vCPUs are adopted
+ * @vm: VM after clock_restore()
+ *
+ * Corrects only what has grown since. Not after the adoption: the guest may have read the clock.
+ */
+void clock_settle(struct vm *vm)
+{
+	clock_look(vm);
 	if (vm->clock_error < 0 || vm->clock_error > SETTLED_NS)
 		clock_tune(vm, SETTLE_TRIES, SETTLED_NS);
 }

@@ -237,6 +237,8 @@ int control_loop(struct vm *vm)
 	if (vm->serial.console == STDOUT_FILENO)
 		p[3].fd = STDIN_FILENO;
 	failed = threads_start(vm);
+	if (!failed && vm->resumed)
+		handover_adopt_wait(vm);
 	if (!failed && vm->resumed && vm->ended == VCPU_ALIVE)
 		handover_finish(vm);
 	while (!failed && !quit) {

@@ -87,6 +87,7 @@ struct vm;
  * @ready: the thread is about to run the vCPU for the first time, or has ended
  * @paused: the thread is out of KVM_RUN because of VCPU_PAUSE
  * @detached: the last KVM_RUN said EBUSY
+ * @adopting: the thread runs it for the first time since it is in this kernel
  * @tsc_khz: guest TSC frequency as last read; the ioctl would wait for KVM_RUN to return
  * @tsc_offset: guest TSC minus host TSC as last read or set
  * @adopted: host TSC when the vCPU was out of the Caretaker of the old kernel
@@ -106,6 +107,7 @@ struct vcpu {
 	bool ready;
 	bool paused;
 	bool detached;
+	bool adopting;
 	uint32_t tsc_khz;
 	uint64_t tsc_offset;
 	uint64_t adopted;
@@ -184,10 +186,9 @@ struct options {
  * @ended: why the first thread ended, VCPU_ALIVE as long as all run
  * @caretaker: one is installed on each vCPU
  * @may_stop: preserve may stop the vCPUs instead
- * @adopt_lock: for the fields below, and with @adopt_cond for the threads that meet
- * @adopt_left: vCPUs that are not adopted yet
- * @adopt_error: one of them cannot be, or 0
- * @adopt_done: nothing is left to do before the guest may run in KVM
+ * @adopt_lock: for what is done once when the vCPUs are adopted
+ * @adopt_done: that was done, under @adopt_lock
+ * @adopt_failed: a vCPU could not be adopted
  * @replay_next: console bytes of the handlers' state that were replayed
  * @may_carry: the vCPUs still have the state of the old kernel's handlers, which can be read
  * @carried_bytes: of the state that the handlers in this kernel went on from
@@ -211,10 +212,8 @@ struct vm {
 	bool may_stop;
 	bool resumed;
 	pthread_mutex_t adopt_lock;
-	pthread_cond_t adopt_cond;
-	unsigned int adopt_left;
-	int adopt_error;
 	bool adopt_done;
+	bool adopt_failed;
 	struct install_times times;
 	struct cvmm_state_past past;
 	int64_t clock_error;
@@ -280,7 +279,7 @@ int threads_start(struct vm *vm);
 void threads_pause(struct vm *vm);
 void threads_unpause(struct vm *vm);
 void threads_stop(struct vm *vm);
-void thread_kick(struct vcpu *v);
+void thread_call_back(struct vcpu *v);
 
 /* serial.c */
 void serial_init(struct serial *s, int vm_fd, int console);
@@ -309,6 +308,7 @@ int state_restore(struct vm *vm);
 int clock_save(struct vm *vm, struct cvmm_state *s);
 int clock_restore(struct vm *vm);
 void clock_settle(struct vm *vm);
+void clock_look(struct vm *vm);
 
 /* handover.c */
 int handover_detach(struct vm *vm, char *why, size_t size);
@@ -317,7 +317,10 @@ int handover_cancel(struct vm *vm, char *why, size_t size);
 
 /* resume.c */
 int handover_resume(struct vm *vm);
-int handover_adopt(struct vcpu *v);
+void handover_adopt(struct vcpu *v);
+void handover_came(struct vcpu *v);
+void handover_adopt_fail(struct vcpu *v);
+void handover_adopt_wait(struct vm *vm);
 int handover_finish(struct vm *vm);
 
 /* rehearse.c */

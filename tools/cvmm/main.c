@@ -188,7 +188,6 @@ static int do_vm(struct options *opt, bool run)
 	static struct vm vm = {
 		.kvm_fd = -1, .fd = -1, .ram_fd = -1, .state_fd = -1, .signal_fd = -1,
 		.adopt_lock = PTHREAD_MUTEX_INITIALIZER,
-		.adopt_cond = PTHREAD_COND_INITIALIZER,
 	};
 	int status = EXIT_RUNTIME;
 	int console = console_open(opt->console);

@@ -7,11 +7,13 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "cvmm.h"
 #include "state.h"
 
 #define FINISH_NICER	15
+#define ADOPT_LOOK_NS	1000000
 
 static int retrieve(struct vm *vm, uint64_t token, const char *what, int *fd)
 {
@@ -96,92 +98,32 @@ static bool is_adopted(struct vcpu *v)
 	return !caretaker_get_info(v->fd, &info) && !(info.flags & KVM_CARETAKER_INFO_ORPHAN);
 }
 
-static bool told_to_end(struct vcpu *v)
-{
-	bool end;
-
-	pthread_mutex_lock(&v->lock);
-	end = v->want == VCPU_QUIT;
-	pthread_mutex_unlock(&v->lock);
-	return end || __atomic_load_n(&v->vm->adopt_error, __ATOMIC_ACQUIRE);
-}
-
-/*
- * The first KVM_RUN waits until all vCPUs' threads have come so far, then the kernel adopts all of
- * them together and returns before it enters the guest. A signal may interrupt the wait.
- */
-static int adopt_run(struct vcpu *v)
-{
-	int e;
-
-	do {
-		v->run->immediate_exit = 1;
-		e = ioctl(v->fd, KVM_RUN, 0) < 0 ? errno : 0;
-		if (is_adopted(v) && (e == EINTR || e == EAGAIN))
-			return 0;
-	} while ((e == EINTR || e == EAGAIN) && !told_to_end(v));
-	if (e == EINTR || e == EAGAIN)
-		return -ECANCELED;
-	err("vCPU %u: adopt: %s", v->id, e ? caretaker_strerror(e) : "it ran");
-	return -EIO;
-}
-
-/* What is to be done once, while all vCPUs are adopted and none runs. */
+/* What is left to do once all vCPUs are adopted, before user space serves the first exit of one. */
 static void adopt_complete(struct vm *vm)
 {
 	char why[512];
 
 	vm->stamps.adopted = rdtsc();
 	vm->past.kexecs++;
-	clock_settle(vm);
+	clock_look(vm);
 	serial_irq_refresh(&vm->serial);
 	if (replay_all(vm, why, sizeof(why)))
 		err("%s", why);
 	vm->stamps.replayed = rdtsc();
 	vm->caretaker = false;	/* ended by the adoption */
 	vm->may_carry = true;
+	vm->adopt_done = true;
 }
 
-/* One vCPU cannot be adopted: the others' threads must not wait for it. */
-static void adopt_fail(struct vcpu *v, int error)
+static void adopt_complete_once(struct vm *vm)
 {
-	struct vm *vm = v->vm;
-	unsigned int i;
-
 	pthread_mutex_lock(&vm->adopt_lock);
-	__atomic_store_n(&vm->adopt_error, error, __ATOMIC_RELEASE);
-	pthread_cond_broadcast(&vm->adopt_cond);
-	pthread_mutex_unlock(&vm->adopt_lock);
-	for (i = 0; i < vm->nr_vcpus; i++) {
-		if (vm->vcpu[i].started && i != v->id)
-			thread_kick(&vm->vcpu[i]);
-	}
-}
-
-/* The threads meet here: the last one completes the adoption for all. */
-static int adopt_meet(struct vcpu *v)
-{
-	struct vm *vm = v->vm;
-	uint64_t offset;
-	int ret;
-
-	v->adopted = rdtsc();
-	v->run->immediate_exit = 0;
-	vcpu_tsc_offset(v, KVM_GET_DEVICE_ATTR, &offset);
-	pthread_mutex_lock(&vm->adopt_lock);
-	if (!--vm->adopt_left) {
+	if (!vm->adopt_done)
 		adopt_complete(vm);
-		vm->adopt_done = true;
-		pthread_cond_broadcast(&vm->adopt_cond);
-	}
-	while (!vm->adopt_done && !vm->adopt_error)
-		pthread_cond_wait(&vm->adopt_cond, &vm->adopt_lock);
-	ret = vm->adopt_error;
 	pthread_mutex_unlock(&vm->adopt_lock);
-	return ret;
 }
 
-/* Most of what the handlers absorbed, while the guest still runs in the Caretaker. */
+/* Most of what is left by the gap, while the guest still runs in the Caretaker. */
 static void adopt_prepare(struct vm *vm)
 {
 	char why[512];
@@ -189,30 +131,103 @@ static void adopt_prepare(struct vm *vm)
 	if (replay_absorbed(vm, why, sizeof(why)))
 		err("%s", why);
 	vm->beat_adopt = __atomic_load_n(&vm_mailbox(vm)->loops, __ATOMIC_ACQUIRE);
+	clock_settle(vm);
 }
 
 /**
- * handover_adopt() - take a vCPU out of the Caretaker, together with all others of the VM
+ * handover_adopt() - be ready to take a vCPU out of the Caretaker
  * @v: vCPU of a VM after handover_resume()
  *
- * Called by each vCPU's thread. Without a Caretaker there is nothing to adopt.
- *
- * Return: 0 or a negative errno; the reason is on stderr.
+ * Called by each vCPU's thread. Its first KVM_RUN waits until all threads have come so far; then
+ * the kernel adopts all vCPUs together and each goes on in the guest, without a way through user
+ * space: what that has to do can wait, the guest should not. Without a Caretaker there is nothing
+ * to adopt.
  */
-int handover_adopt(struct vcpu *v)
+void handover_adopt(struct vcpu *v)
 {
-	int ret;
+	struct vm *vm = v->vm;
 
-	if (!(v->vm->state->flags & CVMM_STATE_CARETAKER))
-		return 0;
+	if (!vm->resumed || !(vm->state->flags & CVMM_STATE_CARETAKER))
+		return;
+	__atomic_store_n(&v->adopting, true, __ATOMIC_RELEASE);
 	if (!v->id)
-		adopt_prepare(v->vm);
-	ret = adopt_run(v);
-	if (ret) {
-		adopt_fail(v, ret);
-		return ret;
+		adopt_prepare(vm);
+}
+
+/**
+ * handover_came() - a vCPU that was to be adopted is back from KVM_RUN
+ * @v: vCPU after handover_adopt()
+ *
+ * Called by the vCPU's thread before it looks at the exit: the guest's next byte has to come after
+ * those that were absorbed.
+ */
+void handover_came(struct vcpu *v)
+{
+	uint64_t offset;
+
+	if (!is_adopted(v))
+		return;
+	adopt_complete_once(v->vm);
+	vcpu_tsc_offset(v, KVM_GET_DEVICE_ATTR, &offset);
+	__atomic_store_n(&v->adopting, false, __ATOMIC_RELEASE);
+}
+
+/**
+ * handover_adopt_fail() - the thread of a vCPU ends
+ * @v: vCPU after handover_adopt()
+ *
+ * When it was not adopted the others' threads must not wait for it.
+ */
+void handover_adopt_fail(struct vcpu *v)
+{
+	struct vm *vm = v->vm;
+	unsigned int i;
+
+	if (!__atomic_load_n(&v->adopting, __ATOMIC_ACQUIRE))
+		return;
+	__atomic_store_n(&vm->adopt_failed, true, __ATOMIC_RELEASE);
+	for (i = 0; i < vm->nr_vcpus; i++) {
+		if (vm->vcpu[i].started && i != v->id)
+			thread_call_back(&vm->vcpu[i]);
 	}
-	return adopt_meet(v);
+}
+
+static bool adopt_waits(struct vcpu *v)
+{
+	return __atomic_load_n(&v->adopting, __ATOMIC_ACQUIRE) && v->ended == VCPU_ALIVE &&
+	       !__atomic_load_n(&v->vm->adopt_failed, __ATOMIC_ACQUIRE);
+}
+
+/**
+ * handover_adopt_wait() - wait until all vCPUs are adopted, and complete that
+ * @vm: VM whose vCPUs' threads run
+ *
+ * Not by a condition that the threads signal: they go from the Caretaker to the guest directly.
+ */
+void handover_adopt_wait(struct vm *vm)
+{
+	const struct timespec pause = { .tv_nsec = ADOPT_LOOK_NS };
+	unsigned int i;
+
+	for (i = 0; i < vm->nr_vcpus; i++) {
+		struct vcpu *v = &vm->vcpu[i];
+
+		while (adopt_waits(v) && !is_adopted(v))
+			nanosleep(&pause, NULL);
+		if (adopt_waits(v))
+			v->adopted = rdtsc();
+	}
+	for (i = 0; i < vm->nr_vcpus; i++) {
+		struct vcpu *v = &vm->vcpu[i];
+
+		if (!adopt_waits(v))
+			continue;
+		adopt_complete_once(vm);
+		/* It may stay in the guest: let it come back once. */
+		thread_call_back(v);
+		while (adopt_waits(v))
+			nanosleep(&pause, NULL);
+	}
 }
 
 /**
@@ -254,7 +269,6 @@ int handover_resume(struct vm *vm)
 	if (ret)
 		return ret;
 	warm_up(vm->kvm_fd);
-	vm->adopt_left = vm->nr_vcpus;
 	vm->stamps.restored = rdtsc();
 	return 0;
 }

@@ -67,22 +67,26 @@ static bool may_run(struct vcpu *v)
 /* One KVM_RUN. Returns true when the vCPU ends. */
 static bool run_once(struct vcpu *v)
 {
-	if (!ioctl(v->fd, KVM_RUN, 0))
+	int e = ioctl(v->fd, KVM_RUN, 0) < 0 ? errno : 0;
+
+	if (v->adopting && (!e || e == EINTR || e == EAGAIN))
+		handover_came(v);
+	switch (e) {
+	case 0:
 		return vcpu_exit(v);
-	switch (errno) {
 	case EINTR:
 	case EAGAIN:
-		return false;
+		return v->adopting && __atomic_load_n(&v->vm->adopt_failed, __ATOMIC_ACQUIRE);
 	case EBUSY:
 		detached_wait(v);
 		return false;
 	}
-	err("vCPU %u: KVM_RUN: %s", v->id, strerror(errno));
+	err("vCPU %u: %s: %s", v->id, v->adopting ? "adopt" : "KVM_RUN", caretaker_strerror(e));
 	v->ended = VCPU_ENDED_ERROR;
 	return true;
 }
 
-/* Wakes nobody: after an adoption the guest stands still until this thread is in KVM_RUN. */
+/* Wakes nobody: a guest that is to be adopted waits for the last of these threads. */
 static void ready_set(struct vcpu *v)
 {
 	__atomic_store_n(&v->ready, true, __ATOMIC_RELEASE);
@@ -127,13 +131,13 @@ static void *thread_main(void *arg)
 	struct vcpu *v = arg;
 
 	thread_pin(v);
-	if (v->vm->resumed && handover_adopt(v))
-		v->ended = VCPU_ENDED_ERROR;
+	handover_adopt(v);
 	ready_set(v);
 	while (v->ended == VCPU_ALIVE && may_run(v)) {
 		if (run_once(v))
 			break;
 	}
+	handover_adopt_fail(v);
 	end_set(v);
 	return NULL;
 }
@@ -193,11 +197,14 @@ int threads_start(struct vm *vm)
 }
 
 /**
- * thread_kick() - interrupt what a vCPU's thread is waiting for in the kernel
+ * thread_call_back() - let a vCPU's thread come back from KVM_RUN once
  * @v: vCPU with a thread
  */
-void thread_kick(struct vcpu *v)
+void thread_call_back(struct vcpu *v)
 {
+	pthread_mutex_lock(&v->lock);
+	v->run->immediate_exit = 1;
+	pthread_mutex_unlock(&v->lock);
 	pthread_kill(v->thread, KICK_SIGNAL);
 }
 
@@ -209,7 +216,7 @@ static void thread_tell(struct vcpu *v, enum vcpu_want want)
 	v->run->immediate_exit = 1;
 	pthread_cond_broadcast(&v->cond);
 	pthread_mutex_unlock(&v->lock);
-	thread_kick(v);
+	pthread_kill(v->thread, KICK_SIGNAL);
 }
 
 /**

@@ -168,31 +168,10 @@ static int warm_create(struct warm *w, int kvm_fd)
 	return ret ? ret : warm_registers(w);
 }
 
-/* What cvmm calls between the adoption and the first entry */
-static void warm_calls(struct warm *w)
-{
-	struct kvm_irq_level irq = { .irq = IRQ_COM1 };
-	struct kvm_clock_data clock = { 0 };
-	uint64_t offset;
-	struct kvm_device_attr attr = {
-		.group = KVM_VCPU_TSC_CTRL,
-		.attr = KVM_VCPU_TSC_OFFSET,
-		.addr = (uintptr_t)&offset,
-	};
-
-	w->run->immediate_exit = 1;
-	ioctl(w->vcpu, KVM_RUN, 0);
-	w->run->immediate_exit = 0;
-	ioctl(w->vcpu, KVM_GET_DEVICE_ATTR, &attr);
-	ioctl(w->vm, KVM_GET_CLOCK, &clock);
-	ioctl(w->vm, KVM_IRQ_LINE, &irq);
-}
-
 static int warm_run(struct warm *w)
 {
 	unsigned int i;
 
-	warm_calls(w);
 	for (i = 0; i < WARM_MAX_EXITS; i++) {
 		if (ioctl(w->vcpu, KVM_RUN, 0) < 0 && errno != EINTR && errno != EAGAIN)
 			return -errno;

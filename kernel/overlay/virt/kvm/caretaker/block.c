@@ -141,7 +141,7 @@ static int block_map_isolated(struct caretaker_block *b, struct page *kvm_vmcb)
 	unsigned int i, nr = block_mapped_pages(b);
 	int r;
 
-	b->pt_used = 1;
+	b->pt_used = BIT(0);
 	for (i = 1; i < nr; i++) {
 		u64 prot = block_prot(b, i);
 

@@ -56,7 +56,7 @@ struct liveupdate_flb;
  * @msrpm:	MSR permission map, two pages
  * @iopm:	I/O permission map, three pages
  * @pt:		isolated page tables
- * @pt_used:	used pages of @pt
+ * @pt_used:	pages of @pt that are in use, one bit each
  * @va:		the block's pages at the address where the payload runs; NULL for a block that
  *		came from another kernel
  * @va_pages:	pages of that mapping
@@ -100,7 +100,7 @@ struct caretaker_block {
 	void *msrpm;
 	void *iopm;
 	u64 *pt;
-	unsigned int pt_used;
+	unsigned long pt_used;
 	void *va;
 	unsigned int va_pages;
 	u64 va_vmcb;
