@@ -47,7 +47,7 @@ def text_runs(runs):
 
 
 def text_exits(run):
-    exits = run.exits("gap_exits")
+    exits = run.gap_exits()
     if not exits:
         return []
     total = {}
@@ -203,6 +203,6 @@ def make_text(report, runs, guest):
     lines += text_runs(runs) + text_clocks(runs)
     for r in runs:
         lines += text_vcpus(r) + text_gaps(r) + text_software(r)
-        lines += text_past(r) if r.no_loop or r.name == "smp" else []
+        lines += text_past(r) if r.no_loop or r.name in ("smp", "handler") else []
         lines += text_exits(r) + text_tools(r)
     return lines + text_targets(report)

@@ -286,6 +286,18 @@ def counters_of_the_soak_are_reported():
     assert "3 updates, 2 cancels, 2 kexecs" in m.text, m.text
 
 
+def exits_of_a_rehearsal_are_not_of_the_gap():
+    m = Made()
+    for v, before, after in ((0, 5, 12), (1, 9, 9)):
+        e = {"reason": 0x72, "served_by": "native"}
+        m.before[0]["vcpus"][v]["telemetry"]["gap_exits"] = [dict(e, count=before)]
+        m.vcpu(0, v)["gap_exits"] = [dict(e, count=after)]
+    m.put("ctop-gap.ndjson", "".join(json.dumps({
+        "type": "exit", "index": 0x72, "native": n, "handler": 0, "kvm": 0, "blocked": 0}) + "\n" for n in (12, 9)))
+    T.check_equal(m.judged()["exits"], [
+        {"vcpu": 0, "reason": "CPUID", "served_by": "native", "count": 7}])
+
+
 def rehearsal_is_reported():
     m = Made()
     m.put("rehearse.json", {"detached_ns": 3000000000, "blocked_exits": 4, "blocked": [

@@ -14,6 +14,7 @@
 
 #define FINISH_NICER	15
 #define ADOPT_LOOK_NS	1000000
+#define ADOPT_REST_NS	20000000
 
 static int retrieve(struct vm *vm, uint64_t token, const char *what, int *fd)
 {
@@ -207,6 +208,7 @@ static bool adopt_waits(struct vcpu *v)
 void handover_adopt_wait(struct vm *vm)
 {
 	const struct timespec pause = { .tv_nsec = ADOPT_LOOK_NS };
+	const struct timespec rest = { .tv_nsec = ADOPT_REST_NS };
 	unsigned int i;
 
 	for (i = 0; i < vm->nr_vcpus; i++) {
@@ -217,6 +219,8 @@ void handover_adopt_wait(struct vm *vm)
 		if (adopt_waits(v))
 			v->adopted = rdtsc();
 	}
+	/* Nothing of the rest is urgent, and the guest's first moments in KVM are. */
+	nanosleep(&rest, NULL);
 	for (i = 0; i < vm->nr_vcpus; i++) {
 		struct vcpu *v = &vm->vcpu[i];
 

@@ -325,6 +325,7 @@ int caretaker_svm_can_export(struct kvm_vcpu *vcpu, const char **why);
 int caretaker_svm_export(struct kvm_vcpu *vcpu, struct caretaker_block *b, u64 npt_root,
 			 const char **why);
 void caretaker_svm_unexport(struct kvm_vcpu *vcpu, struct caretaker_block *b);
+int caretaker_svm_first_run(struct kvm_vcpu *vcpu);
 int caretaker_svm_can_import(struct kvm_vcpu *vcpu, struct caretaker_block *b, const char **why);
 int caretaker_svm_import(struct kvm_vcpu *vcpu, struct caretaker_block *b);
 u32 caretaker_svm_event(const struct caretaker_block *b);

@@ -347,6 +347,9 @@ int caretaker_vm_adopt(struct caretaker_vm *vm, struct kvm_caretaker *ct)
 		pr_err("vCPU %d: not adopted, it runs on: %s\n", ct->vcpu->vcpu_id, why);
 		return r;
 	}
+	r = caretaker_svm_first_run(ct->vcpu);
+	if (r)
+		return r;
 	if (group_arrive(vm, &round)) {
 		group_launch(vm);
 	} else {

@@ -16,6 +16,7 @@
 #include "../../../../virt/kvm/caretaker/caretaker.h"
 
 #include "lapic.h"
+#include "mmu.h"
 #include "regs.h"
 #include "svm.h"
 #include "svm_ops.h"
@@ -188,6 +189,20 @@ static void import_lapic(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 		kvm_set_lapic_tscdeadline_msr(vcpu, ccb->timer_expiry ?
 					      ccb->timer_expiry + vcpu->arch.l1_tsc_offset : 0);
 	kvm_set_cr8(vcpu, gap->control.int_ctl & V_TPR_MASK);
+}
+
+/**
+ * caretaker_svm_first_run - what KVM does once when a VM first runs
+ * @vcpu:	a vCPU of it, its guest still in the Caretaker
+ *
+ * It creates a thread. At the KVM_RUN that adopts the guest would stand still meanwhile.
+ *
+ * Context: task of the VMM, may sleep.
+ * Return: 0 or what KVM_RUN would fail with.
+ */
+int caretaker_svm_first_run(struct kvm_vcpu *vcpu)
+{
+	return kvm_mmu_post_init_vm(vcpu->kvm);
 }
 
 static int import_fpu(struct kvm_vcpu *vcpu, struct caretaker_block *b)
