@@ -68,19 +68,9 @@
 #define CTV_ADDR_MAX		0xfffffdffffffffffULL
 #endif
 
-/* What code of kernel functions needs to know of struct kvm_caretaker_exit and its memory. */
-#define CTV_EXIT_REQUESTS	0xc8
-#define CTV_EXIT_IRR		0xd0
-#define CTV_EXIT_EMIT_SIZE	0xcc
-#define CTV_EXIT_EMIT		0x100
-#define CTV_REQUEST_IRQ		1
-#define CTV_REQUEST_EMIT	2
-#define CTV_EMIT_SIZE		64
-#define CTV_FIRST_VECTOR	16
-#define CTV_LAST_VECTOR		255
+/* Memory of bpf_caretaker_scratch(): KVM_CARETAKER_SCRATCH_SLOTS, KVM_CARETAKER_SCRATCH_SIZE. */
 #define CTV_SCRATCH_SLOTS	16U
-#define CTV_SCRATCH_SHIFT	8	/* log2 of the bytes of a slot */
-#define CTV_SCRATCH_SIZE	(1U << CTV_SCRATCH_SHIFT)
+#define CTV_SCRATCH_SIZE	256U
 #define CTV_SCRATCH_BYTES	(CTV_SCRATCH_SLOTS * CTV_SCRATCH_SIZE)
 
 /* Result of compiled code that ran out of fuel: KVM_CARETAKER_FUEL. */
@@ -132,7 +122,8 @@ struct ctv_map {
  * @saved:	check: bit n set: rn (r6 to r9) has to be saved
  * @calls:	check: it calls other functions
  * @frame:	check: bytes of native stack that it uses itself, return address included
- * @pushes:	check: bytes on top of that in the midst of an instruction, not of a call
+ * @pushes:	check: bytes on top of that in the midst of an instruction: a division, a call of a
+ *		kernel function, not of a local one
  * @depth:	check: bytes of native stack over its deepest chain
  * @bpf_depth:	check: bytes of BPF stack over its deepest chain
  * @height:	check: frames over its deepest chain
@@ -203,7 +194,9 @@ struct ctv_prog {
  * @scratch:	caller, before emit, when @used has it: where CTV_SCRATCH_BYTES will be, like the
  *		@win of a map
  * @used:	check: bit n set: kernel function n is called
- * @text:	size: bytes of code; the layout goes on at the next page
+ * @code:	size: bytes of code of the handlers; that of kernel functions follows
+ * @kfunc_off:	size: offset in the image of each kernel function that @used has
+ * @text:	size: bytes of code in all; the layout goes on at the next page
  * @bad_prog:	on refusal: index of the handler
  * @refusal:	on refusal: the reason
  */
@@ -216,6 +209,8 @@ struct ctv_set {
 	u32 budget;
 	u32 scratch;
 	u32 used;
+	u32 code;
+	u32 kfunc_off[CTV_NR_KFUNCS];
 	u32 text;
 	u32 bad_prog;
 	struct ctv_refusal refusal;
@@ -373,6 +368,20 @@ u32 ctv_insn_cost(const struct ctv_prog *p, const struct ctv_insn *insn);
 enum ctv_kfunc ctv_kfunc_find(const s32 *kfuncs, const struct ctv_insn *insn);
 const char *ctv_kfunc_name(enum ctv_kfunc kfunc);
 u32 ctv_kfunc_cost(enum ctv_kfunc kfunc);
+
+/**
+ * struct ctv_kfunc_code - a kernel function as it is put into images, at any address
+ * @bytes:	its code; it uses no stack and changes no register but those that a call loses
+ * @size:	bytes
+ * @path:	instructions that it executes at most, its return included
+ */
+struct ctv_kfunc_code {
+	const u8 *bytes;
+	u32 size;
+	u32 path;
+};
+
+const struct ctv_kfunc_code *ctv_kfunc_code(enum ctv_kfunc kfunc);
 
 /* The rest is between the passes. */
 int ctv_scan_prog(struct ctv_set *set, struct ctv_prog *p);

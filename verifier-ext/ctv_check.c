@@ -3,9 +3,11 @@
  * Check of compiled code, independent of the compiler: decodes the whole image from the first
  * to the last byte and accepts only what a handler may contain. Ensures that
  *  - all code is on the list of instructions below, none of it privileged or indirect;
- *  - each jump and call goes to the start of an instruction within the image;
+ *  - each jump and call goes to the start of an instruction of the handlers, or is a call of a
+ *    kernel function that the set uses, for scratch memory with the address of just that;
+ *  - the code of these functions, behind that of the handlers, is what was built and looked at then
+ *    (kfunc-blob.sh), byte by byte;
  *  - RIP-relative addresses lie in the memory of a map, or are that of the scratch memory;
- *  - bits of unknown number are set only in the interrupts that the exit context asks for;
  *  - rsp, r9 (stack pointer at entry) and r12 (fuel) change only in the agreed forms, and there is
  *    less fuel afterwards;
  *  - no way through the code comes round without paying fuel: with the jumps left out that do pay
@@ -17,7 +19,7 @@
 struct check {
 	struct ctv_set *set;
 	const u8 *text;
-	u32 size;
+	u32 size;	/* of the handlers' code */
 	u32 pos;
 	u32 start;	/* of the instruction being decoded */
 	u8 rex;
@@ -38,6 +40,7 @@ struct check {
 #define MARK_OPEN	16	/* on the path of the search; its first way out was followed */
 #define MARK_OPEN2	32	/* both were */
 #define MARK_DONE	64
+#define MARK_BOUND	128	/* belongs to the instruction before: nothing may jump there */
 
 /* operands of an opcode */
 enum check_form {
@@ -82,10 +85,37 @@ static bool check_target(struct check *c, s32 rel)
 	return true;
 }
 
+/* The call that begins at @c->start comes right after: lea rcx, scratch(rip) */
+static bool check_scratch_arg(struct check *c)
+{
+	static const u8 lea[] = { 0x48, 0x8d, 0x0d };
+	u32 at = c->start - 7, rel;
+
+	if (c->start < 7 || c->len[at] != 7 || memcmp(c->text + at, lea, sizeof(lea)))
+		return false;
+	memcpy(&rel, c->text + at + 3, sizeof(rel));
+	c->marks[c->start] |= MARK_BOUND;
+	return c->start + rel == ctv_align(c->set->text, CTV_PAGE) + c->set->scratch;
+}
+
+/* A call: within the handlers, or of a kernel function, which has no way back but to here. */
+static bool check_call(struct check *c, s32 rel)
+{
+	const struct ctv_set *set = c->set;
+	u32 target = c->pos + (u32)rel, n;
+
+	if (target < c->size)
+		return check_target(c, rel);
+	for (n = 0; n < CTV_NR_KFUNCS; n++)
+		if (set->used & 1U << n && target == set->kfunc_off[n])
+			return n != CTV_KFUNC_SCRATCH || check_scratch_arg(c);
+	return false;
+}
+
 /* RIP-relative: the address of memory that the set has. */
 static bool check_lea_rip(struct check *c)
 {
-	u32 data = ctv_align(c->size, CTV_PAGE), at, i;
+	u32 data = ctv_align(c->set->text, CTV_PAGE), at, i;
 
 	at = (u32)check_s32(c);
 	at += c->pos;
@@ -114,15 +144,6 @@ static bool check_lea(struct check *c)
 	}
 	c->pos += mod == 1 ? 1 : 4;
 	return !check_reserved(rm | (c->rex & 1) << 3);
-}
-
-/* bts irr(rdi), esi, and no other */
-static bool check_bts(struct check *c)
-{
-	u8 modrm = check_byte(c);
-
-	return modrm == (0x80 | X86_RSI << 3 | X86_RDI) && !c->rex && !c->opsize && !c->lock &&
-	       check_s32(c) == CTV_EXIT_IRR;
 }
 
 static bool check_modrm(struct check *c)
@@ -247,10 +268,6 @@ static bool check_two(struct check *c)
 		return !check_reserved((op & 7) | (c->rex & 1) << 3);
 	if (op == 0xae)
 		return check_byte(c) == 0xe8;	/* lfence */
-	if (op == 0x31)
-		return true;			/* rdtsc */
-	if (op == 0xab)
-		return check_bts(c);
 	form = check_form_two(op);
 	return form != F_BAD && check_operands(c, op, form, true);
 }
@@ -278,7 +295,9 @@ static bool check_one(struct check *c, u8 op)
 		return check_lea(c);
 	case 0xeb:
 		return check_target(c, (s8)check_byte(c));
-	case 0xe8: case 0xe9:
+	case 0xe8:
+		return check_call(c, check_s32(c));
+	case 0xe9:
 		return check_target(c, check_s32(c));
 	}
 	form = check_form_one(op);
@@ -358,7 +377,8 @@ static int check_marks(struct check *c)
 	u32 i;
 
 	for (i = 0; i < c->size; i++)
-		if ((c->marks[i] & (MARK_INSN | MARK_TARGET)) == MARK_TARGET)
+		if (c->marks[i] & MARK_TARGET &&
+		    (c->marks[i] & (MARK_INSN | MARK_BOUND)) != MARK_INSN)
 			return ctv_refuse(&c->set->refusal, CTV_RULE_CHECK, CTV_NONE,
 					  "jump into an instruction at %#x", i);
 	return 0;
@@ -424,9 +444,32 @@ static int check_ends(struct check *c)
 			return ctv_refuse(&c->set->refusal, CTV_RULE_CHECK, CTV_NONE,
 					  "no endbr64 at %#x", off);
 	}
-	if (c->size && c->text[c->size - 1] != 0xcc && c->text[c->start] != 0xe9)
+	if (c->size && !(c->marks[c->start] & MARK_END))
 		return ctv_refuse(&c->set->refusal, CTV_RULE_CHECK, CTV_NONE, "no end");
 	return 0;
+}
+
+/* Kernel functions, from the end of the handlers to that of the image, and int3 between them. */
+static int check_kfuncs(struct check *c)
+{
+	const struct ctv_set *set = c->set;
+	const struct ctv_kfunc_code *code;
+	u32 at = c->size, n;
+
+	for (n = 0; n < CTV_NR_KFUNCS; n++) {
+		if (!(set->used & 1U << n))
+			continue;
+		code = ctv_kfunc_code((enum ctv_kfunc)n);
+		while (at < set->kfunc_off[n] && at < set->text && c->text[at] == 0xcc)
+			at++;
+		if (at != set->kfunc_off[n] || at > set->text || set->text - at < code->size ||
+		    memcmp(c->text + at, code->bytes, code->size))
+			break;
+		at += code->size;
+	}
+	if (n == CTV_NR_KFUNCS && at == set->text)
+		return 0;
+	return ctv_refuse(&c->set->refusal, CTV_RULE_CHECK, CTV_NONE, "kernel function at %#x", at);
 }
 
 static int check_all(struct check *c)
@@ -443,12 +486,14 @@ static int check_all(struct check *c)
 	if (!err)
 		err = check_loops(c);
 	c->start = last;
-	return err ? err : check_ends(c);
+	if (!err)
+		err = check_ends(c);
+	return err ? err : check_kfuncs(c);
 }
 
 int ctv_check_text(struct ctv_set *set, const u8 *text)
 {
-	struct check c = { .set = set, .text = text, .size = set->text };
+	struct check c = { .set = set, .text = text, .size = set->code };
 	int err = -ENOMEM;
 
 	c.marks = ctv_alloc(c.size + 1, 1);

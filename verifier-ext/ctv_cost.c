@@ -25,22 +25,6 @@ static u32 cost_add(u32 a, u32 b)
 	return a + b < COST_MAX ? a + b : COST_MAX;
 }
 
-#define CTV_KFUNC_NAME(name, function, cost, what)	[CTV_KFUNC_##name] = #function,
-#define CTV_KFUNC_COST(name, function, cost, what)	[CTV_KFUNC_##name] = cost,
-
-static const char * const kfunc_names[] = { CTV_KFUNCS(CTV_KFUNC_NAME) };
-static const u32 kfunc_costs[] = { CTV_KFUNCS(CTV_KFUNC_COST) };
-
-const char *ctv_kfunc_name(enum ctv_kfunc kfunc)
-{
-	return kfunc_names[kfunc];
-}
-
-u32 ctv_kfunc_cost(enum ctv_kfunc kfunc)
-{
-	return kfunc_costs[kfunc];
-}
-
 static u32 cost_call(const struct ctv_prog *p, const struct ctv_insn *insn)
 {
 	if (insn->src == CTV_CALL_LOCAL)
@@ -200,6 +184,8 @@ static void func_frame(const struct ctv_prog *p, struct ctv_func *f)
 		insn = &p->insns[i];
 		if (ctv_is_div(insn))
 			f->pushes = 16;
+		else if (ctv_is_call(insn->code) && !ctv_is_local_call(insn) && !f->pushes)
+			f->pushes = 8;	/* a kernel function has no frame */
 		if (ctv_is_local_call(insn))
 			f->calls = true;
 		else if (insn->dst >= 6 && insn->dst <= 9)

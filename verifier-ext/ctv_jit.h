@@ -18,7 +18,7 @@
  */
 struct jit {
 	struct x86_buf b;
-	const struct ctv_set *set;
+	struct ctv_set *set;
 	struct ctv_prog *p;
 	struct ctv_func *f;
 	u32 data;
@@ -32,12 +32,10 @@ struct jit {
 #define JIT_ENTRY_SP	X86_R9
 #define JIT_FUEL	X86_R12
 
-/* mov dst, size ptr off(base), zero or sign extended */
-void ctv_jit_load(struct jit *j, u8 size, bool sign, u8 dst, u8 base, s32 off);
-void ctv_jit_store(struct jit *j, u8 size, u8 src, u8 base, s32 off);
 /* The address of what is @win bytes after the first page after the text. */
 void ctv_jit_lea(struct jit *j, u8 dst, u32 win);
-/* The code of a kernel function, in the place of its call. */
+/* A call of a kernel function, and the code of all that are called. */
 void ctv_jit_kfunc(struct jit *j, enum ctv_kfunc kfunc);
+void ctv_jit_kfuncs(struct jit *j);
 
 #endif /* CTV_JIT_H */

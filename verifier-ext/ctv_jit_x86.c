@@ -5,7 +5,7 @@
  * Two passes of the same code: the first counts bytes, the second writes them. Jumps always have
  * 32-bit displacements, so sizes do not depend on distances. No indirect branch, no reference to
  * anything outside the image: memory of maps is addressed relative to RIP, calls go to functions
- * of the same handler, and the code of kernel functions stands where they are called. Only
+ * of the same handler and to kernel functions, of which the set has its own (ctv_kfunc.c). Only
  * baseline instructions, since the image may outlive a kernel.
  *
  * Registers: r0 to r10 in rax rdi rsi rdx rcx r8 rbx r13 r14 r15 rbp (the System V order of
@@ -296,7 +296,7 @@ static bool jit_pair(struct jit *j, u32 i)
 
 /* ---- memory ---- */
 
-void ctv_jit_load(struct jit *j, u8 size, bool sign, u8 dst, u8 base, s32 off)
+static void jit_load(struct jit *j, u8 size, bool sign, u8 dst, u8 base, s32 off)
 {
 	struct x86_buf *b = &j->b;
 
@@ -323,7 +323,7 @@ static void jit_sized(struct jit *j, u8 size, u8 op, u8 reg, u8 base)
 	x86_byte(b, op | (size != CTV_B));
 }
 
-void ctv_jit_store(struct jit *j, u8 size, u8 src, u8 base, s32 off)
+static void jit_store(struct jit *j, u8 size, u8 src, u8 base, s32 off)
 {
 	jit_sized(j, size, 0x88, src, base);
 	x86_mem(&j->b, src, base, off);
@@ -365,10 +365,10 @@ static void jit_atomic(struct jit *j, const struct ctv_insn *insn)
 
 	switch (insn->imm) {
 	case CTV_LOAD_ACQ:	/* loads and stores have these orders on x86 */
-		ctv_jit_load(j, CTV_SIZE(insn->code), false, base, src, insn->off);
+		jit_load(j, CTV_SIZE(insn->code), false, base, src, insn->off);
 		break;
 	case CTV_STORE_REL:
-		ctv_jit_store(j, CTV_SIZE(insn->code), src, base, insn->off);
+		jit_store(j, CTV_SIZE(insn->code), src, base, insn->off);
 		break;
 	case CTV_ADD | CTV_FETCH:
 		jit_locked(j, wide, true, 0xc1, src, base, insn->off);
@@ -414,13 +414,13 @@ static void jit_mem(struct jit *j, const struct ctv_insn *insn)
 
 	switch (CTV_CLASS(insn->code)) {
 	case CTV_LDX:
-		ctv_jit_load(j, size, CTV_MODE(insn->code) == CTV_MEMSX, dst, src, insn->off);
+		jit_load(j, size, CTV_MODE(insn->code) == CTV_MEMSX, dst, src, insn->off);
 		break;
 	case CTV_STX:
 		if (CTV_MODE(insn->code) == CTV_ATOMIC)
 			jit_atomic(j, insn);
 		else
-			ctv_jit_store(j, size, src, dst, insn->off);
+			jit_store(j, size, src, dst, insn->off);
 		break;
 	default:
 		if (insn->code == CTV_NOSPEC) {
@@ -597,6 +597,8 @@ static u32 jit_set(struct ctv_set *set, u8 *text)
 
 	for (i = 0; i < set->nr_progs; i++)
 		jit_prog(&j, &set->progs[i]);
+	set->code = j.b.pos;
+	ctv_jit_kfuncs(&j);
 	return j.b.pos;
 }
 

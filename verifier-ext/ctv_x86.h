@@ -15,7 +15,7 @@ enum x86_reg {
 
 /* condition codes of Jcc */
 enum x86_cc {
-	X86_B = 2, X86_AE = 3, X86_E = 4, X86_NE = 5, X86_BE = 6, X86_A = 7, X86_S = 8, X86_NS = 9,
+	X86_B = 2, X86_AE = 3, X86_E = 4, X86_NE = 5, X86_BE = 6, X86_A = 7, X86_NS = 9,
 	X86_L = 12, X86_GE = 13, X86_LE = 14, X86_G = 15,
 };
 
@@ -228,23 +228,6 @@ static inline void x86_jump8_end(struct x86_buf *b, u32 from)
 {
 	if (b->text && from <= b->size)
 		b->text[from - 1] = b->pos - from > 127 ? 0xfe : (u8)(b->pos - from);
-}
-
-/* The same for code of any length */
-static inline u32 x86_jmp32(struct x86_buf *b)
-{
-	x86_byte(b, 0xe9);
-	x86_imm32(b, 0);
-	return b->pos;
-}
-
-static inline void x86_jump32_end(struct x86_buf *b, u32 from)
-{
-	u32 rel = b->pos - from, i;
-
-	if (b->text && from <= b->size)
-		for (i = 0; i < 4; i++)
-			b->text[from - 4 + i] = (u8)(rel >> 8 * i);
 }
 
 /* int3 after a return, against speculation past it (AMD APM volume 2, straight-line) */

@@ -28,15 +28,17 @@ result()
 	fi
 }
 
-# planted NAME FROM TO: the test program with one line of the compiler changed
+# planted NAME FROM TO [FILE]: the test program with one line of the compiler changed
 planted()
 {
-	local d=$tmp/$1
+	local d=$tmp/$1 f=${4:-ctv_jit_x86.c}
 
 	mkdir -p "$d"
 	cp -r "$top/verifier-ext/." "$d"
-	sed -i "s/$2/$3/" "$d/ctv_jit_x86.c"
-	! cmp -s "$d/ctv_jit_x86.c" "$top/verifier-ext/ctv_jit_x86.c" || return 1
+	sed -i "s/$2/$3/" "$d/$f"
+	! cmp -s "$d/$f" "$top/verifier-ext/$f" || return 1
+	"$d/kfunc-blob.sh" "$d/ctv_kfunc_blob.h" "$d/kfunc_blob.c" "${CC:-gcc}" \
+		-I"$top/include/uapi" >"$tmp/log" 2>&1 || return 1
 	"${CC:-gcc}" -O1 -std=gnu11 -w -I"$top/include/uapi" -I"$d" -I"$d/tests" \
 		-iquote "$top/bpf-handlers" "$d"/ctv_*.c "$d"/user/*.c "$d"/tests/*.c -o "$d/ctv_fuzz"
 }
@@ -58,7 +60,7 @@ found()
 }
 
 echo "KTAP version 1"
-echo "1..5"
+echo "1..7"
 OUT=$tmp/out FUZZ_PROGRAM=$good "$top/scripts/fuzz" -n 1001 -s 7 -t 0 -j 2 >"$tmp/log" 2>&1 &&
 	grep -q '1001 random programs of seed 7, .*: 0 mismatches' "$tmp/log" &&
 	grep -q 'nothing failed' "$tmp/log"
@@ -73,4 +75,8 @@ planted cost 'x86_rr(&j->b, wide, 0xf7, 3, dst);' \
 	'for (int k = 0; k < 3000; k++) x86_rr(\&j->b, wide, 0xf7, 3, dst); x86_rr(\&j->b, wide, 0xf7, 3, dst);' &&
 	found cost 4000
 result $? "code that executes more than was verified is found"
+planted event 'ctv_do_emit_word(exit, data, size, 7);' '' ctv_kfunc_code.h && found event 8000
+result $? "a kernel function that leaves something out is found"
+planted vector 'vector >= CTV_NR_VECTORS)' 'vector > CTV_NR_VECTORS)' ctv_kfunc_code.h && found vector 8000
+result $? "a kernel function that takes a vector too many is found"
 exit $bad

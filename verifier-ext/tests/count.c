@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Instructions of the processor that a call executes, counted along the way that the interpreter
- * goes: for each instruction of BPF those that stand for it in the image. Where not all are
- * executed, in a division or a kernel function, it is more than what is executed, never less.
+ * goes: for each instruction of BPF those that stand for it in the image, for a call of a kernel
+ * function also the longest path that was found in its code when it was built. Where not all are
+ * executed, as in a division, it is more than what is executed, never less.
  * Single-stepping shows that this holds; it takes a signal for each instruction, so only for some
  * programs.
  */
@@ -89,6 +90,7 @@ static u32 count_range(const u8 *text, u32 from, u32 to)
 bool count_begin(const struct ctv_prog *p, const u8 *text)
 {
 	const struct ctv_func *f;
+	enum ctv_kfunc kfunc;
 	u32 i, end;
 
 	for (f = p->funcs; f < p->funcs + p->nr_funcs; f++) {
@@ -99,6 +101,10 @@ bool count_begin(const struct ctv_prog *p, const u8 *text)
 						i + 1 < f->start + f->len ? p->off[i + 1] : end);
 			if (counts[i] == CTV_NONE || entries[f - p->funcs] == CTV_NONE)
 				return false;
+			kfunc = ctv_is_call(p->insns[i].code) && !ctv_is_local_call(&p->insns[i]) ?
+				ctv_kfunc_find(p->kfuncs, &p->insns[i]) : CTV_NR_KFUNCS;
+			if (kfunc != CTV_NR_KFUNCS)
+				counts[i] += ctv_kfunc_code(kfunc)->path;
 		}
 	}
 	return true;

@@ -308,7 +308,10 @@ static u64 emit(struct interp *in)
 	return 0;
 }
 
-/* What include/uapi/linux/kvm_caretaker_bpf.h and caretaker.bpf.h promise of each. */
+/*
+ * What include/uapi/linux/kvm_caretaker_bpf.h and caretaker.bpf.h promise of each. On purpose not
+ * by ctv_kfunc_code.h: that is what is tested.
+ */
 static u64 kfunc(struct interp *in, enum ctv_kfunc which)
 {
 	u64 a = (u32)in->reg[2], word;

@@ -147,6 +147,190 @@ static void test_costs(void)
 	test_cost(CTV_KFUNC_EMIT, MAP_ADDR, 72);
 }
 
+/* ---- all inputs that may matter: result, memory, instructions ---- */
+
+/* Calls @kfunc; what it stores in scratch memory says which slot it was. */
+static bool input_same(enum ctv_kfunc kfunc, u64 arg2, u64 arg3, u32 requests)
+{
+	static struct run in, out;
+	const struct ctv_insn insns[] = {
+		LDX(CTV_DW, 1, 1, 0), MOV_X(6, 1), MOV(7, 7), MOV(8, 8), MOV(9, 9), LD64(2, arg2),
+		LD64(3, arg3), INSN(CTV_JMP | CTV_CALL, 0, CTV_CALL_KFUNC, 0, test_kfuncs[kfunc]),
+		JMP_K(CTV_JEQ, 0, 0, kfunc == CTV_KFUNC_SCRATCH ? 2 : 0),
+		kfunc == CTV_KFUNC_SCRATCH ? ST(CTV_DW, 0, 0, 0x5a) : JA(0),
+		kfunc == CTV_KFUNC_SCRATCH ? MOV(0, 1) : JA(0),
+		ALU64_X(CTV_ADD, 7, 8), ALU64_X(CTV_ADD, 7, 9), STX(CTV_DW, 10, 7, -8),
+		LDX(CTV_DW, 1, 6, 0), ALU64_X(CTV_ADD, 0, 1), EXIT(),
+	};
+	struct ctv_func f = { .len = sizeof(insns) / sizeof(insns[0]), .stack = 8 };
+	struct ctv_prog p = { .insns = insns, .len = f.len, .funcs = &f, .nr_funcs = 1 };
+	u32 i;
+
+	memset(&in, 0, sizeof(in));
+	for (i = 0; i < 128; i++)
+		in.map[i] = (u8)(i + 1);
+	memcpy(in.ctx + CTV_EXIT_REQUESTS, &requests, sizeof(requests));
+	if (run_both(&p, &in, &out, 0))
+		return true;
+	test_note("%s(exit, %#llx, %#llx), requests %u", ctv_kfunc_name(kfunc),
+		  (unsigned long long)arg2, (unsigned long long)arg3, requests);
+	return false;
+}
+
+static void test_inputs(void)
+{
+	static const u64 high[] = { 0, 1ULL << 31, 1ULL << 32, 1ULL << 63, 0xffffffff00000000 };
+	u32 h, i, n, bad = 0;
+
+	for (h = 0; h < sizeof(high) / sizeof(high[0]); h++)
+		for (i = 0; i < 300; i++)
+			bad += !input_same(CTV_KFUNC_INJECT, high[h] | i, 0, i & 1 ? 2 : 0);
+	for (i = 0; i < 32; i++)
+		bad += !input_same(CTV_KFUNC_INJECT, (u32)-1 << i, 0, 0);
+	test_result(!bad, "kfunc: every vector, and what is none, as interpreted, within its cost");
+	for (h = bad = 0; h < sizeof(high) / sizeof(high[0]); h++)
+		for (i = 0; i < 20; i++)
+			for (n = 250; n < 260; n++)
+				bad += !input_same(CTV_KFUNC_SCRATCH, high[h] | i, n, 0) +
+				       !input_same(CTV_KFUNC_SCRATCH, i, high[h] | n, 0);
+	test_result(!bad, "kfunc: every slot, and what is none, as interpreted, within its cost");
+	for (h = bad = 0; h < sizeof(high) / sizeof(high[0]); h++)
+		for (i = 0; i < 4; i++)
+			for (n = 0; n <= 80; n++)
+				bad += !input_same(CTV_KFUNC_EMIT, MAP_ADDR + i, high[h] | n, i);
+	test_result(!bad, "kfunc: events of every size, as interpreted, within their cost");
+}
+
+/* ---- the check of compiled code knows calls of kernel functions ---- */
+
+struct kfunc_image {
+	struct ctv_insn insns[12];
+	struct ctv_func f;
+	struct ctv_prog p;
+	struct ctv_set set;
+	u8 text[512];
+	u32 call, lea;	/* of the call of SCRATCH, and of its argument */
+};
+
+/* A handler that calls TIME and SCRATCH */
+static bool image_make(struct kfunc_image *m)
+{
+	const struct ctv_insn insns[] = {
+		LDX(CTV_DW, 6, 1, 0), MOV_X(1, 6), KFUNC(TIME), MOV_X(1, 6), MOV(2, 0), MOV(3, 8),
+		KFUNC(SCRATCH), MOV(0, 0), EXIT(),
+	};
+
+	memset(m, 0, sizeof(*m));
+	memcpy(m->insns, insns, sizeof(insns));
+	m->f.len = sizeof(insns) / sizeof(insns[0]);
+	m->p = (struct ctv_prog){
+		.insns = m->insns, .len = m->f.len, .funcs = &m->f, .nr_funcs = 1,
+	};
+	m->set = (struct ctv_set){
+		.progs = &m->p, .nr_progs = 1, .kfuncs = test_kfuncs, .scratch = MAP_SIZE,
+	};
+	if (ctv_set_check(&m->set) || ctv_set_size(&m->set) || m->set.text > sizeof(m->text) ||
+	    ctv_set_emit(&m->set, m->text))
+		return false;
+	m->lea = m->p.off[6];
+	m->call = m->lea + 7;
+	return m->text[m->call] == 0xe8 && !ctv_check_text(&m->set, m->text);
+}
+
+static void image_refused(struct kfunc_image *m, const char *what)
+{
+	int err = ctv_check_text(&m->set, m->text);
+
+	if (err != -EIO)
+		test_note("%d", err);
+	test_result(err == -EIO, "image refused: %s", what);
+	ctv_set_free(&m->set);
+}
+
+static void put_rel32(u8 *at, u32 from, u32 to)
+{
+	u32 rel = to - from;
+
+	memcpy(at, &rel, sizeof(rel));
+}
+
+/* The call of SCRATCH goes somewhere else. */
+static void image_call_to(u32 add, enum ctv_kfunc kfunc, u8 opcode, const char *what)
+{
+	static struct kfunc_image m;
+
+	if (!image_make(&m)) {
+		test_result(false, "image refused: %s", what);
+		return;
+	}
+	m.text[m.call] = opcode;
+	put_rel32(m.text + m.call + 1, m.call + 5, m.set.kfunc_off[kfunc] + add);
+	image_refused(&m, what);
+}
+
+static void image_byte(bool from_end, u32 at, u8 byte, const char *what)
+{
+	static struct kfunc_image m;
+
+	if (!image_make(&m)) {
+		test_result(false, "image refused: %s", what);
+		return;
+	}
+	m.text[from_end ? m.set.text - at : m.lea + at] ^= byte;
+	image_refused(&m, what);
+}
+
+static void test_kfunc_check(void)
+{
+	static struct kfunc_image m;
+	u32 i, pad, missed = 0;
+
+	image_call_to(1, CTV_KFUNC_SCRATCH, 0xe8, "call into a kernel function");
+	image_call_to(0, CTV_KFUNC_SCRATCH, 0xe9, "jump to a kernel function");
+	image_call_to(0, CTV_KFUNC_INJECT, 0xe8, "call of a kernel function that is not there");
+	image_call_to(256, CTV_KFUNC_SCRATCH, 0xe8, "call behind the kernel functions");
+	image_byte(false, 2, 0x08, "another register instead of that of the scratch memory");
+	image_byte(false, 3, 0x04, "another address than that of the scratch memory");
+	image_byte(true, 1, 0x01, "kernel function without its last byte");
+
+	if (!image_make(&m))
+		return;
+	/* each byte behind the handler, one after the other */
+	for (i = m.set.code; i < m.set.text; i++) {
+		m.text[i] ^= 0x40;
+		missed += ctv_check_text(&m.set, m.text) != -EIO;
+		m.text[i] ^= 0x40;
+	}
+	test_result(!missed && !ctv_check_text(&m.set, m.text),
+		    "image refused: any other byte in kernel functions and between them");
+	/* mov r3, 8 becomes a jump to the call, over its argument */
+	pad = m.p.off[5];
+	m.text[pad] = 0xeb;
+	m.text[pad + 1] = (u8)(m.call - (pad + 2));
+	memset(m.text + pad + 2, 0x99, m.lea - (pad + 2));
+	image_refused(&m, "jump over the argument of a kernel function");
+
+	if (!image_make(&m))
+		return;
+	m.set.kfunc_off[CTV_KFUNC_TIME] = m.set.kfunc_off[CTV_KFUNC_SCRATCH];
+	image_refused(&m, "two kernel functions in one place");
+}
+
+/* What a call pushes is on the stack of the function that calls. */
+static void test_kfunc_stack(void)
+{
+	const struct ctv_insn insns[] = {
+		LDX(CTV_DW, 1, 1, 0), KFUNC(TIME), EXIT(),
+	};
+	struct ctv_func f = { .len = 3 };
+	struct ctv_prog p = { .insns = insns, .len = 3, .funcs = &f, .nr_funcs = 1 };
+	struct ctv_set set = { .progs = &p, .nr_progs = 1, .kfuncs = test_kfuncs };
+
+	test_result(!ctv_set_check(&set) && f.depth == 8 + 8,
+		    "what a call of a kernel function pushes is on the stack");
+	ctv_set_free(&set);
+}
+
 /* Without a table none may be called, as in a set for which there are none. */
 static void test_no_table(void)
 {
@@ -192,6 +376,9 @@ void test_kfunc_calls(void)
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		test_case(&cases[i]);
 	test_costs();
+	test_inputs();
+	test_kfunc_check();
+	test_kfunc_stack();
 	test_no_table();
 	test_scratch_unused();
 }

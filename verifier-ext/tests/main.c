@@ -20,6 +20,7 @@ static void test_checked_in(bool step)
 	test_refusals();
 	test_checker();
 	test_kfunc_calls();
+	test_ahead();
 	test_note("%lu programs single-stepped, %lu instructions of the processor", run_stepped,
 		  run_steps);
 }

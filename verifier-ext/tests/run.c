@@ -101,14 +101,6 @@ static void step_count(int sig, siginfo_t *info, void *context)
 	steps += at < image_text_pages * CTV_PAGE;
 }
 
-/*
- * Switches the trap flag, "btsq" on or "btrq" off. In assembly: compilers move writes of the flags
- * over a call. The red zone of the caller's stack stays as it is.
- */
-#define trap_flag(op)								\
-	asm volatile("lea -128(%%rsp), %%rsp; pushfq; " op " $8, (%%rsp); popfq; "	\
-		     "lea 128(%%rsp), %%rsp" : : : "memory", "cc")
-
 /* With the trap flag the processor tells after each instruction where it goes on. */
 u64 image_call_steps(u32 off, u64 *slot, u64 fuel, unsigned long *n)
 {

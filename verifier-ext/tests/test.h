@@ -47,6 +47,16 @@ int test_finish(void);
 /* ---- running programs ---- */
 
 #define CTX_SIZE	320
+/*
+ * What of the exit context kernel functions use, from include/uapi/linux/kvm_caretaker_bpf.h.
+ * Numbers of the tests' own: the code under test is compiled from that header.
+ */
+#define CTV_EXIT_REQUESTS	0xc8
+#define CTV_EXIT_EMIT_SIZE	0xcc
+#define CTV_EXIT_IRR		0xd0
+#define CTV_EXIT_EMIT		0x100
+#define CTV_REQUEST_IRQ		1
+#define CTV_REQUEST_EMIT	2
 #define MAP_ADDR	0xffffc90000100000ULL	/* as it stands in instructions */
 #ifndef MAP_SIZE
 #define MAP_SIZE	4096U
@@ -93,6 +103,14 @@ bool count_begin(const struct ctv_prog *p, const u8 *text);
 u32 count_entry(const struct ctv_prog *p, u32 start);
 u32 count_insn(const struct ctv_prog *p, u32 i, bool taken, bool fuel_out);
 
+/*
+ * Switches the trap flag, "btsq" on or "btrq" off. In assembly: compilers move writes of the flags
+ * over a call. The red zone of the caller's stack stays as it is.
+ */
+#define trap_flag(op)								\
+	asm volatile("lea -128(%%rsp), %%rsp; pushfq; " op " $8, (%%rsp); popfq; "	\
+		     "lea 128(%%rsp), %%rsp" : : : "memory", "cc")
+
 enum run_outcome {
 	RUN_SAME,	/* both ways the same, and within the verified cost */
 	RUN_REFUSED,	/* by the passes */
@@ -124,6 +142,7 @@ void test_pairs(void);
 void test_refusals(void);
 void test_checker(void);
 void test_kfunc_calls(void);
+void test_ahead(void);
 void test_kernel_vectors(void);
 void test_conformance(const char *dir);
 /* A program that a fuzzer's bytes decide on, run both ways. */

@@ -2,10 +2,10 @@
 /*
  * KVM Caretaker: the kernel functions that exit handlers may call.
  *
- * They exist for their names and types: libbpf finds them, and the BPF verifier judges by them how
- * a handler calls them and what it may do with the result. They are never executed. The kernel does
- * not run handlers, attached or detached; the compiler for the payload puts code of its own where
- * they are called (ctv_jit_kfunc.c), since what they name may be gone when a handler runs.
+ * libbpf finds their names, and the BPF verifier judges by their types how a handler calls them and
+ * what it may do with the result. What they do is in ctv_kfunc_code.h. The kernel does not run
+ * handlers, attached or detached, so it never calls them: where a handler runs they may be gone.
+ * The compiler puts code of the same source into the set.
  */
 #include <linux/bpf.h>
 #include <linux/bpf_verifier.h>
@@ -15,16 +15,8 @@
 
 #include "bpf.h"
 #include "ctv.h"
+#include "ctv_kfunc_code.h"
 
-static_assert(offsetof(struct kvm_caretaker_exit, requests) == CTV_EXIT_REQUESTS);
-static_assert(offsetof(struct kvm_caretaker_exit, irr) == CTV_EXIT_IRR);
-static_assert(offsetof(struct kvm_caretaker_exit, emit_size) == CTV_EXIT_EMIT_SIZE);
-static_assert(offsetof(struct kvm_caretaker_exit, emit) == CTV_EXIT_EMIT);
-static_assert(CTV_EMIT_SIZE == KVM_CARETAKER_EMIT_SIZE);
-static_assert(CTV_REQUEST_EMIT == KVM_CARETAKER_REQUEST_EMIT);
-/* The BPF verifier takes any memory of that size for an exit context: code stays within it. */
-static_assert(CTV_EXIT_EMIT + CTV_EMIT_SIZE <= sizeof(struct kvm_caretaker_exit));
-static_assert(CTV_REQUEST_IRQ == KVM_CARETAKER_REQUEST_IRQ);
 static_assert(CTV_SCRATCH_SLOTS == KVM_CARETAKER_SCRATCH_SLOTS);
 static_assert(CTV_SCRATCH_SIZE == KVM_CARETAKER_SCRATCH_SIZE);
 
@@ -39,7 +31,7 @@ __bpf_kfunc_start_defs();
  */
 __bpf_kfunc u64 bpf_caretaker_time(const struct kvm_caretaker_exit *exit)
 {
-	return 0;
+	return ctv_do_time(exit);
 }
 
 /**
@@ -48,14 +40,16 @@ __bpf_kfunc u64 bpf_caretaker_time(const struct kvm_caretaker_exit *exit)
  * @idx:	slot, less than KVM_CARETAKER_SCRATCH_SLOTS
  * @rdwr_buf_size: bytes that will be used, a constant, at most KVM_CARETAKER_SCRATCH_SIZE
  *
- * Zero when the set is installed, and kept over a gap as global variables are.
+ * Zero when the set is installed, and kept over a gap as global variables are. The memory is a
+ * set's, whose compiled code has its address. @exit, which may be any memory of that size, does not
+ * lead to it: the kernel's function has none to give.
  *
  * Return: the slot, or NULL when there is no such slot or it is not that large.
  */
 __bpf_kfunc u8 *bpf_caretaker_scratch(struct kvm_caretaker_exit *exit, u32 idx,
 				      const u32 rdwr_buf_size)
 {
-	return NULL;
+	return ctv_do_scratch(exit, idx, rdwr_buf_size, NULL);
 }
 
 /**
@@ -70,7 +64,7 @@ __bpf_kfunc u8 *bpf_caretaker_scratch(struct kvm_caretaker_exit *exit, u32 idx,
  */
 __bpf_kfunc int bpf_caretaker_inject(struct kvm_caretaker_exit *exit, u32 vector)
 {
-	return 0;
+	return ctv_do_inject(exit, vector);
 }
 
 /**
@@ -85,7 +79,7 @@ __bpf_kfunc int bpf_caretaker_inject(struct kvm_caretaker_exit *exit, u32 vector
  */
 __bpf_kfunc int bpf_caretaker_emit(struct kvm_caretaker_exit *exit, const void *data, u32 data__sz)
 {
-	return 0;
+	return ctv_do_emit(exit, data, data__sz);
 }
 
 __bpf_kfunc_end_defs();
