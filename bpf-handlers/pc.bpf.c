@@ -25,4 +25,9 @@ CARETAKER_PROGRAM(io, pc_io)
 	return verdict;
 }
 
-CARETAKER_SET(pc, .io = (void *)pc_io);
+CARETAKER_PROGRAM(mmio, pc_mmio)
+{
+	return doorbell_mmio(exit);
+}
+
+CARETAKER_SET(pc, .io = (void *)pc_io, .mmio = (void *)pc_mmio);

@@ -66,7 +66,7 @@ static inline u64 next_rip(const struct vmcb *vmcb, u32 index)
  * nRIP does, where the CPU has NRIPS (15.7.1). Without NRIPS the length of the plain encoding is
  * used. A prefixed instruction, such as REP CPUID, then continues in its own middle: the payload
  * cannot read guest memory to find prefixes. No CPU with nested paging and without NRIPS is sold;
- * this is for emulators, and compilers emit no such prefixes.
+ * this is for emulators, and compilers emit no such prefixes. For nested page faults, see mmio.c.
  *
  * Return: the RIP, or 0 when it is not known, and the instruction must not be skipped.
  */
@@ -181,6 +181,24 @@ static noinline u32 attached_forward(u32 index)
 	return PAYLOAD_LEAVE;
 }
 
+/*
+ * Not to be finished, or not before it is known how: apart from the hot path, which saves no
+ * registers for it.
+ */
+static noinline u32 attached_unfinished(u32 index)
+{
+	const struct kvm_caretaker_handlers *handlers = payload_handlers();
+	const struct vmcb *vmcb = payload_vmcb();
+	u64 next = 0;
+
+	if (index == KVM_CARETAKER_REASON_NPF && handlers->entry[KVM_CARETAKER_CLASS_MMIO] &&
+	    !payload_must_not_finish(vmcb))
+		next = payload_mmio_begin(vmcb);
+	if (!next)
+		return attached_forward(index);
+	return handler_call(vmcb, index, next, KVM_CARETAKER_CLASS_MMIO, handlers);
+}
+
 /* What the guest sees of an exit that is served */
 static inline void attached_finish(struct vmcb *vmcb, u64 next)
 {
@@ -260,7 +278,7 @@ u32 payload_exit_attached(void)
 	u32 class;
 
 	if (unlikely(!next || payload_must_not_finish(vmcb)))
-		return attached_forward(index);
+		return attached_unfinished(index);
 	handlers = payload_handlers();
 	class = reason_class(vmcb, index);
 	if (unlikely(handlers->entry[class]))
@@ -274,6 +292,7 @@ u32 payload_exit_attached(void)
  */
 static noinline u32 attached_requests(u32 action)
 {
+	payload_mmio_end(payload_vmcb(), false);
 	payload_emit_requested();
 	if (action != PAYLOAD_ENTER || !ccb.exit.requests)
 		return action;
@@ -310,12 +329,15 @@ u32 payload_handled_attached(void)
 }
 
 /**
- * payload_requests_attached() - the handler said HANDLED, and asked for something by kfuncs
+ * payload_requests_attached() - the handler said HANDLED, and there is more to do
+ *
+ * It asked for something by kfuncs, or the exit is an access to memory.
  *
  * Return: PAYLOAD_ENTER or PAYLOAD_LEAVE.
  */
 u32 payload_requests_attached(void)
 {
+	payload_mmio_end(payload_vmcb(), true);
 	return attached_requests(payload_handled_attached());
 }
 

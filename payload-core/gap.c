@@ -289,6 +289,16 @@ static u32 gap_machine_check(struct vmcb *vmcb, u32 index)
 	return gap_enter(vmcb, index, KVM_CARETAKER_NATIVE);
 }
 
+/* Apart from the way of exits that have a handler and whose end is known. */
+static noinline u32 gap_memory(struct vmcb *vmcb, u32 index)
+{
+	u64 next = 0;
+
+	if (payload_has_handler(vmcb, index) && !payload_must_not_finish(vmcb))
+		next = payload_mmio_begin(vmcb);
+	return next ? payload_handler(vmcb, index, next) : gap_block(vmcb, index);
+}
+
 /* Exits that belong to no instruction of the guest, and those that nothing is known about. */
 static u32 gap_other(struct vmcb *vmcb, u32 index)
 {
@@ -315,6 +325,8 @@ static u32 gap_other(struct vmcb *vmcb, u32 index)
 		payload_exit_pends(index, KVM_CARETAKER_BLOCKED);
 		payload_fault_exit(FAULT_OF_EXIT(index), vmcb->rip, vmcb->info1);
 	}
+	if (index == KVM_CARETAKER_REASON_NPF)
+		return gap_memory(vmcb, index);
 	return gap_block(vmcb, index);
 }
 
@@ -342,10 +354,11 @@ u32 payload_exit_detached(void)
 	return gap_serve(vmcb, index, next);
 }
 
-static void gap_requests(void)
+static inline void gap_requests(struct vmcb *vmcb, bool handled)
 {
 	if (likely(!ccb.exit.requests))
 		return;
+	payload_mmio_end(vmcb, handled);
 	payload_emit_requested();
 	payload_inject_requested();
 }
@@ -360,7 +373,7 @@ u32 payload_handled_detached(void)
 {
 	struct vmcb *vmcb = payload_vmcb();
 
-	gap_requests();
+	gap_requests(vmcb, true);
 	vmcb->rax = ccb.exit.gpr[KVM_CARETAKER_RAX];
 	return gap_finish(vmcb, payload_call.index, payload_call.next, KVM_CARETAKER_HANDLER);
 }
@@ -374,7 +387,7 @@ u32 payload_handled_detached(void)
  */
 u32 payload_verdict_detached(u32 verdict)
 {
-	gap_requests();
+	gap_requests(payload_vmcb(), false);
 	payload_verdict_edge();
 	if (verdict == KVM_CARETAKER_NEXT)
 		return gap_serve(payload_vmcb(), payload_call.index, payload_call.next);

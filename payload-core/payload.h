@@ -6,8 +6,8 @@
  * RIP alone: GS belongs to the guest, and the image has no relocations.
  *
  * Files that run no privileged instruction (dispatch.c, native.c, lapic.c, inject.c, timer.c,
- * apic.c, mc.c, ipi.c, hypercall.c, gap.c, telemetry.c) are also built hosted (PAYLOAD_HOSTED) for
- * the unit tests, which bring their own run.c, host.c and clock.
+ * apic.c, mc.c, ipi.c, hypercall.c, mmio.c, gap.c, telemetry.c) are also built hosted
+ * (PAYLOAD_HOSTED) for the unit tests, which bring their own run.c, host.c and clock.
  */
 #ifndef PAYLOAD_PAYLOAD_H
 #define PAYLOAD_PAYLOAD_H
@@ -110,6 +110,10 @@ void payload_mail_return(void);
 
 /* hypercall.c */
 bool payload_hypercall(struct vmcb *vmcb);
+
+/* mmio.c */
+u64 payload_mmio_begin(const struct vmcb *vmcb);
+void payload_mmio_end(struct vmcb *vmcb, bool handled);
 
 /* timer.c */
 bool payload_timer_check(void);

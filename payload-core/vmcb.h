@@ -76,6 +76,7 @@
 #define EFER_LMA		(1ULL << 10)
 #define RFLAGS_IF		(1ULL << 9)
 #define RFLAGS_TF		(1ULL << 8)
+#define RFLAGS_RF		(1ULL << 16)
 #define CR4_OSXSAVE		(1ULL << 18)
 
 struct vmcb {
@@ -101,7 +102,9 @@ struct vmcb {
 	u32 clean;
 	u8  pad_0c4[4];
 	u64 next_rip;
-	u8  pad_0d0[0x400 - 0xd0];
+	u8  insn_len;
+	u8  insn_bytes[15];
+	u8  pad_0e0[0x400 - 0xe0];
 	u8  pad_400[0x12];
 	u16 cs_attributes;
 	u8  pad_414[0xb7];
@@ -137,10 +140,13 @@ VMCB_AT(exit_int_info, 0x88);
 VMCB_AT(event_inj, 0xa8);
 VMCB_AT(clean, 0xc0);
 VMCB_AT(next_rip, 0xc8);
+VMCB_AT(insn_len, 0xd0);
+VMCB_AT(insn_bytes, 0xd1);
 VMCB_AT(cs_attributes, 0x412);
 VMCB_AT(cpl, 0x4cb);
 VMCB_AT(efer, 0x4d0);
 VMCB_AT(cr4, 0x548);
+VMCB_AT(dr7, 0x560);
 VMCB_AT(rflags, 0x570);
 VMCB_AT(rip, 0x578);
 VMCB_AT(rsp, 0x5d8);

@@ -252,15 +252,19 @@ static unsigned int run(const struct test *tests, unsigned int *nr)
 	return failed;
 }
 
-int main(void)
+/* With a file: only the listing of test_mmio.c */
+int main(int argc, char **argv)
 {
 	const struct test *all[] = {
 		tests_attached, tests_gap, tests_cpuid, tests_lapic, tests_inject,
 		tests_timer, tests_apic, tests_mc, tests_ipi, tests_nmi, tests_hypercall,
 		tests_state, tests_telemetry, tests_ring, tests_requests,
+		tests_mmio,
 	};
 	unsigned int i, nr = 0, failed = 0;
 
+	if (argc > 1)
+		return mmio_listing(argv[1]);
 	alarm(60);	/* a search that does not end must fail, not hang */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("KTAP version 1\n");

@@ -89,6 +89,9 @@ struct test {
 
 extern const struct test tests_attached[], tests_gap[], tests_cpuid[], tests_lapic[],
 	tests_inject[], tests_timer[], tests_apic[], tests_mc[], tests_ipi[], tests_nmi[],
-	tests_hypercall[], tests_state[], tests_telemetry[], tests_ring[], tests_requests[];
+	tests_hypercall[], tests_state[], tests_telemetry[], tests_ring[], tests_requests[],
+	tests_mmio[];
+
+int mmio_listing(const char *path);
 
 #endif /* HARNESS_H */

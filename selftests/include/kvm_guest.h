@@ -42,6 +42,8 @@ struct kvm_guest {
 	struct kvm_cpuid2 *cpuid;
 	uint64_t tsc_install;	/* host TSC before the first Caretaker was installed, 0 for none */
 	uint64_t tsc_installed;	/* and after it */
+	/* Answers KVM_EXIT_MMIO in the runner's thread; false: it was not expected */
+	bool (*mmio)(struct kvm_guest *g);
 };
 
 struct guest_vector {
@@ -110,6 +112,7 @@ struct guest_runner {
 	volatile bool hold_io;		/* leave port I/O unanswered: stop at the first one */
 	volatile uint64_t done;		/* writes to GUEST_PORT_DONE */
 	volatile uint64_t served;	/* reads of GUEST_PORT_UNSERVED */
+	volatile uint64_t mmio;		/* accesses that the guest's mmio() answered */
 	volatile uint64_t interrupted;	/* KVM_RUN returned EINTR */
 	volatile uint64_t busy;		/* KVM_RUN returned EBUSY */
 	volatile int error;		/* unexpected errno or exit: the thread is gone */

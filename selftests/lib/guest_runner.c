@@ -64,6 +64,11 @@ static bool runner_step(struct guest_runner *r)
 		else if (r->g->run->io.direction == KVM_EXIT_IO_IN)
 			r->served++;
 		return true;
+	case KVM_EXIT_MMIO:
+		if (!r->g->mmio || !r->g->mmio(r->g))
+			break;
+		r->mmio++;
+		return true;
 	}
 	r->error = reason ? reason : -EPROTO;
 	guest_describe(r->g, "the vCPU thread ends");

@@ -30,7 +30,8 @@ static const struct {
 	},
 	[PAUSE_MMIO] = {
 		"blocked-mmio", "an access to memory that is not RAM, which nobody serves",
-		"no handler can serve MMIO: keep this device quiet, or adopt earlier",
+		"load an exit handler of class mmio for this address; if there is one, the access is "
+		"none that is decoded: keep this device quiet, or adopt earlier",
 	},
 	[PAUSE_HYPERCALL] = {
 		"blocked-hypercall", "a hypercall that nobody served",

@@ -122,6 +122,47 @@ static void test_msr(int nr, char **paths)
 	shipped_unload();
 }
 
+static int mmio(u64 flags, u64 info1, u64 at, u32 size, u64 value)
+{
+	struct kvm_caretaker_exit e = {
+		.flags = flags, .info1 = info1, .info2 = at, .mmio_size = size,
+		.mmio_value = value,
+	};
+
+	return shipped_exit("mmio", &e);
+}
+
+#define STORE(at, size, value)	mmio(GAP, KVM_CARETAKER_MMIO_WRITE, at, size, value)
+
+/* The port's entries stay as they are; number 0 of an address is no port 0. */
+static void test_doorbell_at(struct caretaker_doorbell_state *s)
+{
+	u64 rung = s->bell[0].rung + s->bell[15].rung;
+
+	s->address[3] = 0xfe000010;
+	s->bell[3] = (struct caretaker_doorbell){
+		.flags = CARETAKER_DOORBELL_MMIO | CARETAKER_DOORBELL_MATCH, .len = 8, .value = 7,
+	};
+	s->address[14] = 0xfe000010;
+	s->bell[14] = (struct caretaker_doorbell){
+		.flags = CARETAKER_DOORBELL_MMIO,
+	};
+	test_result(mmio(0, KVM_CARETAKER_MMIO_WRITE, 0xfe000010, 2, 7) == KVM_CARETAKER_FORWARD &&
+		    !s->bell[14].rung, "doorbell: attached, an address is KVM's");
+	test_result(STORE(0xfe000010, 8, 7) == 0 && s->bell[3].rung == 1 && s->bell[3].last == 7,
+		    "doorbell: a ring at an address is counted");
+	test_result(STORE(0xfe000010, 2, 7) == 0 && STORE(0xfe000010, 8, 1ULL << 32 | 7) == 0 &&
+		    s->bell[14].rung == 2 && s->bell[3].rung == 1,
+		    "doorbell: another size or value rings the next one there");
+	test_result(mmio(GAP, 0, 0xfe000010, 2, 0) == KVM_CARETAKER_NEXT &&
+		    STORE(0xfe000012, 2, 7) == KVM_CARETAKER_NEXT &&
+		    STORE(0, 2, 7) == KVM_CARETAKER_NEXT &&
+		    STORE(0xc010, 2, 1) == KVM_CARETAKER_NEXT &&
+		    shipped_out(GAP, OUT(0, 8), 7) == KVM_CARETAKER_NEXT &&
+		    s->bell[0].rung + s->bell[15].rung == rung,
+		    "doorbell: loads, other addresses, and numbers of the other kind are left alone");
+}
+
 static void test_doorbell(int nr, char **paths)
 {
 	struct caretaker_doorbell_state *s = shipped_load("doorbell", sizeof(*s), nr, paths);
@@ -150,6 +191,7 @@ static void test_doorbell(int nr, char **paths)
 		    shipped_out(GAP, OUT(0xc010, 2) | KVM_CARETAKER_IO_STR, 1) ==
 		    KVM_CARETAKER_NEXT && s->bell[0].rung + s->bell[15].rung == 2,
 		    "doorbell: other sizes, ports, reads and strings are left alone");
+	test_doorbell_at(s);
 	shipped_unload();
 }
 

@@ -44,6 +44,7 @@ enum kvm_caretaker_verdict {
 /* requests of struct kvm_caretaker_exit: what a handler asked for by a kfunc */
 #define KVM_CARETAKER_REQUEST_IRQ	(1U << 0)	/* bits in irr[] */
 #define KVM_CARETAKER_REQUEST_EMIT	(1U << 1)	/* an event in emit[] */
+#define KVM_CARETAKER_REQUEST_MMIO	(1U << 31)	/* payload's own: mmio_size is not 0 */
 
 /* Most bytes of an event by bpf_caretaker_emit(). */
 #define KVM_CARETAKER_EMIT_SIZE		64
@@ -79,8 +80,9 @@ enum kvm_caretaker_verdict {
  *		handler may write all but RSP, and what it wrote counts only with HANDLED
  * @cr4:	payload, before a handler is called: guest CR4
  * @tsc_offset:	payload, before a handler is called: guest's TSC - bpf_caretaker_time()
- * @requests:	kfuncs, in a handler: KVM_CARETAKER_REQUEST_*; payload, when the handler returned,
- *		and attached the kernel, for interrupts: 0
+ * @requests:	kfuncs, in a handler: KVM_CARETAKER_REQUEST_*; payload, before a handler of class
+ *		mmio is called: MMIO; payload, when the handler returned, and attached the kernel,
+ *		for interrupts: 0
  * @emit_size:	bpf_caretaker_emit(), in a handler: bytes in @emit
  * @irr:	bpf_caretaker_inject(), in a handler: interrupts for the guest, by vector; zeroed
  *		with @requests
@@ -88,6 +90,12 @@ enum kvm_caretaker_verdict {
  * @guest_tsc:	payload, before a handler is called: TSC cycles that the vCPU spent in the guest up
  *		to this exit, from its first Caretaker on: telemetry's TIME_GUEST
  * @emit:	bpf_caretaker_emit(), in a handler: an event for the ring
+ * @mmio_value:	payload, before a handler of class mmio is called: what a write writes, upper bytes
+ *		0; of a read 0. A handler may write it: what a read reads, the lower @mmio_size
+ *		bytes, and it counts only with HANDLED
+ * @mmio_size:	payload, before a handler of class mmio is called: bytes of the access, 1, 2, 4 or
+ *		8; when that handler returned: 0
+ * @reserved:	zero
  */
 struct kvm_caretaker_exit {
 	__u32 size;
@@ -108,6 +116,9 @@ struct kvm_caretaker_exit {
 	__u64 tsc;
 	__u64 guest_tsc;
 	__u64 emit[KVM_CARETAKER_EMIT_SIZE / 8];
+	__u64 mmio_value;
+	__u32 mmio_size;
+	__u32 reserved;
 };
 
 /* SVM EXITINFO1 of a port I/O exit (APM volume 2, 15.10.2) */
@@ -116,5 +127,8 @@ struct kvm_caretaker_exit {
 #define KVM_CARETAKER_IO_REP		(1U << 3)
 #define KVM_CARETAKER_IO_SIZE(info1)	(((info1) >> 4) & 7)
 #define KVM_CARETAKER_IO_PORT(info1)	(((info1) >> 16) & 0xffff)
+
+/* SVM EXITINFO1 of an access to memory (APM volume 2, 15.25.6); EXITINFO2 is its address */
+#define KVM_CARETAKER_MMIO_WRITE	(1U << 1)
 
 #endif /* _UAPI_LINUX_KVM_CARETAKER_BPF_H */

@@ -20,7 +20,7 @@
 #include <linux/kvm_caretaker_telemetry.h>
 
 /* Version of everything in this header. */
-#define KVM_CARETAKER_CCB_ABI		4
+#define KVM_CARETAKER_CCB_ABI		5
 #define KVM_CARETAKER_CCB_MAGIC		0x31424343	/* "CCB1" */
 
 /* Program header type of the segment that starts with the CCB (sections can be stripped). */
@@ -258,9 +258,9 @@ struct kvm_caretaker_peers {
 #define KVM_CARETAKER_VECTOR_SPURIOUS	0xff
 
 /*
- * flags of the CCB. Kernel, at install (ISOLATE), whenever it attaches (NRIPS), or at detach (all
- * others); those that say "both" also the payload, when they change while detached. When it
- * attaches the kernel clears HALTED.
+ * flags of the CCB. Kernel, at install (ISOLATE), whenever it attaches (NRIPS, DECODES), or at
+ * detach (all others); those that say "both" also the payload, when they change while detached.
+ * When it attaches the kernel clears HALTED.
  */
 #define KVM_CARETAKER_CCB_ISOLATE	(1U << 0)	/* kernel: attached on isolated tables */
 #define KVM_CARETAKER_CCB_TSC_AUX	(1U << 1)	/* kernel: CPU has RDTSCP/RDPID */
@@ -271,6 +271,7 @@ struct kvm_caretaker_peers {
 #define KVM_CARETAKER_CCB_X2APIC	(1U << 6)	/* kernel: guest uses x2APIC mode */
 #define KVM_CARETAKER_CCB_NMI_MASKED	(1U << 7)	/* both: NMI in progress */
 #define KVM_CARETAKER_CCB_NMI_PENDING	(1U << 8)	/* both: an NMI waits */
+#define KVM_CARETAKER_CCB_DECODES	(1U << 9)	/* kernel: CPU has decode assists */
 
 /**
  * struct kvm_caretaker_ccb - Caretaker Control Block
@@ -421,9 +422,10 @@ KVM_CARETAKER_AT(kvm_caretaker_exit, cr4, 0xb8);
 KVM_CARETAKER_AT(kvm_caretaker_exit, requests, 0xc8);
 KVM_CARETAKER_AT(kvm_caretaker_exit, irr, 0xd0);
 KVM_CARETAKER_AT(kvm_caretaker_exit, emit, 0x100);
+KVM_CARETAKER_AT(kvm_caretaker_exit, mmio_value, 0x140);
 KVM_CARETAKER_ASSERT("event of a handler", KVM_CARETAKER_EMIT_SIZE <= KVM_CARETAKER_EVENT_BYTES);
-KVM_CARETAKER_ASSERT("exit size", sizeof(struct kvm_caretaker_exit) == 0x140);
-KVM_CARETAKER_ASSERT("ccb size", sizeof(struct kvm_caretaker_ccb) == 0x2a8);
+KVM_CARETAKER_ASSERT("exit size", sizeof(struct kvm_caretaker_exit) == 0x150);
+KVM_CARETAKER_ASSERT("ccb size", sizeof(struct kvm_caretaker_ccb) == 0x2b8);
 KVM_CARETAKER_AT(kvm_caretaker_ccb, peers, 0x130);
 KVM_CARETAKER_AT(kvm_caretaker_mailbox, pending, 0x0c);
 KVM_CARETAKER_AT(kvm_caretaker_mailbox, irr, 0x10);

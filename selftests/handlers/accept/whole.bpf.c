@@ -34,11 +34,17 @@ WHOLE(cpuid, SERVER(cpuidmask_cpuid))
 WHOLE(rdmsr, SERVER(msr_rdmsr))
 WHOLE(wrmsr, SERVER(msr_wrmsr))
 WHOLE(io, SERVER(pmtimer_io); SERVER(uart_io); SERVER(ports_io); SERVER(doorbell_io))
+CARETAKER_PROGRAM(mmio, whole_mmio)
+{
+	return doorbell_mmio(exit);
+}
+
 WHOLE(hypercall, SERVER(hypercall_vmmcall))
 WHOLE(pause)
 WHOLE(other)
 
 CARETAKER_SET(whole, .hlt = (void *)whole_hlt, .cpuid = (void *)whole_cpuid,
 	      .rdmsr = (void *)whole_rdmsr, .wrmsr = (void *)whole_wrmsr, .io = (void *)whole_io,
+	      .mmio = (void *)whole_mmio,
 	      .hypercall = (void *)whole_hypercall, .pause = (void *)whole_pause,
 	      .other = (void *)whole_other);

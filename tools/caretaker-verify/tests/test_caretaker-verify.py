@@ -285,9 +285,9 @@ def state_with_its_types_needs_no_object():
                   {"f.in": 1, "f.size": 2, "f.port": 0x3f8})
     # Several variables in a section, then several sections
     pc = bytearray(5 * 4096)
-    struct.pack_into("<I", pc, 520, 24)
-    struct.pack_into("<4I4Q", pc, 584, 16736, 1, 16384, 0, 5, 3, 0, 7)
-    got = kept_values(record(kept_types("handlers/pc"), bytes(pc), (".bss", 0, 17320)))
+    struct.pack_into("<I", pc, 648, 24)
+    struct.pack_into("<4I4Q", pc, 712, 16736, 1, 16384, 0, 5, 3, 0, 7)
+    got = kept_values(record(kept_types("handlers/pc"), bytes(pc), (".bss", 0, 17448)))
     T.check_equal((got["pmtimer_state.size"], got["uart_state.head"], got["uart_state.polls"]), (24, 5, 7))
     page = [struct.pack("<Q", n).ljust(4096, b"\0") for n in (1, 2, 3)]
     T.check_equal(kept_values(record(kept_types("selftests/handlers/accept/several_sections"), b"".join(page),
@@ -326,13 +326,13 @@ def types_of_state_and_object_are_compared():
     shorter = re.sub(array, struct.pack("<3I", 0, 3 << 24, 0) + b"\\1" + struct.pack("<I", 16383), btf, flags=re.S)
     assert renamed != btf != shorter
     # and a variable that is elsewhere
-    pc, place = kept_types("handlers/pc"), struct.pack("<2I", 520, 24)
+    pc, place = kept_types("handlers/pc"), struct.pack("<2I", 648, 24)
     T.check_equal(pc.count(place), 1)
-    moved = pc.replace(place, struct.pack("<2I", 528, 24))
+    moved = pc.replace(place, struct.pack("<2I", 656, 24))
     objects.append(os.path.join(OUT, "handlers/pc.bpf.o"))
-    T.check_equal(kept_values(record(pc, zeros, (".bss", 0, 17320)), objects[2]), {})
+    T.check_equal(kept_values(record(pc, zeros, (".bss", 0, 17448)), objects[2]), {})
     for other, path, size in ((renamed, objects[0], 16736), (shorter, objects[0], 16736),
-                              (btf, objects[1], 16736), (moved, objects[2], 17320)):
+                              (btf, objects[1], 16736), (moved, objects[2], 17448)):
         with scratch(record(other, zeros, (".bss", 0, size))) as f:
             T.check_status(verify("-s", f.name, path), 1, "name no object to print it by its own types")
 
@@ -402,7 +402,7 @@ def damaged_types_do_not_crash_it():
         for _ in range(rng.choice((1, 4, 40))):
             data[rng.randrange(24, len(data))] = rng.choice((0, 1, 0xff, rng.randrange(256)))
         data[-1] = 0
-        with scratch(record(bytes(data), b"\xa5" * 5 * 4096, (".bss", 0, 17320))) as f:
+        with scratch(record(bytes(data), b"\xa5" * 5 * 4096, (".bss", 0, 17448))) as f:
             r = verify("-s", f.name, "-j")
         assert r.returncode in (0, 1), r.stderr.decode()[:2000]
         accepted += not r.returncode

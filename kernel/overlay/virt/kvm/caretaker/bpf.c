@@ -85,6 +85,8 @@ static const struct {
 	  offsetofend(struct kvm_caretaker_exit, gpr[KVM_CARETAKER_RBX]) },
 	{ offsetof(struct kvm_caretaker_exit, gpr[KVM_CARETAKER_RBP]),
 	  offsetofend(struct kvm_caretaker_exit, gpr[15]) },
+	{ offsetof(struct kvm_caretaker_exit, mmio_value),
+	  offsetofend(struct kvm_caretaker_exit, mmio_value) },
 };
 
 static int ops_btf_struct_access(struct bpf_verifier_log *log, const struct bpf_reg_state *reg,
@@ -96,7 +98,7 @@ static int ops_btf_struct_access(struct bpf_verifier_log *log, const struct bpf_
 		for (i = 0; i < ARRAY_SIZE(exit_writable); i++)
 			if (off >= exit_writable[i].start && off + size <= exit_writable[i].end)
 				return 0;
-	bpf_log(log, "kvm_caretaker: an exit handler may write only gpr[] but gpr[RSP]\n");
+	bpf_log(log, "kvm_caretaker: an exit handler may write only gpr[] but gpr[RSP], and mmio_value\n");
 	return -EACCES;
 }
 

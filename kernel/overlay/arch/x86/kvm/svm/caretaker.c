@@ -228,6 +228,8 @@ void caretaker_svm_attach(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 	ccb->flags &= ~KVM_CARETAKER_CCB_HALTED;
 	if (boot_cpu_has(X86_FEATURE_NRIPS))
 		ccb->flags |= KVM_CARETAKER_CCB_NRIPS;
+	if (boot_cpu_has(X86_FEATURE_DECODEASSISTS))
+		ccb->flags |= KVM_CARETAKER_CCB_DECODES;
 	ccb->tsc_khz = tsc_khz;
 	ccb->host_apic_khz = boot_cpu_has(X86_FEATURE_TSC_DEADLINE_TIMER) ? 0 :
 			     mul_u64_u32_div(lapic_timer_period, HZ, 1000);
@@ -417,7 +419,8 @@ static void export_cpu(struct kvm_vcpu *vcpu, struct kvm_caretaker_ccb *ccb)
 		ccb->exit.gpr[i] = vcpu->arch.regs[i];
 	for (i = 0; i < 4; i++)
 		ccb->dr[i] = vcpu->arch.db[i];
-	ccb->flags &= KVM_CARETAKER_CCB_ISOLATE | KVM_CARETAKER_CCB_NRIPS;
+	ccb->flags &= KVM_CARETAKER_CCB_ISOLATE | KVM_CARETAKER_CCB_NRIPS |
+		      KVM_CARETAKER_CCB_DECODES;
 	if (boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID))
 		ccb->flags |= KVM_CARETAKER_CCB_TSC_AUX;
 	if (boot_cpu_has(X86_FEATURE_XSAVE))
