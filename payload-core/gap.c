@@ -299,6 +299,19 @@ static noinline u32 gap_memory(struct vmcb *vmcb, u32 index)
 	return next ? payload_handler(vmcb, index, next) : gap_block(vmcb, index);
 }
 
+/* Not offered to handlers: where it ends is known for this one instruction only. */
+static noinline u32 gap_cr4(struct vmcb *vmcb, u32 index)
+{
+	u64 next = payload_must_not_finish(vmcb) ? 0 : payload_cr4_begin(vmcb);
+	u32 action;
+
+	if (!next)
+		return gap_block(vmcb, index);
+	action = gap_finish(vmcb, index, next, KVM_CARETAKER_NATIVE);
+	payload_cr4_end(vmcb);
+	return action;
+}
+
 /* Exits that belong to no instruction of the guest, and those that nothing is known about. */
 static u32 gap_other(struct vmcb *vmcb, u32 index)
 {
@@ -318,6 +331,8 @@ static u32 gap_other(struct vmcb *vmcb, u32 index)
 		gap_trace(vmcb, KVM_CARETAKER_NATIVE);
 		payload_nmi_iret(vmcb);
 		return gap_enter(vmcb, index, KVM_CARETAKER_NATIVE);
+	case VMEXIT_CR4_WRITE:
+		return gap_cr4(vmcb, index);
 	case VMEXIT_EXCP_MC:
 		return gap_machine_check(vmcb, index);
 	case VMEXIT_SHUTDOWN:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KVM Caretaker payload core: CPUID, RDTSC and MWAIT while detached, and RDMSR from the vCPU's
- * metadata.
+ * KVM Caretaker payload core: CPUID, RDTSC, MWAIT and CR4.PGE while detached, and RDMSR from the
+ * vCPU's metadata.
  */
 #include "cpuid.h"
 #include "payload.h"
@@ -105,4 +105,53 @@ bool payload_mwait_is_nop(void)
 	const struct kvm_caretaker_cpuid *leaf = payload_cpuid_find(1, 0);
 
 	return leaf && (leaf->ecx & CPUID_1_ECX_MWAIT);
+}
+
+static u64 cr4_written(const struct vmcb *vmcb)
+{
+	u32 gpr = vmcb->info1 & VMCB_CR_GPR;
+
+	if (gpr == KVM_CARETAKER_RAX)
+		return vmcb->rax;
+	return gpr == KVM_CARETAKER_RSP ? vmcb->rsp : ccb.exit.gpr[gpr];
+}
+
+/**
+ * payload_cr4_begin() - may a MOV to CR4 be done here?
+ * @vmcb:	VMCB in use, right after the #VMEXIT
+ *
+ * A kernel without INVPCID switches PGE off and on to flush its TLB. All other bits are KVM's to
+ * judge. MCE is on in the VMCB whatever the guest wants.
+ *
+ * Decode assists name the register (APM volume 2, 15.8.1). Without NRIPS the plain encoding counts,
+ * as in payload_next_rip(): three bytes, and a prefix for R8 to R15.
+ *
+ * Return: guest RIP after the instruction, 0 when it must not be done.
+ */
+u64 payload_cr4_begin(const struct vmcb *vmcb)
+{
+	u64 now = vmcb->cr4 & ~CR4_MCE;
+
+	if (!(ccb.flags & KVM_CARETAKER_CCB_DECODES) || !(vmcb->info1 & VMCB_CR_VALID))
+		return 0;
+	if (ccb.flags & KVM_CARETAKER_CCB_MCE)
+		now |= CR4_MCE;
+	if ((cr4_written(vmcb) ^ now) & ~CR4_PGE)
+		return 0;
+	if (ccb.flags & KVM_CARETAKER_CCB_NRIPS)
+		return vmcb->next_rip;
+	return vmcb->rip + 3 + (vmcb->info1 >> 3 & 1);
+}
+
+/**
+ * payload_cr4_end() - do a MOV to CR4 that changes PGE, or nothing
+ * @vmcb:	VMCB in use, made fit for the next VMRUN
+ *
+ * Global translations go, too (APM volume 2, 5.5.3), by the next VMRUN.
+ */
+void payload_cr4_end(struct vmcb *vmcb)
+{
+	vmcb->cr4 = (vmcb->cr4 & ~CR4_PGE) | (cr4_written(vmcb) & CR4_PGE);
+	vmcb->flush |= VMCB_FLUSH_ALL;
+	vmcb->clean &= ~VMCB_CLEAN_CR;
 }

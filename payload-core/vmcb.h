@@ -11,6 +11,7 @@
 #include "types.h"
 
 /* Exit codes (APM volume 2, appendix C) */
+#define VMEXIT_CR4_WRITE	0x14
 #define VMEXIT_EXCP_MC		0x52
 #define VMEXIT_INTR		0x60
 #define VMEXIT_NMI		0x61
@@ -39,6 +40,10 @@
 /* EXITINFO1 of VMEXIT_MSR */
 #define VMCB_MSR_WRITE		(1ULL << 0)
 
+/* EXITINFO1 of a MOV to CRn, with decode assists (APM volume 2, 15.8.1) */
+#define VMCB_CR_VALID		(1ULL << 63)
+#define VMCB_CR_GPR		0xfULL
+
 /* EXITINTINFO and EVENTINJ (APM volume 2, 15.20) */
 #define VMCB_EVENT_VECTOR	0xffU
 #define VMCB_EVENT_TYPE		(7U << 8)
@@ -61,6 +66,7 @@
  * entry to the next is the permission for a larger return address predictor.
  */
 #define VMCB_FLUSH_KEEP		0x0100U
+#define VMCB_FLUSH_ALL		0x0001U		/* the only one that all CPUs have */
 
 /*
  * Clean bits (APM volume 2, 15.15.3) that hold after an exit after which only RIP, RSP, RAX,
@@ -71,12 +77,15 @@
 
 /* Intercepts, TSC offset, pause filter */
 #define VMCB_CLEAN_INTERCEPTS	(1U << 0)
+#define VMCB_CLEAN_CR		(1U << 5)	/* CR0, CR3, CR4, EFER */
 
 #define CS_LONG			(1U << 9)	/* in the form that segment attributes have here */
 #define EFER_LMA		(1ULL << 10)
 #define RFLAGS_IF		(1ULL << 9)
 #define RFLAGS_TF		(1ULL << 8)
 #define RFLAGS_RF		(1ULL << 16)
+#define CR4_MCE			(1ULL << 6)
+#define CR4_PGE			(1ULL << 7)
 #define CR4_OSXSAVE		(1ULL << 18)
 
 struct vmcb {

@@ -174,7 +174,7 @@ path()
 # function_add NAME: its bytes and what is known of them go to the header
 function_add()
 {
-	"$OBJDUMP" -dw --no-show-raw-insn -j ".text.$1" "$tmp.o" | path >"$tmp.path"
+	"$OBJDUMP" -dzw --no-show-raw-insn -j ".text.$1" "$tmp.o" | path >"$tmp.path"
 	grep -q '^path ' "$tmp.path" || {
 		sed "s/^/kfunc-blob: $name: $1 /" "$tmp.path" >&2
 		bad=1

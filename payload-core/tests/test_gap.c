@@ -69,6 +69,110 @@ static void test_cpuid(void)
 	EXPECT_EQ(EXITS(VMEXIT_CPUID, NATIVE), 0);
 }
 
+#define CR4_OTHER	(1ULL << 5 | 1ULL << 9)		/* PAE, OSFXSR */
+#define NOT_SERVED	0
+#define CR4_TOLD	(KVM_CARETAKER_CCB_DECODES | KVM_CARETAKER_CCB_MCE)
+
+static const struct cr4_case {
+	const char *what;
+	u32 flags;
+	u64 now, value, info1;
+	u32 length;
+} cr4_cases[] = {
+	{ "PGE off", CR4_TOLD, CR4_PGE | CR4_MCE, CR4_MCE,
+	  VMCB_CR_VALID | KVM_CARETAKER_RCX, 3 },
+	{ "PGE on", CR4_TOLD, CR4_MCE, CR4_PGE | CR4_MCE,
+	  VMCB_CR_VALID | KVM_CARETAKER_RCX, 3 },
+	{ "nothing changes", CR4_TOLD, CR4_PGE | CR4_MCE,
+	  CR4_PGE | CR4_MCE, VMCB_CR_VALID | KVM_CARETAKER_RCX, 3 },
+	{ "from RAX", CR4_TOLD, CR4_PGE | CR4_MCE, CR4_MCE,
+	  VMCB_CR_VALID | KVM_CARETAKER_RAX, 3 },
+	{ "from RSP", CR4_TOLD, CR4_PGE | CR4_MCE, CR4_MCE,
+	  VMCB_CR_VALID | KVM_CARETAKER_RSP, 3 },
+	{ "from R8", CR4_TOLD, CR4_PGE | CR4_MCE, CR4_MCE,
+	  VMCB_CR_VALID | 8, 4 },
+	{ "by next_rip", CR4_TOLD | KVM_CARETAKER_CCB_NRIPS,
+	  CR4_PGE | CR4_MCE, CR4_MCE, VMCB_CR_VALID | KVM_CARETAKER_RCX, 7 },
+	{ "a guest without MCE", KVM_CARETAKER_CCB_DECODES, CR4_PGE | CR4_MCE, 0,
+	  VMCB_CR_VALID | KVM_CARETAKER_RCX, 3 },
+	{ "MCE off", CR4_TOLD, CR4_PGE | CR4_MCE, CR4_PGE,
+	  VMCB_CR_VALID | KVM_CARETAKER_RCX, NOT_SERVED },
+	{ "MCE on", KVM_CARETAKER_CCB_DECODES, CR4_PGE | CR4_MCE, CR4_PGE | CR4_MCE,
+	  VMCB_CR_VALID | KVM_CARETAKER_RCX, NOT_SERVED },
+	{ "another bit", CR4_TOLD, CR4_PGE | CR4_MCE,
+	  CR4_MCE | 1ULL << 20, VMCB_CR_VALID | KVM_CARETAKER_RCX, NOT_SERVED },
+	{ "a high bit", CR4_TOLD, CR4_PGE | CR4_MCE,
+	  CR4_MCE | 1ULL << 63, VMCB_CR_VALID | KVM_CARETAKER_RCX, NOT_SERVED },
+	{ "no register told", CR4_TOLD, CR4_PGE | CR4_MCE,
+	  CR4_MCE, KVM_CARETAKER_RCX, NOT_SERVED },
+	{ "no decode assists", KVM_CARETAKER_CCB_MCE, CR4_PGE | CR4_MCE, CR4_MCE,
+	  VMCB_CR_VALID | KVM_CARETAKER_RCX, NOT_SERVED },
+};
+
+static u32 cr4_write(const struct cr4_case *c)
+{
+	u32 gpr = c->info1 & VMCB_CR_GPR, i;
+
+	for (i = 0; i < 16; i++)
+		ccb.exit.gpr[i] = ~0ULL;
+	h.vmcb.rax = ~0ULL;
+	h.vmcb.rsp = ~0ULL;
+	if (gpr == KVM_CARETAKER_RAX)
+		h.vmcb.rax = CR4_OTHER | c->value;
+	else if (gpr == KVM_CARETAKER_RSP)
+		h.vmcb.rsp = CR4_OTHER | c->value;
+	else
+		ccb.exit.gpr[gpr] = CR4_OTHER | c->value;
+	ccb.flags |= c->flags;
+	h.vmcb.cr4 = CR4_OTHER | c->now;
+	h.vmcb.info1 = c->info1;
+	h.vmcb.next_rip = RIP + 7;
+	return exit_detached(VMEXIT_CR4_WRITE);
+}
+
+static void test_cr4(void)
+{
+	const struct cr4_case *c;
+
+	for (c = cr4_cases; c < cr4_cases + sizeof(cr4_cases) / sizeof(*c); c++) {
+		u32 action;
+
+		harness_reset();
+		h.vmcb.rip = RIP;
+		action = cr4_write(c);
+		if (c->length == NOT_SERVED) {
+			expect_blocked(action, VMEXIT_CR4_WRITE);
+			EXPECT_EQ(h.vmcb.cr4, CR4_OTHER | c->now);
+			continue;
+		}
+		EXPECT_EQ(action, PAYLOAD_ENTER);
+		EXPECT_EQ(h.vmcb.rip, RIP + c->length);
+		EXPECT_EQ(h.vmcb.cr4, CR4_OTHER | CR4_MCE | (c->value & CR4_PGE));
+		EXPECT_EQ(h.vmcb.flush & 0xff, VMCB_FLUSH_ALL);
+		EXPECT_EQ(h.vmcb.clean, VMCB_CLEAN_REENTRY & ~VMCB_CLEAN_CR);
+		EXPECT_EQ(GAP_EXITS(VMEXIT_CR4_WRITE, NATIVE), 1);
+		/* Once */
+		h.vmcb.next_rip = RIP + 9;
+		EXPECT_EQ(exit_detached(VMEXIT_PAUSE), PAYLOAD_ENTER);
+		EXPECT_EQ(h.vmcb.flush & 0xff, 0);
+		EXPECT_EQ(h.vmcb.clean, VMCB_CLEAN_REENTRY);
+	}
+}
+
+static void test_cr4_single_step(void)
+{
+	h.vmcb.rflags |= RFLAGS_TF;
+	expect_blocked(cr4_write(&cr4_cases[0]), VMEXIT_CR4_WRITE);
+}
+
+static void test_cr4_no_handler(void)
+{
+	handler_set(KVM_CARETAKER_CLASS_OTHER, handler_handled);
+	EXPECT_EQ(cr4_write(&cr4_cases[0]), PAYLOAD_ENTER);
+	EXPECT_EQ(GAP_EXITS(VMEXIT_CR4_WRITE, NATIVE), 1);
+	EXPECT_EQ(GAP_EXITS(VMEXIT_CR4_WRITE, HANDLER), 0);
+}
+
 static void test_rdmsr(void)
 {
 	msr_add(0x1b, KVM_CARETAKER_MSR_READ_GAP, 0xfee00d00);
@@ -418,6 +522,9 @@ const struct test tests_gap[] = {
 	{ "gap: vCPU wanted back after a served exit", test_adopting },
 	{ "gap: vCPU wanted back during a blocking exit", test_adopting_blocking },
 	{ "gap: NMI, INTR, SMI and INIT open a window and change nothing", test_nmi },
+	{ "gap: CR4.PGE is switched, once with a flush; all else of CR4 blocks", test_cr4 },
+	{ "gap: CR4.PGE when single-stepped blocks", test_cr4_single_step },
+	{ "gap: handlers are not asked about CR4", test_cr4_no_handler },
 	{ "gap: HANDLED re-enters", test_handled },
 	{ "gap: FORWARD, FUEL, unknown, NEXT with nobody left block", test_forward_blocks },
 	{ "gap: NEXT tries native", test_next_native },

@@ -13,6 +13,8 @@
 #include "ledger_test.h"
 #include "smp_test.h"
 
+#define CR4_TSD	(1UL << 2)
+
 #define NEXT_KERNEL	"/boot/bzImage-b"
 #define NEXT_INITRD	"/sys/firmware/initrd"	/* retain_initrd: the next kernel has one, too */
 
@@ -181,7 +183,7 @@ static enum ktap_result not_restored(void)
 	struct kvm_sregs s = state[last]->sregs;
 	int err;
 
-	s.cr4 ^= 1UL << 7;
+	s.cr4 ^= CR4_TSD;
 	CHECK(!ioctl(guest.vcpu[last].vcpu_fd, KVM_SET_SREGS, &s), "KVM_SET_SREGS");
 	for (i = 0; i < last; i++)
 		CHECK(!runner_start(&guest.runner[i], &guest.vcpu[i]), "no thread");

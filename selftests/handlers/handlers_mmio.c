@@ -322,7 +322,7 @@ int main(void)
 	const char *missing = caretaker_missing();
 
 	if (!missing)
-		missing = mmio_missing();
+		missing = decode_assists_missing();
 	if (missing)
 		return ktap_skip_all(cases, ARRAY_SIZE(cases), missing);
 	missing = prepare();

@@ -83,7 +83,7 @@ static int stage_1(void)
 		{ "the device is as RAM, attached", installed, true },
 		{ "and detached", preserved, true },
 	};
-	const char *missing = mmio_missing();
+	const char *missing = decode_assists_missing();
 
 	if (missing)
 		return ktap_skip_all(cases, ARRAY_SIZE(cases), missing);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A guest that accesses a device and RAM alike. */
-#include <stdio.h>
 #include <string.h>
 
 #include "mmio_guest.h"
@@ -182,17 +181,4 @@ bool mmio_answer(struct kvm_run *run, __u64 *word)
 	if (!run->mmio.is_write)
 		memcpy(run->mmio.data, &value, run->mmio.len);
 	return true;
-}
-
-const char *mmio_missing(void)
-{
-	char line[4096];
-	bool found = false;
-	FILE *f = fopen("/proc/cpuinfo", "r");
-
-	while (f && !found && fgets(line, sizeof(line), f))
-		found = !strncmp(line, "flags", 5) && strstr(line, " decodeassists");
-	if (f)
-		fclose(f);
-	return found ? NULL : "the host's CPU has no decode assists";
 }

@@ -47,7 +47,5 @@ extern const struct guest_code guest_mmio;
 enum ktap_result mmio_same(const struct mmio_area *a);
 /* Answers KVM_EXIT_MMIO out of @word; false when it is no access to the device. */
 bool mmio_answer(struct kvm_run *run, __u64 *word);
-/* Why the tests cannot be run on this host, or NULL */
-const char *mmio_missing(void);
 
 #endif /* HANDLERS_MMIO_GUEST_H */

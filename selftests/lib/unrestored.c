@@ -9,7 +9,7 @@
 #include "unrestored.h"
 
 #define CR0_WP		(1UL << 16)
-#define CR4_PGE		(1UL << 7)
+#define CR4_TSD		(1UL << 2)
 #define EFER_SCE	(1UL << 0)
 #define APIC_BASE_BSP	(1UL << 8)
 #define DR7_L0		(1UL << 0)
@@ -36,7 +36,7 @@ static int cr0(struct kvm_guest *g, const struct handover_state *s, bool spoil)
 
 static int cr4(struct kvm_guest *g, const struct handover_state *s, bool spoil)
 {
-	return sregs_set(g, s, (struct kvm_sregs){ .cr4 = spoil ? CR4_PGE : 0 });
+	return sregs_set(g, s, (struct kvm_sregs){ .cr4 = spoil ? CR4_TSD : 0 });
 }
 
 static int efer(struct kvm_guest *g, const struct handover_state *s, bool spoil)

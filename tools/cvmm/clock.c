@@ -65,18 +65,32 @@ static const struct pvclock *pvclock_find(struct vm *vm)
 	return p;
 }
 
+/* The line that the guest reads: it is KVM's to write from the adoption on. */
+static void line_take(struct vm *vm)
+{
+	const struct pvclock *p = pvclock_find(vm);
+
+	vm->clock_line.known = p;
+	if (!p)
+		return;
+	vm->clock_line.tsc = p->tsc_timestamp;
+	vm->clock_line.ns = p->system_time;
+	vm->clock_line.mul = p->mul;
+	vm->clock_line.shift = p->shift;
+}
+
 /* What the guest's clock says at a host TSC. */
-static uint64_t clock_at(struct vm *vm, uint64_t host_tsc)
+static uint64_t clock_at(const struct vm *vm, uint64_t host_tsc)
 {
 	const struct cvmm_state *s = vm->state;
-	const struct pvclock *p = pvclock_find(vm);
+	const struct clock_line *l = &vm->clock_line;
 	uint64_t delta;
 
-	if (!p)
+	if (!l->known)
 		return s->clock.clock + tsc_to_ns(host_tsc - s->clock_tsc, s->vcpu[0].tsc_khz);
-	delta = host_tsc + s->vcpu[0].tsc_offset - p->tsc_timestamp;
-	delta = p->shift < 0 ? delta >> -p->shift : delta << p->shift;
-	return p->system_time + (uint64_t)(((__uint128_t)delta * p->mul) >> 32);
+	delta = host_tsc + s->vcpu[0].tsc_offset - l->tsc;
+	delta = l->shift < 0 ? delta >> -l->shift : delta << l->shift;
+	return l->ns + (uint64_t)(((__uint128_t)delta * l->mul) >> 32);
 }
 
 static int clock_get(struct vm *vm, struct kvm_clock_data *c, uint64_t *tsc)
@@ -148,12 +162,13 @@ static int clock_tune(struct vm *vm, unsigned int tries, int64_t good)
  */
 int clock_restore(struct vm *vm)
 {
+	line_take(vm);
 	return clock_tune(vm, SET_TRIES, GOOD_NS);
 }
 
 /**
- * clock_look() - see how far kvmclock is off the guest's own line
- * @vm: VM after clock_restore(); @vm->clock_error is set
+ * clock_look() - see how far kvmclock is off what the guest read in the gap
+ * @vm: VM after clock_restore(), adopted or not; @vm->clock_error is set
  */
 void clock_look(struct vm *vm)
 {

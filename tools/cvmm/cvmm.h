@@ -90,7 +90,7 @@ struct vm;
  * @adopting: the thread runs it for the first time since it is in this kernel
  * @tsc_khz: guest TSC frequency as last read; the ioctl would wait for KVM_RUN to return
  * @tsc_offset: guest TSC minus host TSC as last read or set
- * @adopted: host TSC when the vCPU was out of the Caretaker of the old kernel
+ * @adopted: host TSC when the vCPU was seen out of the Caretaker of the old kernel
  * @ended: why the thread ended
  */
 struct vcpu {
@@ -150,6 +150,18 @@ struct install_times {
 	uint64_t install;
 };
 
+/**
+ * struct clock_line - kvmclock as the guest reads it: ns + (TSC - tsc) * mul, see clock.c
+ * @known: the guest has a pvclock page
+ */
+struct clock_line {
+	uint64_t tsc;
+	uint64_t ns;
+	uint32_t mul;
+	int8_t shift;
+	bool known;
+};
+
 /* A list of host CPUs from the command line */
 struct cpu_list {
 	unsigned int nr;
@@ -194,7 +206,8 @@ struct options {
  * @carried_bytes: of the state that the handlers in this kernel went on from
  * @times: of the last install or update
  * @past: updates, cancels and kexecs so far, those before a kexec included
- * @clock_error: kvmclock after the adoption less what the guest's own page says, in ns
+ * @clock_line: as the guest's own page had it in the gap
+ * @clock_error: kvmclock after the adoption less that line, in ns
  */
 struct vm {
 	const struct options *opt;
@@ -216,6 +229,7 @@ struct vm {
 	bool adopt_failed;
 	struct install_times times;
 	struct cvmm_state_past past;
+	struct clock_line clock_line;
 	int64_t clock_error;
 	uint64_t replayed_bytes;
 	uint64_t replay_next;

@@ -117,7 +117,7 @@ int replay_absorbed(struct vm *vm, char *why, size_t size)
 
 /**
  * replay_all() - the gap is over: console bytes, registers of the UART, doorbells
- * @vm: VM whose vCPUs are in KVM and do not run
+ * @vm: VM whose vCPUs are in KVM; no exit of theirs was served by user space yet
  * @why: buffer for the reason of a failure
  * @size: its size
  *

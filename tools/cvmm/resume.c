@@ -15,6 +15,7 @@
 #define FINISH_NICER	15
 #define ADOPT_LOOK_NS	1000000
 #define ADOPT_REST_NS	20000000
+#define ADOPT_LOOKS	50	/* until a thread is called back again */
 
 static int retrieve(struct vm *vm, uint64_t token, const char *what, int *fd)
 {
@@ -155,6 +156,15 @@ void handover_adopt(struct vcpu *v)
 		adopt_prepare(vm);
 }
 
+/* By its thread, or by the main thread, whichever looks first */
+static void adopt_seen(struct vcpu *v)
+{
+	uint64_t not_yet = 0;
+
+	__atomic_compare_exchange_n(&v->adopted, &not_yet, rdtsc(), false, __ATOMIC_RELAXED,
+				    __ATOMIC_RELAXED);
+}
+
 /**
  * handover_came() - a vCPU that was to be adopted is back from KVM_RUN
  * @v: vCPU after handover_adopt()
@@ -168,6 +178,7 @@ void handover_came(struct vcpu *v)
 
 	if (!is_adopted(v))
 		return;
+	adopt_seen(v);
 	adopt_complete_once(v->vm);
 	vcpu_tsc_offset(v, KVM_GET_DEVICE_ATTR, &offset);
 	__atomic_store_n(&v->adopting, false, __ATOMIC_RELEASE);
@@ -209,7 +220,7 @@ void handover_adopt_wait(struct vm *vm)
 {
 	const struct timespec pause = { .tv_nsec = ADOPT_LOOK_NS };
 	const struct timespec rest = { .tv_nsec = ADOPT_REST_NS };
-	unsigned int i;
+	unsigned int i, looks;
 
 	for (i = 0; i < vm->nr_vcpus; i++) {
 		struct vcpu *v = &vm->vcpu[i];
@@ -217,7 +228,7 @@ void handover_adopt_wait(struct vm *vm)
 		while (adopt_waits(v) && !is_adopted(v))
 			nanosleep(&pause, NULL);
 		if (adopt_waits(v))
-			v->adopted = rdtsc();
+			adopt_seen(v);
 	}
 	/* Nothing of the rest is urgent, and the guest's first moments in KVM are. */
 	nanosleep(&rest, NULL);
@@ -228,9 +239,11 @@ void handover_adopt_wait(struct vm *vm)
 			continue;
 		adopt_complete_once(vm);
 		/* It may stay in the guest: let it come back once. */
-		thread_call_back(v);
-		while (adopt_waits(v))
+		for (looks = 0; adopt_waits(v); looks++) {
+			if (!(looks % ADOPT_LOOKS))
+				thread_call_back(v);
 			nanosleep(&pause, NULL);
+		}
 	}
 }
 

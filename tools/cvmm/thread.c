@@ -14,6 +14,7 @@
 #include "cvmm.h"
 
 #define KICK_SIGNAL	SIGUSR1
+#define JOIN_AGAIN_NS	50000000
 
 /* Sleeps until the main thread changes something, or for a while: then KVM_RUN is tried again. */
 static void detached_wait(struct vcpu *v)
@@ -64,11 +65,23 @@ static bool may_run(struct vcpu *v)
 	return go;
 }
 
+/* Another vCPU could not be adopted: this one would wait for it for ever. */
+static bool adopt_is_over(struct vcpu *v)
+{
+	if (!v->adopting || !__atomic_load_n(&v->vm->adopt_failed, __ATOMIC_ACQUIRE))
+		return false;
+	v->ended = VCPU_ENDED_ERROR;
+	return true;
+}
+
 /* One KVM_RUN. Returns true when the vCPU ends. */
 static bool run_once(struct vcpu *v)
 {
-	int e = ioctl(v->fd, KVM_RUN, 0) < 0 ? errno : 0;
+	int e;
 
+	if (adopt_is_over(v))
+		return true;
+	e = ioctl(v->fd, KVM_RUN, 0) < 0 ? errno : 0;
 	if (v->adopting && (!e || e == EINTR || e == EAGAIN))
 		handover_came(v);
 	switch (e) {
@@ -76,7 +89,7 @@ static bool run_once(struct vcpu *v)
 		return vcpu_exit(v);
 	case EINTR:
 	case EAGAIN:
-		return v->adopting && __atomic_load_n(&v->vm->adopt_failed, __ATOMIC_ACQUIRE);
+		return adopt_is_over(v);
 	case EBUSY:
 		detached_wait(v);
 		return false;
@@ -258,6 +271,21 @@ void threads_unpause(struct vm *vm)
 	}
 }
 
+/* A signal that comes right before KVM_RUN is lost where the kernel waits for other vCPUs. */
+static void thread_join(struct vcpu *v)
+{
+	struct timespec until;
+
+	do {
+		pthread_kill(v->thread, KICK_SIGNAL);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += JOIN_AGAIN_NS;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+	} while (pthread_timedjoin_np(v->thread, NULL, &until) == ETIMEDOUT);
+	v->started = false;
+}
+
 /**
  * threads_stop() - end the vCPUs' threads and wait for them
  * @vm: VM
@@ -272,7 +300,6 @@ void threads_stop(struct vm *vm)
 	}
 	for (i = 0; i < vm->nr_vcpus; i++) {
 		if (vm->vcpu[i].started)
-			pthread_join(vm->vcpu[i].thread, NULL);
-		vm->vcpu[i].started = false;
+			thread_join(&vm->vcpu[i]);
 	}
 }

@@ -272,6 +272,7 @@ struct kvm_caretaker_peers {
 #define KVM_CARETAKER_CCB_NMI_MASKED	(1U << 7)	/* both: NMI in progress */
 #define KVM_CARETAKER_CCB_NMI_PENDING	(1U << 8)	/* both: an NMI waits */
 #define KVM_CARETAKER_CCB_DECODES	(1U << 9)	/* kernel: CPU has decode assists */
+#define KVM_CARETAKER_CCB_MCE		(1U << 10)	/* kernel: the guest has set CR4.MCE */
 
 /**
  * struct kvm_caretaker_ccb - Caretaker Control Block

@@ -201,6 +201,7 @@ struct caretaker_npt {
  * @arrived:	how many do
  * @gone:	vCPUs that were adopted or lost
  * @round:	counts the attempts to adopt
+ * @importing:	vCPUs that came together and are not all in KVM yet
  */
 struct caretaker_vm {
 	struct list_head list;
@@ -218,6 +219,7 @@ struct caretaker_vm {
 	unsigned int arrived;
 	unsigned int gone;
 	unsigned int round;
+	unsigned int importing;
 };
 
 /* payload.c */

@@ -303,6 +303,7 @@ static void group_launch(struct caretaker_vm *vm)
 		if (ct && ct->orphan && (!ct->reclaimed || ct->reclaimed == -EIO))
 			vm->gone++;
 	}
+	vm->importing += vm->arrived;
 	vm->arrived = 0;
 	WRITE_ONCE(vm->round, vm->round + 1);
 	spin_unlock(&vm->lock);
@@ -325,6 +326,23 @@ static bool group_leave(struct caretaker_vm *vm, unsigned int round)
 		return false;
 	vm->arrived--;
 	return true;
+}
+
+/*
+ * No vCPU goes into the guest before the state of all is in KVM: an interrupt that it sends to one
+ * whose LAPIC is being written would be lost. Not interruptible: the others come at once.
+ */
+static void group_imported(struct caretaker_vm *vm)
+{
+	bool last;
+
+	spin_lock(&vm->lock);
+	last = !--vm->importing;
+	spin_unlock(&vm->lock);
+	if (last)
+		wake_up_all(&vm->wait);
+	else
+		wait_event(vm->wait, !READ_ONCE(vm->importing));
 }
 
 /**
@@ -357,5 +375,7 @@ int caretaker_vm_adopt(struct caretaker_vm *vm, struct kvm_caretaker *ct)
 		if (r && group_leave(vm, round))
 			return -EINTR;
 	}
-	return caretaker_adopt(ct);
+	r = caretaker_adopt(ct);
+	group_imported(vm);
+	return r;
 }

@@ -433,6 +433,8 @@ static void export_cpu(struct kvm_vcpu *vcpu, struct kvm_caretaker_ccb *ccb)
 		ccb->flags |= KVM_CARETAKER_CCB_NMI_MASKED;
 	if (kvm_get_nr_pending_nmis(vcpu) || atomic_read(&vcpu->arch.nmi_queued))
 		ccb->flags |= KVM_CARETAKER_CCB_NMI_PENDING;
+	if (kvm_is_cr4_bit_set(vcpu, X86_CR4_MCE))
+		ccb->flags |= KVM_CARETAKER_CCB_MCE;
 	ccb->tsc_aux = to_svm(vcpu)->tsc_aux;
 	ccb->xcr0_host = kvm_host.xcr0;
 	ccb->xcr0_guest = vcpu->arch.xcr0;

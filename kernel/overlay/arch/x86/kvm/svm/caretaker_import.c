@@ -45,8 +45,8 @@ int caretaker_svm_can_import(struct kvm_vcpu *vcpu, struct caretaker_block *b, c
 		*why = "CR0 differs: restore SREGS";
 	else if (gap->save.efer != own->save.efer)
 		*why = "EFER differs: restore SREGS";
-	/* MCE is the host's. */
-	else if ((gap->save.cr4 ^ own->save.cr4) & ~X86_CR4_MCE)
+	/* MCE is the host's; the payload lets a guest change PGE. */
+	else if ((gap->save.cr4 ^ own->save.cr4) & ~(X86_CR4_MCE | X86_CR4_PGE))
 		*why = "CR4 differs: restore SREGS";
 	else if (b->ccb->apic_base != vcpu->arch.apic_base)
 		*why = "APIC_BASE differs: restore SREGS";
@@ -93,7 +93,7 @@ static void import_vmcb(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 	struct vcpu_svm *svm = to_svm(vcpu);
 	const struct vmcb *gap = b->vmcb;
 	struct vmcb *own = svm->vmcb01.ptr;
-	u64 cr4 = own->save.cr4;
+	u64 cr4 = (own->save.cr4 & ~X86_CR4_PGE) | (gap->save.cr4 & X86_CR4_PGE);
 	unsigned int i;
 
 	memcpy(&own->save, &gap->save, sizeof(own->save));
@@ -109,6 +109,7 @@ static void import_vmcb(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 	vcpu->arch.cr0 = gap->save.cr0;
 	vcpu->arch.cr2 = gap->save.cr2;
 	vcpu->arch.cr3 = gap->save.cr3;
+	vcpu->arch.cr4 = (vcpu->arch.cr4 & ~X86_CR4_PGE) | (gap->save.cr4 & X86_CR4_PGE);
 	vcpu->arch.pat = gap->save.g_pat;
 	svm->tsc_aux = b->ccb->tsc_aux;
 	vmcb_mark_all_dirty(own);
