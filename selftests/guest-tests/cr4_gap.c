@@ -3,9 +3,7 @@
  * CR4 in the gap. A kernel without INVPCID flushes its TLB by switching PGE off and on, whenever it
  * likes: that is served. What else may change in CR4 is KVM's to judge: it blocks until then.
  */
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 #include <sys/ioctl.h>
 
 #include "caretaker_test.h"
@@ -83,35 +81,15 @@ static enum ktap_result begin(void)
 	return KTAP_PASS;
 }
 
-static enum ktap_result detach(void)
+static bool detach(void)
 {
-	int luo = luo_open();
-
-	CHECK(luo >= 0, "/dev/liveupdate: %s", strerror(-luo));
-	session = luo_session_create(luo, "cr4");
-	close(luo);
-	CHECK(session >= 0, "no session: %s", strerror(-session));
-	CHECK(!luo_preserve_guest(session, &guest), "not preserved");
-	return KTAP_PASS;
-}
-
-static enum ktap_result cancel(void)
-{
-	close(session);
-	session = -1;
-	CHECK(caretaker_wait_state(&guest, KVM_CARETAKER_ATTACHED, 5000), "not back in KVM");
-	return KTAP_PASS;
+	session = luo_detach_guest("cr4", &guest);
+	return session >= 0;
 }
 
 static enum ktap_result finish(enum ktap_result res)
 {
-	if (session >= 0)
-		close(session);
-	session = -1;
-	runner_stop(&runner);
-	if (!cpu_wait_online(PCPU, 30000))
-		res = KTAP_FAIL;
-	return res;
+	return luo_guest_end(&session, &runner) ? res : KTAP_FAIL;
 }
 
 static uint64_t served(void)
@@ -127,7 +105,7 @@ static enum ktap_result pge_switches(void)
 	unsigned int i;
 
 	CHECK(begin() == KTAP_PASS && writes(first | CR4_PGE), "not in KVM");
-	CHECK(detach() == KTAP_PASS, "not detached");
+	CHECK(detach(), "not detached");
 	before = served();
 	for (i = 0; i < 100; i++)
 		CHECK(writes(first | (i & 1 ? CR4_PGE : 0)), "write %u, state %d", i,
@@ -140,7 +118,7 @@ static enum ktap_result pge_switches(void)
 static enum ktap_result pge_kept(uint64_t pge)
 {
 	CHECK(pge_switches() == KTAP_PASS && writes(first | pge), "not switched");
-	CHECK(cancel() == KTAP_PASS && !runner_stop(&runner), "not back in KVM");
+	CHECK(luo_cancel_guest(&session, &guest) && !runner_stop(&runner), "not back in KVM");
 	CHECK(cr4_in_kvm() == (first | pge), "CR4 %#lx, wanted %#lx", cr4_in_kvm(), first | pge);
 	return KTAP_PASS;
 }
@@ -157,12 +135,12 @@ static enum ktap_result pge_off(void)
 
 static enum ktap_result other_blocks(void)
 {
-	CHECK(begin() == KTAP_PASS && detach() == KTAP_PASS, "not detached");
+	CHECK(begin() == KTAP_PASS && detach(), "not detached");
 	area()->value = first | CR4_TSD;
 	CHECK(caretaker_wait_state(&guest, KVM_CARETAKER_STALLED, 5000), "not stalled, state %d",
 	      caretaker_state(&guest));
 	CHECK(area()->done == first, "it was written");
-	CHECK(cancel() == KTAP_PASS && wait_equal(&area()->done, first | CR4_TSD, 5000),
+	CHECK(luo_cancel_guest(&session, &guest) && wait_equal(&area()->done, first | CR4_TSD, 5000),
 	      "the guest does not go on");
 	CHECK(!runner_stop(&runner) && cr4_in_kvm() == (first | CR4_TSD), "CR4 %#lx", cr4_in_kvm());
 	return KTAP_PASS;

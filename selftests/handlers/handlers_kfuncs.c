@@ -124,13 +124,8 @@ static enum ktap_result halted_wakes(void)
 
 static enum ktap_result detached(void)
 {
-	int luo = luo_open();
-
-	CHECK(luo >= 0, "/dev/liveupdate: %s", strerror(-luo));
-	session = luo_session_create(luo, "kfuncs");
-	close(luo);
-	CHECK(session >= 0, "no session: %s", strerror(-session));
-	CHECK(!luo_preserve_guest(session, &guest), "not preserved");
+	session = luo_detach_guest("kfuncs", &guest);
+	CHECK(session >= 0, "not detached");
 	return KTAP_PASS;
 }
 
@@ -142,9 +137,7 @@ static enum ktap_result served_in_gap(void)
 	CHECK(t.nr_stalls == 0 && caretaker_state(&guest) == KVM_CARETAKER_RUNNING,
 	      "%llu stalls", t.nr_stalls);
 	CHECK(t.injected >= 2, "%llu interrupts injected in the gap", t.injected);
-	close(session);
-	session = -1;
-	CHECK(caretaker_wait_state(&guest, KVM_CARETAKER_ATTACHED, 5000), "not back in KVM");
+	CHECK(luo_cancel_guest(&session, &guest), "not back in KVM");
 	return KTAP_PASS;
 }
 

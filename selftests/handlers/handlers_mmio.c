@@ -87,13 +87,7 @@ static uint64_t handled(bool gap)
 
 static enum ktap_result finish(enum ktap_result res)
 {
-	if (session >= 0)
-		close(session);
-	session = -1;
-	runner_stop(&runner);
-	if (!cpu_wait_online(PCPU, 30000))
-		res = KTAP_FAIL;
-	return res;
+	return luo_guest_end(&session, &runner) ? res : KTAP_FAIL;
 }
 
 /* ---- attached ---- */
@@ -170,22 +164,9 @@ static enum ktap_result not_decoded(void)
 
 static enum ktap_result detach(void)
 {
-	int luo = luo_open();
-
-	CHECK(luo >= 0, "/dev/liveupdate: %s", strerror(-luo));
-	session = luo_session_create(luo, "mmio");
-	close(luo);
-	CHECK(session >= 0, "no session: %s", strerror(-session));
 	klog_mark();
-	CHECK(!luo_preserve_guest(session, &guest), "not preserved: %.900s", klog_since());
-	return KTAP_PASS;
-}
-
-static enum ktap_result cancel(void)
-{
-	close(session);
-	session = -1;
-	CHECK(caretaker_wait_state(&guest, KVM_CARETAKER_ATTACHED, 5000), "not back in KVM");
+	session = luo_detach_guest("mmio", &guest);
+	CHECK(session >= 0, "not detached: %.900s", klog_since());
 	return KTAP_PASS;
 }
 
@@ -197,7 +178,7 @@ static enum ktap_result gap_passes(void)
 	      "%llu served, %lu counted", page->served, handled(true));
 	CHECK(caretaker_state(&guest) == KVM_CARETAKER_RUNNING, "not running");
 	CHECK(!runner.mmio, "%lu came to the VMM", runner.mmio);
-	CHECK(cancel() == KTAP_PASS && pass("after the cancel") == KTAP_PASS, "not as RAM");
+	CHECK(luo_cancel_guest(&session, &guest) && pass("after the cancel") == KTAP_PASS, "not as RAM");
 	return KTAP_PASS;
 }
 
@@ -222,7 +203,7 @@ static enum ktap_result gap_blocks(bool odd)
 	stall = &after.stalls[(after.nr_stalls - 1) % KVM_CARETAKER_NR_STALLS];
 	CHECK(stall->reason == 0x400 && stall->info2 == (odd ? MMIO_ODD_AT : MMIO_PAGE_ADDRESS),
 	      "reason %#llx, address %#llx", (unsigned long long)stall->reason, stall->info2);
-	CHECK(cancel() == KTAP_PASS, "no cancel");
+	CHECK(luo_cancel_guest(&session, &guest), "no cancel");
 	if (!odd) {
 		CHECK(wait_equal(&area()->done, 1, 5000), "the guest does not go on");
 		CHECK(runner.mmio == MMIO_ACCESSES, "%lu came to the VMM", runner.mmio);

@@ -267,8 +267,6 @@ static struct console_area *console(void)
 
 static enum ktap_result console_begin(const char *handlers)
 {
-	int luo;
-
 	CHECK(!guest_reset(&guest, &guest_console), "the guest cannot start over");
 	memset(guest_area(&guest), 0, sizeof(struct console_area));
 	CHECK(!use(handlers, 0), "no Caretaker");
@@ -276,33 +274,21 @@ static enum ktap_result console_begin(const char *handlers)
 	console()->want = 3;
 	CHECK(wait_equal(&console()->written, 3, 2000), "nothing written attached");
 	CHECK(runner.served == 3, "%lu reads of the line status came to the VMM", runner.served);
-	luo = luo_open();
-	CHECK(luo >= 0, "/dev/liveupdate: %s", strerror(-luo));
-	session = luo_session_create(luo, "handlers");
-	close(luo);
-	CHECK(session >= 0, "no session: %s", strerror(-session));
 	klog_mark();
-	CHECK(!luo_preserve_guest(session, &guest), "not preserved: %.900s", klog_since());
+	session = luo_detach_guest("handlers", &guest);
+	CHECK(session >= 0, "not detached: %.900s", klog_since());
 	return KTAP_PASS;
 }
 
 static enum ktap_result console_end_gap(void)
 {
-	close(session);
-	session = -1;
-	CHECK(caretaker_wait_state(&guest, KVM_CARETAKER_ATTACHED, 5000), "not back in KVM");
+	CHECK(luo_cancel_guest(&session, &guest), "not back in KVM");
 	return KTAP_PASS;
 }
 
 static enum ktap_result console_finish(enum ktap_result res)
 {
-	if (session >= 0)
-		close(session);
-	session = -1;
-	runner_stop(&runner);
-	if (!cpu_wait_online(PCPU, 30000))
-		res = KTAP_FAIL;
-	return res;
+	return luo_guest_end(&session, &runner) ? res : KTAP_FAIL;
 }
 
 static enum ktap_result uart_gap(void)

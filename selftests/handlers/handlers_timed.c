@@ -103,16 +103,12 @@ static enum ktap_result stall(void)
 {
 	struct count_area *area = count_area(&guest);
 	uint64_t commands;
-	int luo;
 
 	CHECK(!install(), "not installed");
 	CHECK(!runner_start(&runner, &guest), "no thread");
 	CHECK(count_command(&guest, COUNT_CPUID, 5000), "the guest does not run");
-	luo = luo_open();
-	CHECK(luo >= 0, "/dev/liveupdate: %s", strerror(-luo));
-	session = luo_session_create(luo, "timed");
-	close(luo);
-	CHECK(!luo_preserve_guest(session, &guest), "not preserved");
+	session = luo_detach_guest("timed", &guest);
+	CHECK(session >= 0, "not detached");
 	commands = area->commands;
 	CHECK(!count_command(&guest, COUNT_IN, STALL_MS), "a port that nobody serves was answered");
 	close(session);

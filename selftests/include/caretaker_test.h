@@ -72,6 +72,12 @@ int luo_retrieve(int session, uint64_t token);
 int luo_finish(int session);
 /* Preserves RAM, VM and vCPU in this order; returns 0, or a negative errno after a diagnosis. */
 int luo_preserve_guest(int session, struct kvm_guest *g);
+/* All that in a session of its own: the descriptor, or a negative errno after a diagnosis. */
+int luo_detach_guest(const char *name, struct kvm_guest *g);
+/* Cancel: ends the session. False: the guest is not back in KVM. */
+bool luo_cancel_guest(int *session, struct kvm_guest *g);
+/* Ends whatever a case left: session, thread. False: the pCPU does not return. */
+bool luo_guest_end(int *session, struct guest_runner *r);
 
 /* Waits until the host runs on @cpu again. */
 bool cpu_wait_online(unsigned int cpu, unsigned int ms);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/ioctl.h>
 
 #include <linux/liveupdate.h>
@@ -81,4 +82,41 @@ int luo_preserve_guest(int session, struct kvm_guest *g)
 		return err;
 	}
 	return 0;
+}
+
+int luo_detach_guest(const char *name, struct kvm_guest *g)
+{
+	int luo = luo_open(), session, err;
+
+	if (luo < 0) {
+		ktap_diag("/dev/liveupdate: %s", strerror(-luo));
+		return luo;
+	}
+	session = luo_session_create(luo, name);
+	close(luo);
+	if (session < 0) {
+		ktap_diag("session %s: %s", name, strerror(-session));
+		return session;
+	}
+	err = luo_preserve_guest(session, g);
+	if (!err)
+		return session;
+	close(session);
+	return err;
+}
+
+bool luo_cancel_guest(int *session, struct kvm_guest *g)
+{
+	close(*session);
+	*session = -1;
+	return caretaker_wait_state(g, KVM_CARETAKER_ATTACHED, 5000);
+}
+
+bool luo_guest_end(int *session, struct guest_runner *r)
+{
+	if (*session >= 0)
+		close(*session);
+	*session = -1;
+	runner_stop(r);
+	return cpu_wait_online(PCPU, 30000);
 }
