@@ -140,8 +140,8 @@ static enum ktap_result other_blocks(void)
 	CHECK(caretaker_wait_state(&guest, KVM_CARETAKER_STALLED, 5000), "not stalled, state %d",
 	      caretaker_state(&guest));
 	CHECK(area()->done == first, "it was written");
-	CHECK(luo_cancel_guest(&session, &guest) && wait_equal(&area()->done, first | CR4_TSD, 5000),
-	      "the guest does not go on");
+	CHECK(luo_cancel_guest(&session, &guest), "not back in KVM");
+	CHECK(wait_equal(&area()->done, first | CR4_TSD, 5000), "the guest does not go on");
 	CHECK(!runner_stop(&runner) && cr4_in_kvm() == (first | CR4_TSD), "CR4 %#lx", cr4_in_kvm());
 	return KTAP_PASS;
 }

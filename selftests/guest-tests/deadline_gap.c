@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A TSC deadline that is past when the guest writes it, as a kernel under load does. The timer
+ * fires at once, wherever the vCPU is by then: in KVM, in the Caretaker, or on its way from one to
+ * the other.
+ */
+#include <string.h>
+
+#include "caretaker_test.h"
+#include "ktap.h"
+
+#define CYCLES		40	/* in a third of them the write is what the vCPU is parked at */
+
+/* At GUEST_AREA; the guest's code knows the offsets */
+struct deadline_area {
+	volatile uint64_t rounds;	/* 00 guest: deadlines that came */
+	volatile uint64_t irqs;		/* 08 guest */
+};
+
+extern const char deadline_start[], deadline_irq[], deadline_end[];
+
+asm("	.pushsection .rodata, \"a\"\n"
+"deadline_start:\n"
+"	movl	$0x100000, %edi\n"
+"	movl	$0x80f, %ecx\n"			/* x2APIC SVR: enable */
+"	movl	$0x1ff, %eax\n"
+"	xorl	%edx, %edx\n"
+"	wrmsr\n"
+"	movl	$0x832, %ecx\n"			/* LVT timer: TSC deadline */
+"	movl	$0x40040, %eax\n"
+"	wrmsr\n"
+"	sti\n"
+"1:	movq	0x08(%rdi), %rbx\n"
+"	movl	$0x6e0, %ecx\n"
+"	movl	$1, %eax\n"
+"	xorl	%edx, %edx\n"
+"	wrmsr\n"
+"2:	cmpq	0x08(%rdi), %rbx\n"
+"	je	2b\n"
+"	incq	(%rdi)\n"
+"	jmp	1b\n"
+"deadline_irq:\n"
+"	pushq	%rax\n"
+"	pushq	%rcx\n"
+"	pushq	%rdx\n"
+"	incq	0x08(%rdi)\n"
+"	movl	$0x80b, %ecx\n"			/* x2APIC EOI */
+"	xorl	%eax, %eax\n"
+"	xorl	%edx, %edx\n"
+"	wrmsr\n"
+"	popq	%rdx\n"
+"	popq	%rcx\n"
+"	popq	%rax\n"
+"	iretq\n"
+"deadline_end:\n"
+"	.popsection\n");
+
+_Static_assert(GUEST_AREA == 0x100000 && GUEST_IRQ_VECTOR == 0x40,
+	       "the guest's code knows these numbers");
+
+static const struct guest_code guest_deadline = {
+	.start = deadline_start, .end = deadline_end, .irq = deadline_irq,
+};
+
+static struct kvm_guest guest;
+static struct guest_runner runner;
+static int session = -1;
+
+static struct deadline_area *area(void)
+{
+	return guest_area(&guest);
+}
+
+static bool goes_on(void)
+{
+	uint64_t rounds = area()->rounds;
+
+	return wait_change(&area()->rounds, rounds, 2000);
+}
+
+static enum ktap_result guest_ready(void)
+{
+	CHECK(!pin_to_cpu0() && !guest_create(&guest, &guest_deadline), "no guest");
+	CHECK(!caretaker_install(&guest, 0), "not installed: %s", caretaker_log);
+	CHECK(!runner_start(&runner, &guest) && goes_on(), "no deadline comes in KVM");
+	return KTAP_PASS;
+}
+
+static enum ktap_result cycles(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < CYCLES; i++) {
+		session = luo_detach_guest("deadline", &guest);
+		CHECK(session >= 0, "cycle %u: not detached", i);
+		CHECK(goes_on(), "cycle %u: none comes in the gap", i);
+		CHECK(luo_cancel_guest(&session, &guest), "cycle %u: not back in KVM", i);
+		CHECK(goes_on(), "cycle %u: none comes after it", i);
+	}
+	ktap_diag("%lu deadlines", area()->rounds);
+	return KTAP_PASS;
+}
+
+static enum ktap_result ends(void)
+{
+	CHECK(luo_guest_end(&session, &runner), "the pCPU does not return");
+	CHECK(!runner.error, "the vCPU thread ended with %d", runner.error);
+	guest_destroy(&guest);
+	return KTAP_PASS;
+}
+
+int main(void)
+{
+	static const struct ktap_case cases[] = {
+		{ "past deadlines come in KVM", guest_ready, true },
+		{ "and none is lost on the way into a gap and back", cycles },
+		{ "the pCPU returns", ends },
+	};
+	const char *missing = caretaker_missing();
+
+	if (missing)
+		return ktap_skip_all(cases, ARRAY_SIZE(cases), missing);
+	return ktap_run(cases, ARRAY_SIZE(cases), 120);
+}
