@@ -45,6 +45,26 @@ static __always_inline __u32 latency_bucket(__u64 value)
 	return log < CARETAKER_LATENCY_BUCKETS ? log : CARETAKER_LATENCY_BUCKETS - 1;
 }
 
+/* 0: another vCPU raised it in between, but not as high. */
+static __always_inline int latency_raised(__u64 *max, __u64 *seen, __u64 cycles)
+{
+	__u64 expected = *seen;
+
+	if (cycles <= expected)
+		return 1;
+	*seen = __sync_val_compare_and_swap(max, expected, cycles);
+	return *seen == expected;
+}
+
+/* Three vCPUs that come in between at the same moment: after them this one gives up. */
+static __always_inline void latency_max(__u64 *max, __u64 cycles)
+{
+	__u64 seen = *max;
+
+	if (!latency_raised(max, &seen, cycles) && !latency_raised(max, &seen, cycles))
+		latency_raised(max, &seen, cycles);
+}
+
 static __always_inline void latency_count(__u64 reason, __u64 cycles)
 {
 	__u64 index = reason - CARETAKER_LATENCY_FIRST;
@@ -54,8 +74,7 @@ static __always_inline void latency_count(__u64 reason, __u64 cycles)
 	__sync_fetch_and_add(&l->count, 1);
 	__sync_fetch_and_add(&l->cycles, cycles);
 	__sync_fetch_and_add(&l->hist[latency_bucket(cycles) % CARETAKER_LATENCY_BUCKETS], 1);
-	if (cycles > l->max)
-		l->max = cycles;
+	latency_max(&l->max, cycles);
 }
 
 static __always_inline int latency_exit(struct kvm_caretaker_exit *exit)

@@ -331,6 +331,7 @@ static u32 gap_other(struct vmcb *vmcb, u32 index)
 		gap_trace(vmcb, KVM_CARETAKER_NATIVE);
 		payload_nmi_iret(vmcb);
 		return gap_enter(vmcb, index, KVM_CARETAKER_NATIVE);
+	case VMEXIT_CR4_READ:
 	case VMEXIT_CR4_WRITE:
 		return gap_cr4(vmcb, index);
 	case VMEXIT_EXCP_MC:

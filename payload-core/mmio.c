@@ -4,7 +4,7 @@
  *
  * A nested page fault says neither where the instruction ends nor which register it loads or
  * stores, and the payload cannot read guest memory. A CPU with decode assists (CPUID
- * Fn8000_000A_EDX[7]) leaves the instruction's bytes in the VMCB (APM volume 2, 15.33). What is
+ * Fn8000_000A_EDX[7]) leaves the instruction's bytes in the VMCB (APM volume 2, 15.8.4). What is
  * decoded is what compilers make of an access to a device's register: MOV, MOVZX, MOVSX and MOVSXD
  * between memory and a general purpose register, or MOV of a constant, in 64-bit mode. Of all else,
  * and whenever anything does not fit together, the next RIP stays unknown, and no handler is asked.

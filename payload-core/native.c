@@ -107,36 +107,40 @@ bool payload_mwait_is_nop(void)
 	return leaf && (leaf->ecx & CPUID_1_ECX_MWAIT);
 }
 
-static u64 cr4_written(const struct vmcb *vmcb)
+/* The register that decode assists name: RAX and RSP are the VMCB's here. */
+static u64 *cr4_gpr(struct vmcb *vmcb)
 {
 	u32 gpr = vmcb->info1 & VMCB_CR_GPR;
 
 	if (gpr == KVM_CARETAKER_RAX)
-		return vmcb->rax;
-	return gpr == KVM_CARETAKER_RSP ? vmcb->rsp : ccb.exit.gpr[gpr];
+		return &vmcb->rax;
+	return gpr == KVM_CARETAKER_RSP ? &vmcb->rsp : &ccb.exit.gpr[gpr];
+}
+
+/* As the guest knows it. MCE is on in the VMCB whatever the guest wants. */
+static u64 cr4_of_guest(const struct vmcb *vmcb)
+{
+	return (vmcb->cr4 & ~CR4_MCE) | (ccb.flags & KVM_CARETAKER_CCB_MCE ? CR4_MCE : 0);
 }
 
 /**
- * payload_cr4_begin() - may a MOV to CR4 be done here?
+ * payload_cr4_begin() - may a MOV to or from CR4 be done here?
  * @vmcb:	VMCB in use, right after the #VMEXIT
  *
- * A kernel without INVPCID switches PGE off and on to flush its TLB. All other bits are KVM's to
- * judge. MCE is on in the VMCB whatever the guest wants.
+ * A kernel without INVPCID switches PGE off and on to flush its TLB, and some read CR4 for that.
+ * All other bits are KVM's to judge.
  *
  * Decode assists name the register (APM volume 2, 15.8.1). Without NRIPS the plain encoding counts,
  * as in payload_next_rip(): three bytes, and a prefix for R8 to R15.
  *
  * Return: guest RIP after the instruction, 0 when it must not be done.
  */
-u64 payload_cr4_begin(const struct vmcb *vmcb)
+u64 payload_cr4_begin(struct vmcb *vmcb)
 {
-	u64 now = vmcb->cr4 & ~CR4_MCE;
-
 	if (!(ccb.flags & KVM_CARETAKER_CCB_DECODES) || !(vmcb->info1 & VMCB_CR_VALID))
 		return 0;
-	if (ccb.flags & KVM_CARETAKER_CCB_MCE)
-		now |= CR4_MCE;
-	if ((cr4_written(vmcb) ^ now) & ~CR4_PGE)
+	if (vmcb->exit_code == VMEXIT_CR4_WRITE &&
+	    (*cr4_gpr(vmcb) ^ cr4_of_guest(vmcb)) & ~CR4_PGE)
 		return 0;
 	if (ccb.flags & KVM_CARETAKER_CCB_NRIPS)
 		return vmcb->next_rip;
@@ -144,14 +148,18 @@ u64 payload_cr4_begin(const struct vmcb *vmcb)
 }
 
 /**
- * payload_cr4_end() - do a MOV to CR4 that changes PGE, or nothing
+ * payload_cr4_end() - do a MOV from CR4, or one to it that changes PGE or nothing
  * @vmcb:	VMCB in use, made fit for the next VMRUN
  *
- * Global translations go, too (APM volume 2, 5.5.3), by the next VMRUN.
+ * A write takes global translations away, too (APM volume 2, 5.5.3), by the next VMRUN.
  */
 void payload_cr4_end(struct vmcb *vmcb)
 {
-	vmcb->cr4 = (vmcb->cr4 & ~CR4_PGE) | (cr4_written(vmcb) & CR4_PGE);
+	if (vmcb->exit_code == VMEXIT_CR4_READ) {
+		*cr4_gpr(vmcb) = cr4_of_guest(vmcb);
+		return;
+	}
+	vmcb->cr4 = (vmcb->cr4 & ~CR4_PGE) | (*cr4_gpr(vmcb) & CR4_PGE);
 	vmcb->flush |= VMCB_FLUSH_ALL;
 	vmcb->clean &= ~VMCB_CLEAN_CR;
 }

@@ -75,7 +75,7 @@ void payload_cpuid_detached(struct vmcb *vmcb);
 void payload_rdtsc_detached(struct vmcb *vmcb);
 bool payload_rdtscp_detached(struct vmcb *vmcb);
 bool payload_mwait_is_nop(void);
-u64 payload_cr4_begin(const struct vmcb *vmcb);
+u64 payload_cr4_begin(struct vmcb *vmcb);
 void payload_cr4_end(struct vmcb *vmcb);
 bool payload_rdmsr(struct vmcb *vmcb, u32 may);
 void payload_rdmsr_result(struct vmcb *vmcb, u64 value);

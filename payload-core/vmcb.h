@@ -11,6 +11,7 @@
 #include "types.h"
 
 /* Exit codes (APM volume 2, appendix C) */
+#define VMEXIT_CR4_READ		0x04
 #define VMEXIT_CR4_WRITE	0x14
 #define VMEXIT_EXCP_MC		0x52
 #define VMEXIT_INTR		0x60

@@ -159,6 +159,67 @@ static void test_cr4(void)
 	}
 }
 
+static void cr4_read(u32 flags, u64 info1)
+{
+	u32 i;
+
+	for (i = 0; i < 16; i++)
+		ccb.exit.gpr[i] = i;
+	h.vmcb.rax = KVM_CARETAKER_RAX;
+	h.vmcb.rsp = KVM_CARETAKER_RSP;
+	h.vmcb.rip = RIP;
+	ccb.flags |= flags;
+	h.vmcb.cr4 = CR4_OTHER | CR4_PGE | CR4_MCE;
+	h.vmcb.info1 = info1;
+}
+
+/* @reg has @value, all others what they had */
+static void expect_gprs(u32 reg, u64 value)
+{
+	u32 i;
+
+	for (i = 0; i < 16; i++) {
+		u64 now = i == KVM_CARETAKER_RAX ? h.vmcb.rax :
+			  i == KVM_CARETAKER_RSP ? h.vmcb.rsp : ccb.exit.gpr[i];
+
+		EXPECT_EQ(now, i == reg ? value : i);
+	}
+}
+
+static void test_cr4_read(void)
+{
+	static const u32 regs[] = {
+		KVM_CARETAKER_RAX, KVM_CARETAKER_RCX, KVM_CARETAKER_RSP, 8, 15,
+	};
+	u32 i, mce;
+
+	for (i = 0; i < 2 * sizeof(regs) / sizeof(regs[0]); i++) {
+		u32 reg = regs[i / 2];
+
+		mce = i & 1 ? KVM_CARETAKER_CCB_MCE : 0;
+		harness_reset();
+		cr4_read(KVM_CARETAKER_CCB_DECODES | mce, VMCB_CR_VALID | reg);
+		EXPECT_EQ(exit_detached(VMEXIT_CR4_READ), PAYLOAD_ENTER);
+		EXPECT_EQ(h.vmcb.rip, RIP + (reg < 8 ? 3 : 4));
+		expect_gprs(reg, CR4_OTHER | CR4_PGE | (mce ? CR4_MCE : 0));
+		EXPECT_EQ(h.vmcb.cr4, CR4_OTHER | CR4_PGE | CR4_MCE);
+		EXPECT_EQ(h.vmcb.flush & 0xff, 0);
+		EXPECT_EQ(h.vmcb.clean, VMCB_CLEAN_REENTRY);
+		EXPECT_EQ(GAP_EXITS(VMEXIT_CR4_READ, NATIVE), 1);
+	}
+}
+
+static void test_cr4_read_unknown(void)
+{
+	cr4_read(KVM_CARETAKER_CCB_DECODES, KVM_CARETAKER_RCX);
+	expect_blocked(exit_detached(VMEXIT_CR4_READ), VMEXIT_CR4_READ);
+	expect_gprs(16, 0);
+	harness_reset();
+	cr4_read(0, VMCB_CR_VALID | KVM_CARETAKER_RCX);
+	expect_blocked(exit_detached(VMEXIT_CR4_READ), VMEXIT_CR4_READ);
+	expect_gprs(16, 0);
+}
+
 static void test_cr4_single_step(void)
 {
 	h.vmcb.rflags |= RFLAGS_TF;
@@ -523,6 +584,8 @@ const struct test tests_gap[] = {
 	{ "gap: vCPU wanted back during a blocking exit", test_adopting_blocking },
 	{ "gap: NMI, INTR, SMI and INIT open a window and change nothing", test_nmi },
 	{ "gap: CR4.PGE is switched, once with a flush; all else of CR4 blocks", test_cr4 },
+	{ "gap: CR4 is read as the guest knows it", test_cr4_read },
+	{ "gap: a read of CR4 to a register that nobody names blocks", test_cr4_read_unknown },
 	{ "gap: CR4.PGE when single-stepped blocks", test_cr4_single_step },
 	{ "gap: handlers are not asked about CR4", test_cr4_no_handler },
 	{ "gap: HANDLED re-enters", test_handled },

@@ -55,3 +55,5 @@ BENCH_LOOP(cpuid, "cpuid");
 BENCH_LOOP(rdmsr, "rdmsr");
 BENCH_LOOP(pause, "pause");
 BENCH_LOOP(vmmcall, "vmmcall");
+/* No RAM is there */
+BENCH_LOOP(load, "mov 0x30000000, %eax");

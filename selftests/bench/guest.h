@@ -24,6 +24,7 @@ struct bench_area {
 };
 
 /* One loop per instruction; the empty one is the same without the instruction. */
-extern const struct guest_code bench_empty, bench_cpuid, bench_rdmsr, bench_pause, bench_vmmcall;
+extern const struct guest_code bench_empty, bench_cpuid, bench_rdmsr, bench_pause, bench_vmmcall,
+			       bench_load;
 
 #endif /* BENCH_GUEST_H */

@@ -9,7 +9,7 @@ function verdict(met)
 
 function target(reason, by, cr3, value)
 {
-	if (by == "one-line" && cr3 == "shared" && native != "")
+	if (reason == "vmmcall" && by == "one-line" && cr3 == "shared" && native != "")
 		return sprintf("<= native + 40 = %.2f: %s", native + 40, verdict(value <= native + 40))
 	if (by == "native" && cr3 == "shared" && reason in uncounted)
 		counting = counting sprintf("  Counting and timing a native %s: %.2f of these, <= 30: %s\n", reason,

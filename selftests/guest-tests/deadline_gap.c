@@ -40,18 +40,7 @@ asm("	.pushsection .rodata, \"a\"\n"
 "	incq	(%rdi)\n"
 "	jmp	1b\n"
 "deadline_irq:\n"
-"	pushq	%rax\n"
-"	pushq	%rcx\n"
-"	pushq	%rdx\n"
-"	incq	0x08(%rdi)\n"
-"	movl	$0x80b, %ecx\n"			/* x2APIC EOI */
-"	xorl	%eax, %eax\n"
-"	xorl	%edx, %edx\n"
-"	wrmsr\n"
-"	popq	%rdx\n"
-"	popq	%rcx\n"
-"	popq	%rax\n"
-"	iretq\n"
+GUEST_IRQ_HANDLER("0x08(%rdi)")
 "deadline_end:\n"
 "	.popsection\n");
 

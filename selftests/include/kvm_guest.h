@@ -31,6 +31,21 @@
 #define GUEST_IRQ_VECTOR	0x40
 #define GUEST_MAX_CPUID		128
 
+/* A guest's interrupt handler, all of it: counts where @counter says, EOI to the x2APIC. */
+#define GUEST_IRQ_HANDLER(counter)	\
+"	pushq	%rax\n"			\
+"	pushq	%rcx\n"			\
+"	pushq	%rdx\n"			\
+"	incq	" counter "\n"		\
+"	movl	$0x80b, %ecx\n"		\
+"	xorl	%eax, %eax\n"		\
+"	xorl	%edx, %edx\n"		\
+"	wrmsr\n"			\
+"	popq	%rdx\n"			\
+"	popq	%rcx\n"			\
+"	popq	%rax\n"			\
+"	iretq\n"
+
 struct kvm_guest {
 	int kvm_fd;
 	int vm_fd;

@@ -178,18 +178,7 @@ XMM_CHECK(12, 0x1c0) XMM_CHECK(13, 0x1d0) XMM_CHECK(14, 0x1e0) XMM_CHECK(15, 0x1
 "	incq	0x18(%rdi)\n"
 "	jmp	7b\n"
 "count_irq:\n"
-"	pushq	%rax\n"
-"	pushq	%rcx\n"
-"	pushq	%rdx\n"
-"	incq	0x30(%rdi)\n"
-"	movl	$0x80b, %ecx\n"			/* x2APIC EOI */
-"	xorl	%eax, %eax\n"
-"	xorl	%edx, %edx\n"
-"	wrmsr\n"
-"	popq	%rdx\n"
-"	popq	%rcx\n"
-"	popq	%rax\n"
-"	iretq\n"
+GUEST_IRQ_HANDLER("0x30(%rdi)")
 "count_end:\n"
 "	.popsection\n");
 

@@ -104,18 +104,7 @@ asm("	.pushsection .rodata, \"a\"\n"
 "	addq	$2, (%rsp)\n"
 "	iretq\n"
 "script_irq:\n"
-"	pushq	%rax\n"
-"	pushq	%rcx\n"
-"	pushq	%rdx\n"
-"	incq	8(%rdi)\n"
-"	movl	$0x80b, %ecx\n"			/* x2APIC EOI */
-"	xorl	%eax, %eax\n"
-"	xorl	%edx, %edx\n"
-"	wrmsr\n"
-"	popq	%rdx\n"
-"	popq	%rcx\n"
-"	popq	%rax\n"
-"	iretq\n"
+GUEST_IRQ_HANDLER("8(%rdi)")
 "script_end:\n"
 "	.popsection\n");
 

@@ -142,7 +142,8 @@ class Made:
             merged = json.loads(json.dumps(self.adopted[i - 2]))
             self.put("before-%d.json" % i, merged)
         self.put("console-%d.log" % last, "\n".join(
-            ["DMESG BAD " + line for line in self.dmesg] + self.console) + "\n")
+            ["DMESG BAD tsc=%d %s" % ((START + ms * MS + OFFSET) % (1 << 64), text)
+             for ms, text in self.dmesg] + self.console) + "\n")
         for n, kb in self.mem.items():
             self.put("mem-%d.txt" % n, "".join("%d\n" % x for x in kb))
         return self
@@ -327,7 +328,7 @@ def hash_wrong(m):
 
 
 def dmesg_line(m):
-    m.dmesg = ["rcu: INFO: stall"]
+    m.dmesg = [(-5000, "rcu: INFO: stall")]
 
 
 def wrong_runs_are_told_and_end_with_status_1():
@@ -341,7 +342,15 @@ def wrong_runs_are_told_and_end_with_status_1():
         change(m)
         r = m.judged(1, text)
         T.check_equal(len(r["faults"]), 1, change.__name__)
-    T.check_equal(r["dmesg_bad_lines"], ["rcu: INFO: stall"])
+    T.check_equal(r["dmesg_bad_lines"], ["before: rcu: INFO: stall"])
+
+
+def bad_lines_of_the_kernel_log_come_with_their_phase():
+    m = Made(gaps=2)
+    m.dmesg = [(-5000, "a"), (2, "b"), (5000, "c"), (10001, "d"), (20000, "e")]
+    r = m.judged(1, "5 lines that should not be there")
+    T.check_equal(r["dmesg_bad_lines"], ["before: a", "preserve: b", "gap: c", "adopt: d", "after: e"])
+    assert "in its kernel log: gap: c" in m.text, m.text
 
 
 def files_that_are_cut_or_missing_are_named():

@@ -16,11 +16,14 @@
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <x86intrin.h>
 
 #include "guest.h"
 
 static char cmdline[4096];
 static int kmsg = -1;
+static uint64_t tsc_khz;
+static uint64_t kmsg_tsc, kmsg_us;	/* one moment, as the TSC and as time of the kernel log */
 
 /* What a guest's kernel says when it notices that time or an interrupt went missing. */
 static const char *const bad_words[] = {
@@ -63,7 +66,6 @@ uint64_t cmdline_number(const char *name, uint64_t none)
  */
 uint64_t guest_start(void)
 {
-	uint64_t khz;
 	int fd;
 
 	mkdir("/dev", 0755);
@@ -74,10 +76,10 @@ uint64_t guest_start(void)
 	if (fd < 0 || read(fd, cmdline, sizeof(cmdline) - 1) <= 0)
 		guest_die("reading /proc/cmdline");
 	close(fd);
-	khz = cmdline_number("cvmm.tsc_khz=", 0);
-	if (!khz)
+	tsc_khz = cmdline_number("cvmm.tsc_khz=", 0);
+	if (!tsc_khz)
 		guest_die("cvmm.tsc_khz= is not on the kernel command line: start");
-	return khz;
+	return tsc_khz;
 }
 
 /**
@@ -116,6 +118,32 @@ void cpu_pin(unsigned int cpu)
 		guest_die("sched_setaffinity");
 }
 
+static uint64_t record_us(const char *rec)
+{
+	uint64_t us;
+
+	return sscanf(rec, "%*u,%*u,%lu", &us) == 1 ? us : 0;
+}
+
+/* By a record of our own, of a level that does not go to the console */
+static void kmsg_clock_start(void)
+{
+	static const char mark[] = "<7>workload: watched\n";
+	int fd = open("/dev/kmsg", O_RDWR | O_CLOEXEC);
+	char rec[8192];
+	ssize_t n;
+
+	if (fd < 0 || lseek(fd, 0, SEEK_END) < 0 || write(fd, mark, sizeof(mark) - 1) < 0)
+		guest_die("writing to /dev/kmsg");
+	kmsg_tsc = __rdtsc();
+	n = read(fd, rec, sizeof(rec) - 1);
+	if (n <= 0)
+		guest_die("reading /dev/kmsg");
+	rec[n] = 0;
+	kmsg_us = record_us(rec);
+	close(fd);
+}
+
 /**
  * kmsg_start() - from here on the kernel log is watched
  */
@@ -125,6 +153,7 @@ void kmsg_start(void)
 	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (kmsg < 0 || lseek(kmsg, 0, SEEK_END) < 0)
 		guest_die("opening /dev/kmsg");
+	kmsg_clock_start();
 }
 
 static bool kmsg_is_bad(const char *text)
@@ -142,6 +171,7 @@ static bool kmsg_is_bad(const char *text)
  * kmsg_results() - print what the kernel logged since kmsg_start(), and count what is bad
  * @b: mailbox
  *
+ * What is bad comes with the TSC at which it was logged, as good as the log's clock is.
  * Messages that were overwritten before they could be read count as bad.
  */
 void kmsg_results(struct mailbox *b)
@@ -159,8 +189,13 @@ void kmsg_results(struct mailbox *b)
 		rec[strcspn(rec, "\n")] = 0;
 		text = strchr(rec, ';');
 		text = text ? text + 1 : rec;
-		bad += kmsg_is_bad(text);
-		printf("DMESG %s%s\n", kmsg_is_bad(text) ? "BAD " : "", text);
+		if (!kmsg_is_bad(text)) {
+			printf("DMESG %s\n", text);
+			continue;
+		}
+		bad++;
+		printf("DMESG BAD tsc=%lu %s\n",
+		       kmsg_tsc + (record_us(rec) - kmsg_us) * tsc_khz / 1000, text);
 	}
 	b->dmesg_bad = bad;
 	printf("RESULT dmesg_bad=%lu\n", bad);
