@@ -45,7 +45,7 @@ static __always_inline __u32 latency_bucket(__u64 value)
 	return log < CARETAKER_LATENCY_BUCKETS ? log : CARETAKER_LATENCY_BUCKETS - 1;
 }
 
-/* 0: another vCPU raised it in between, but not as high. */
+/* 0: another vCPU changed it in between; @seen is what it is now. */
 static __always_inline int latency_raised(__u64 *max, __u64 *seen, __u64 cycles)
 {
 	__u64 expected = *seen;

@@ -182,7 +182,7 @@ static bool gap_rdmsr(struct vmcb *vmcb)
 	u64 value;
 
 	if (msr == MSR_TSC_DEADLINE && (ccb.flags & KVM_CARETAKER_CCB_X2APIC)) {
-		payload_rdmsr_result(vmcb, payload_deadline_read(vmcb));
+		payload_rdmsr_result(vmcb, payload_deadline_read());
 		return true;
 	}
 	if (payload_rdmsr(vmcb, KVM_CARETAKER_MSR_READ | KVM_CARETAKER_MSR_READ_GAP))

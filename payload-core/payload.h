@@ -126,7 +126,7 @@ bool payload_timer_lvt_write(u32 value);
 bool payload_timer_count_write(u32 value);
 bool payload_timer_count_read(u64 *value);
 bool payload_timer_divider_write(u32 value);
-u64 payload_deadline_read(const struct vmcb *vmcb);
+u64 payload_deadline_read(void);
 void payload_deadline_write(const struct vmcb *vmcb, u64 value);
 
 /* apic.c */

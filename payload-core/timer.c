@@ -256,15 +256,12 @@ bool payload_timer_count_read(u64 *value)
 
 /**
  * payload_deadline_read() - RDMSR of TSC_DEADLINE
- * @vmcb:	VMCB in use
  *
  * Return: guest TSC at which the timer fires, 0 when it is not armed or not in this mode.
  */
-u64 payload_deadline_read(const struct vmcb *vmcb)
+u64 payload_deadline_read(void)
 {
-	if (!payload_lapic_deadline_mode() || !ccb.timer_expiry)
-		return 0;
-	return ccb.timer_expiry + vmcb->tsc_offset;
+	return payload_lapic_deadline_mode() && ccb.timer_expiry ? ccb.tsc_deadline : 0;
 }
 
 /**
@@ -272,18 +269,22 @@ u64 payload_deadline_read(const struct vmcb *vmcb)
  * @vmcb:	VMCB in use
  * @value:	guest TSC, 0 disarms
  *
- * A host TSC before its own zero (the guest's TSC began above it) is past: it becomes 1, for 0
- * means not running. A deadline in the past fires at the next entry.
+ * A deadline in the past fires at the next entry: as a host TSC it becomes 1, for 0 means not
+ * running. One that the host's TSC does not reach becomes the last value.
  * In another mode the write does nothing (AMD64 APM volume 2, 16.4.1).
  */
 void payload_deadline_write(const struct vmcb *vmcb, u64 value)
 {
-	u64 now = payload_tsc() + vmcb->tsc_offset;
+	u64 host = payload_tsc(), now = host + vmcb->tsc_offset;
 
 	if (!payload_lapic_deadline_mode())
 		return;
 	timer_stop();
 	ccb.tsc_deadline = value;
-	if (value)
-		ccb.timer_expiry = value > now ? value - vmcb->tsc_offset : 1;
+	if (!value)
+		return;
+	if (value <= now)
+		ccb.timer_expiry = 1;
+	else
+		ccb.timer_expiry = value - now < ~host ? host + (value - now) : ~0ULL;
 }

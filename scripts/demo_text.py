@@ -81,15 +81,23 @@ def text_vcpus(run):
     return lines + ["", "In the guest, %s, run %s:" % (title, run.name)] + text_table(rows)
 
 
-def text_software(run):
-    if not run.software:
-        return []
-    s = run.software_summary()["software"]
-    return ["", "Software in the guest, run %s:" % run.name,
+def text_software(name, s):
+    return ["", "Software in the guest, run %s:" % name,
             "  chain of hashes  %d steps, %s" % (s["hash_steps"],
                                                  "ok" if s["hash_chain_ok"] else "WRONG"),
             "  hackbench        %d runs, %d failed" % (s["hackbench_runs"], s["hackbench_bad"]),
             "  stress-ng        status %d" % s["stress_status"]]
+
+
+def text_control(control):
+    """What the machine does to the same software without the Caretaker"""
+    if not control:
+        return []
+    rows = [["CPU", "largest latency"]]
+    rows += [[i, human(ns)] for i, ns in enumerate(control["latency_ns"])]
+    lines = ["", "KVM alone and no update, cyclictest's largest latencies, run control:"]
+    return (lines + text_table(rows) + text_software("control", control["software"]) +
+            ["  in its kernel log: " + line for line in control["dmesg_bad_lines"]])
 
 
 def text_clocks(runs):
@@ -194,15 +202,20 @@ def text_targets(report):
 
 
 def make_text(report, runs, guest):
-    host = report["host"]
-    lines = ["A guest keeps running while its host kernel is replaced", "",
-             "  old kernel   %s" % host["version_before"],
-             "  next kernel  %s" % host["version_after"],
-             "  boot ids     %s -> %s" % (host["boot_id_before"][:8], host["boot_id_after"][:8]),
-             "  guest        %s" % guest, ""]
-    lines += text_runs(runs) + text_clocks(runs)
+    host = report.get("host")
+    lines = ["A guest keeps running while its host kernel is replaced", ""]
+    if host:
+        lines += ["  old kernel   %s" % host["version_before"],
+                  "  next kernel  %s" % host["version_after"],
+                  "  boot ids     %s -> %s" % (host["boot_id_before"][:8], host["boot_id_after"][:8])]
+    lines += ["  guest        %s" % guest, ""]
+    if runs:
+        lines += text_runs(runs) + text_clocks(runs)
+    lines += text_control(report.get("control"))
     for r in runs:
-        lines += text_vcpus(r) + text_gaps(r) + text_software(r)
+        lines += text_vcpus(r) + text_gaps(r)
+        if r.software:
+            lines += text_software(r.name, r.software_summary()["software"])
         lines += text_past(r) if r.no_loop or r.name in ("smp", "handler") else []
         lines += text_exits(r) + text_tools(r)
     return lines + text_targets(report)

@@ -341,7 +341,7 @@ static void test_deadline(void)
 	h.vmcb.rax = 5;
 	EXPECT_EQ(exit_detached(VMEXIT_MSR), PAYLOAD_ENTER);
 	EXPECT_EQ(ccb.timer_expiry, 0);
-	EXPECT_EQ(payload_deadline_read(&h.vmcb), 0);
+	EXPECT_EQ(payload_deadline_read(), 0);
 }
 
 static void test_wrmsr_blocks(void)

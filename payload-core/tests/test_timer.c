@@ -46,12 +46,12 @@ static void test_deadline(void)
 	EXPECT_EQ(wrmsr(0x6e0, 50000), PAYLOAD_ENTER);
 	EXPECT_EQ(ccb.timer_expiry, 51000);
 	EXPECT_EQ(h.vmcb.event_inj, 0);
-	EXPECT_EQ(payload_deadline_read(&h.vmcb), 50000);
+	EXPECT_EQ(payload_deadline_read(), 50000);
 	h.tsc = 51000;
 	exit_detached(VMEXIT_PAUSE);
 	EXPECT_EQ(h.vmcb.event_inj, EVENT(0xec));
 	EXPECT_EQ(ccb.timer_expiry, 0);
-	EXPECT_EQ(payload_deadline_read(&h.vmcb), 0);
+	EXPECT_EQ(payload_deadline_read(), 0);
 	wrmsr(0x80b, 0);
 	EXPECT_EQ(h.vmcb.event_inj, 0);
 }
@@ -63,6 +63,26 @@ static void test_deadline_past(void)
 	wrmsr(0x6e0, 5);
 	EXPECT_EQ(h.vmcb.event_inj, EVENT(0xec));
 	EXPECT_EQ(ccb.timer_expiry, 0);
+}
+
+/* ~0 - 999 wraps as a host TSC, the others are above the sign bit. */
+static void test_deadline_far(void)
+{
+	static const u64 far[] = { ~0ULL - 999, ~0ULL, 1ULL << 63, (1ULL << 63) - 1 };
+	u32 i;
+
+	for (i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+		harness_reset();
+		begin(DEADLINE);
+		h.vmcb.tsc_offset = -1000;
+		h.tsc = 50000;
+		EXPECT_EQ(wrmsr(0x6e0, far[i]), PAYLOAD_ENTER);
+		EXPECT_EQ(payload_deadline_read(), far[i]);
+		h.tsc = 1ULL << 62;
+		exit_detached(VMEXIT_PAUSE);
+		EXPECT_EQ(h.vmcb.event_inj, 0);
+		EXPECT_EQ(payload_deadline_read(), far[i]);
+	}
 }
 
 static void test_deadline_off(void)
@@ -271,6 +291,7 @@ static void test_longest(void)
 const struct test tests_timer[] = {
 	{ "timer: deadline fires once, with the TSC offset", test_deadline },
 	{ "timer: deadline in the past fires at once", test_deadline_past },
+	{ "timer: deadline beyond the host's TSC never fires", test_deadline_far },
 	{ "timer: deadline 0 disarms, ignored in other modes", test_deadline_off },
 	{ "timer: masked LVT drops the interrupt", test_masked },
 	{ "timer: missed periods are one interrupt", test_periodic },

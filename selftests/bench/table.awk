@@ -54,7 +54,7 @@ END {
 		printf "  Already taken off: the loop itself, %.2f instructions per round.\n", loop
 	print "  Spread: difference of two runs in one boot, each with a new VM."
 	if (none != "")
-		print "  Not measured, KVM does not intercept it on this host:" none
+		print "  Not measured, not intercepted by KVM or not decoded by the CPU of this host:" none
 	if (nr_jit)
 		printf "\n  %-21s %-10s %-11s %11s %10s %6s  %s\n", "compiled handler", "member", "call", "kernel's JIT", "Caretaker", "ratio", "target"
 	for (i = 1; i <= nr_jit; i++) {

@@ -37,8 +37,6 @@ extern char caretaker_log[LOG_SIZE];
 
 /* NULL when the kernel has the Caretaker, else the reason why all cases are skipped. */
 const char *caretaker_missing(void);
-/* The same for tests that need a CPU with decode assists */
-const char *decode_assists_missing(void);
 int payload_open(void);
 
 void caretaker_args(struct kvm_caretaker_set *a);

@@ -89,6 +89,12 @@ int guest_reset(struct kvm_guest *g, const struct guest_code *code);
 int guest_run(struct kvm_guest *g);
 /* Runs until the guest writes to GUEST_PORT_DONE; serves GUEST_PORT_UNSERVED. */
 int guest_run_done(struct kvm_guest *g);
+/* What the guest's TSC is ahead of the host's; 0 or -errno */
+int guest_tsc_offset_set(struct kvm_guest *g, int64_t offset);
+
+/* NULL on a CPU with decode assists, else what those say that need one */
+const char *decode_assists_missing(void);
+
 /* Serves the I/O exit that guest_run() returned; true when it was GUEST_PORT_DONE. */
 bool guest_serve_io(struct kvm_guest *g);
 /* One diagnostic line about where the vCPU is. */

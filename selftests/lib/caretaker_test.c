@@ -233,16 +233,3 @@ int cap_sys_admin(bool on)
 		d[0].effective &= ~(1U << CAP_SYS_ADMIN);
 	return syscall(SYS_capset, &h, d) ? -errno : 0;
 }
-
-const char *decode_assists_missing(void)
-{
-	char line[4096];
-	bool found = false;
-	FILE *f = fopen("/proc/cpuinfo", "r");
-
-	while (f && !found && fgets(line, sizeof(line), f))
-		found = !strncmp(line, "flags", 5) && strstr(line, " decodeassists");
-	if (f)
-		fclose(f);
-	return found ? NULL : "the host's CPU has no decode assists";
-}

@@ -403,3 +403,26 @@ int64_t guest_stat(struct kvm_guest *g, const char *name)
 	close(fd);
 	return val;
 }
+
+int guest_tsc_offset_set(struct kvm_guest *g, int64_t offset)
+{
+	struct kvm_device_attr attr = {
+		.group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET,
+		.addr = (unsigned long)&offset,
+	};
+
+	return ioctl(g->vcpu_fd, KVM_SET_DEVICE_ATTR, &attr) ? -errno : 0;
+}
+
+const char *decode_assists_missing(void)
+{
+	char line[4096];
+	bool found = false;
+	FILE *f = fopen("/proc/cpuinfo", "r");
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = !strncmp(line, "flags", 5) && strstr(line, " decodeassists");
+	if (f)
+		fclose(f);
+	return found ? NULL : "the host's CPU has no decode assists";
+}

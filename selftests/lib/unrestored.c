@@ -51,13 +51,7 @@ static int apic_base(struct kvm_guest *g, const struct handover_state *s, bool s
 
 static int tsc_offset(struct kvm_guest *g, const struct handover_state *s, bool spoil)
 {
-	int64_t offset = s->tsc_offset + spoil;
-	struct kvm_device_attr attr = {
-		.group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET,
-		.addr = (unsigned long)&offset,
-	};
-
-	return ioctl(g->vcpu_fd, KVM_SET_DEVICE_ATTR, &attr);
+	return guest_tsc_offset_set(g, s->tsc_offset + spoil);
 }
 
 static int dr7(struct kvm_guest *g, const struct handover_state *s, bool spoil)

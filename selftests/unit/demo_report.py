@@ -107,7 +107,8 @@ class Made:
         """The newest slice counts as half written: an empty one follows"""
         ring = [(int(ms * MS), (START + int(at * MS) + OFFSET) % (1 << 64)) for ms, at in latencies]
         ring.append((0, 0))
-        head = struct.pack("<16Q", len(ring), 7, 0, 0, self.clock[0], self.clock[1], self.clock[2],
+        most = max((n for n, _ in ring), default=0)
+        head = struct.pack("<16Q", len(ring), 7, most, 0, self.clock[0], self.clock[1], self.clock[2],
                            self.clock[3], self.clock[4], 0, 9, 0, 0, 0, 0, 0)
         data = bytearray(NR_CPU_RING * 16)
         for i, entry in enumerate(ring):
@@ -351,6 +352,41 @@ def bad_lines_of_the_kernel_log_come_with_their_phase():
     r = m.judged(1, "5 lines that should not be there")
     T.check_equal(r["dmesg_bad_lines"], ["before: a", "preserve: b", "gap: c", "adopt: d", "after: e"])
     assert "in its kernel log: gap: c" in m.text, m.text
+
+
+def control(m, *lines):
+    """The files of a run control, from those of a run"""
+    d = os.path.join(m.base, "control")
+    os.mkdir(d)
+    for name in ("report-%d.json", "mailbox-%d.bin", "console-%d.log"):
+        shutil.copy(os.path.join(m.dir, name % (m.nr + 1)), os.path.join(d, name % 1))
+    with open(os.path.join(d, "console-1.log"), "a") as f:
+        f.writelines(line + "\n" for line in lines)
+
+
+def control_is_reported_apart_from_the_runs():
+    m = Made()
+    m.latency = {0: [(3, -500), (9, -300)], 1: [(4, -500)]}
+    m.write()
+    control(m, "DMESG BAD tsc=5 hrtimer: interrupt took 7 ns", "DMESG good")
+    for names in ((m.name, "control"), ("control",)):
+        r = T.run(os.path.join(TOP, "scripts/demo-report"), m.base, *names)
+        T.check_status(r, 0)
+        text = r.stdout.decode()
+        assert "in its kernel log: hrtimer: interrupt took 7 ns" in text, text
+        with open(os.path.join(m.base, "report.json")) as f:
+            got = json.load(f)
+        T.check_equal(len(got["runs"]), len(names) - 1)
+        T.check_equal(got["control"]["latency_ns"], [9 * MS, 4 * MS])
+        T.check_equal(got["control"]["dmesg_bad_lines"], ["hrtimer: interrupt took 7 ns"])
+        T.check_equal(got["control"]["faults"], [])
+
+
+def control_whose_software_is_wrong_ends_with_status_1():
+    m = Made().write()
+    control(m, "RESULT stress_status=2")
+    r = T.run(os.path.join(TOP, "scripts/demo-report"), m.base, m.name, "control")
+    T.check_status(r, 1, "control: stress-ng --verify ended with 2")
 
 
 def files_that_are_cut_or_missing_are_named():

@@ -320,10 +320,13 @@ struct kvm_caretaker_peers {
  * @xcr0_guest:	 kernel, at detach: XCR0 while the guest runs
  * @dr:		 kernel, at detach, payload, at park: guest DR0 to DR3
  * @tsc_deadline: kernel, at detach, payload, when the guest writes it or the timer fires or stops
- *		 while detached: guest TSC_DEADLINE. @timer_expiry is what counts at adoption
+ *		 while detached: guest TSC_DEADLINE, what KVM gets at adoption if @timer_expiry is
+ *		 not 0
  * @apic_base:	 kernel, at detach: guest APIC_BASE
  * @timer_expiry: kernel, at detach, payload, when it changes while detached: host TSC at which the
- *		 guest's LAPIC timer fires, 0 when it is not running; read by the kernel that adopts
+ *		 guest's LAPIC timer fires, 0 when it is not running; for a deadline that is past,
+ *		 or that the host's TSC does not reach, any value that says so. Read by the kernel
+ *		 that adopts
  * @timer_period: kernel, at detach, payload, when it changes while detached: TSC cycles from one
  *		 expiry to the next, 0 when the timer is not periodic
  * @host_apic:	 kernel, at install: the pCPU's LAPIC registers (uncached, in the isolated tables

@@ -125,6 +125,14 @@ static uint64_t record_us(const char *rec)
 	return sscanf(rec, "%*u,%*u,%lu", &us) == 1 ? us : 0;
 }
 
+/* Records of other CPUs may be a little older than the one that the clock was taken from. */
+static uint64_t record_tsc(const char *rec)
+{
+	int64_t us = record_us(rec) - kmsg_us;
+
+	return kmsg_tsc + us * (int64_t)tsc_khz / 1000;
+}
+
 /* By a record of our own, of a level that does not go to the console */
 static void kmsg_clock_start(void)
 {
@@ -194,8 +202,7 @@ void kmsg_results(struct mailbox *b)
 			continue;
 		}
 		bad++;
-		printf("DMESG BAD tsc=%lu %s\n",
-		       kmsg_tsc + (record_us(rec) - kmsg_us) * tsc_khz / 1000, text);
+		printf("DMESG BAD tsc=%lu %s\n", record_tsc(rec), text);
 	}
 	b->dmesg_bad = bad;
 	printf("RESULT dmesg_bad=%lu\n", bad);

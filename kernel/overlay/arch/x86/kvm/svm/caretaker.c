@@ -376,10 +376,20 @@ static void export_vmcb(struct kvm_vcpu *vcpu, struct caretaker_block *b, u64 np
 	c->clean = 0;
 }
 
-/*
- * The timer runs on in the Caretaker: as a host TSC, whatever its mode. One before that TSC's zero
- * is past.
- */
+/* One that the host's TSC does not reach never comes, one before its zero is past. */
+static u64 export_deadline(struct kvm_vcpu *vcpu, u64 deadline)
+{
+	u64 host_now = rdtsc(), now = kvm_read_l1_tsc(vcpu, host_now), delta;
+
+	if (deadline > now) {
+		delta = deadline - now;
+		return delta < ~host_now ? host_now + delta : ~0ULL;
+	}
+	delta = now - deadline;
+	return delta < host_now ? host_now - delta : 1;
+}
+
+/* The timer runs on in the Caretaker: as a host TSC, whatever its mode. */
 static void export_timer(struct kvm_vcpu *vcpu, struct kvm_caretaker_ccb *ccb)
 {
 	struct kvm_timer *t = &vcpu->arch.apic->lapic_timer;
@@ -390,7 +400,7 @@ static void export_timer(struct kvm_vcpu *vcpu, struct kvm_caretaker_ccb *ccb)
 	ccb->apic_cycle_ns = vcpu->kvm->arch.apic_bus_cycle_ns;
 	/* KVM keeps tscdeadline, a guest TSC, in all modes, and after a one-shot is over. */
 	if (t->tscdeadline && (active || t->timer_mode == APIC_LVT_TIMER_TSCDEADLINE))
-		ccb->timer_expiry = max_t(s64, t->tscdeadline - vcpu->arch.l1_tsc_offset, 1);
+		ccb->timer_expiry = export_deadline(vcpu, t->tscdeadline);
 	if (t->timer_mode == APIC_LVT_TIMER_PERIODIC)
 		ccb->timer_period = mul_u64_u32_div(t->period, tsc_khz, 1000000);
 }

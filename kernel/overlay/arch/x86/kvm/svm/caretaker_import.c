@@ -187,8 +187,8 @@ static void import_lapic(struct kvm_vcpu *vcpu, struct caretaker_block *b)
 		pr_err("vCPU %d: LAPIC state refused\n", vcpu->vcpu_id);
 	*(u32 *)(apic->regs + APIC_TMICT) = count;
 	if (apic->lapic_timer.timer_mode == APIC_LVT_TIMER_TSCDEADLINE)
-		/* As the guest wrote it: one that is past need not be past as a host TSC. */
-		kvm_set_lapic_tscdeadline_msr(vcpu, ccb->timer_expiry ? ccb->tsc_deadline : 0);
+		/* As the guest wrote it: @timer_expiry may only say past, or out of reach. */
+		kvm_set_lapic_tscdeadline_msr(vcpu, ccb->timer_expiry ? ccb->tsc_deadline ?: 1 : 0);
 	kvm_set_cr8(vcpu, gap->control.int_ctl & V_TPR_MASK);
 }
 
