@@ -382,11 +382,16 @@ def control_is_reported_apart_from_the_runs():
         T.check_equal(got["control"]["faults"], [])
 
 
-def control_whose_software_is_wrong_ends_with_status_1():
+def control_that_is_wrong_ends_with_status_1():
     m = Made().write()
     control(m, "RESULT stress_status=2")
     r = T.run(os.path.join(TOP, "scripts/demo-report"), m.base, m.name, "control")
     T.check_status(r, 1, "control: stress-ng --verify ended with 2")
+    path = os.path.join(m.base, "control", "report-1.json")
+    with open(path, "w") as f:
+        json.dump({**m.reports[-1], "nr_vcpus": 3}, f)
+    r = T.run(os.path.join(TOP, "scripts/demo-report"), m.base, m.name, "control")
+    T.check_status(r, 1, "control: the guest did not start all its CPUs")
 
 
 def files_that_are_cut_or_missing_are_named():
@@ -401,10 +406,12 @@ def files_that_are_cut_or_missing_are_named():
         assert b"Traceback" not in r.stderr, r.stderr
 
 
-def demo_refuses_wrong_numbers():
+def demo_refuses_wrong_usage():
     for args, text in ((("-K", "0", "idle"), "-K 0"), (("-K", "1x", "idle"), "-K 1x"),
                        (("-U", "-1", "idle"), "-U -1"), (("-c", "64", "smp"), "-c 64"),
                        (("-K", "2", "handler"), "none of them is made"),
+                       (("-K", "2", "control"), "none of them is made"),
+                       (("-d", "/tmp/a:b", "idle"), "its name has a colon"),
                        (("idler",), "there is no such run")):
         T.check_status(T.run(os.path.join(TOP, "scripts/demo"), *args), 2, text)
 
